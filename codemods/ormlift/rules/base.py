@@ -1,0 +1,48 @@
+"""What a codemod is: its words, its examples, and the function that finds its sites.
+
+A codemod yields planned changes and never edits. Its examples are data: the tests run them, `explain` shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ormlift.model import Settings, Site
+from ormlift.project.index import ProjectIndex
+from ormlift.syntax import Module
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a codemod may know beyond the file before it."""
+
+    index: ProjectIndex
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small file, and what becomes of it."""
+
+    title: str
+    before: str
+    after: str | None = None  # None: it must stay as it is
+    reason: str = ""  # the reason code of the refusal, where it stays and is a site
+    effects: tuple[str, ...] = ()  # effect codes of the rewrite; none: safe
+    project: Mapping[str, str] = field(default_factory=dict)  # other files: path -> text
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True)
+class Codemod:
+    """One kind of rewrite or check."""
+
+    id: str  # kebab-case, equal to the file's name
+    title: str  # one line: what it rewrites to what
+    explanation: str  # some paragraphs for `explain`: what, when, how, and the failure it prevents
+    needles: tuple[tuple[bytes, ...], ...]  # parsed only if for some tuple every one of its needles occurs
+    reasons: Mapping[str, str]  # reason code -> what it means and the way out
+    effects: Mapping[str, str]  # effect code -> what changes and how to judge it
+    find: Callable[[Module, Context], Iterator[Site]]
+    examples: tuple[Example, ...] = ()

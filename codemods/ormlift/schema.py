@@ -1,0 +1,155 @@
+"""What is known of a project: its mapped classes, session factories, session sources and scopes.
+
+The vocabulary of the model index: plain data, read statically by `ormlift.project`, used by `ormlift.sql` and the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """One column of a mapped class or table."""
+
+    attr: str  # the attribute's name on the class
+    name: str  # the column's name in the database
+    type: str  # the SQLAlchemy type's bare name: `Integer`, `JSONB`; empty where it could not be read
+    type_args: str = ""  # the type's arguments as written: `50`, `10, 2`; empty where there are none
+    nullable: bool = True
+    primary_key: bool = False
+    unique: bool = False
+    default: bool = False  # a Python-side `default=` (or `insert_default=`) is set
+    server_default: bool = False
+    onupdate: bool = False  # `onupdate=` is set
+    foreign_key: str = ""  # `table.column`, or empty
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """One `relationship()` of a mapped class."""
+
+    attr: str
+    target: str  # class name as written; empty where it could not be read
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MappedClass:
+    """A declarative class, or a `Table(...)`, as far as it can be read without importing it."""
+
+    name: str  # class name, or the variable that holds a Table
+    module: str  # dotted module it is defined in, importable from the project's import root
+    path: str
+    line: int
+    table: str  # table name in the database, without schema
+    schema: str = ""  # the table's schema, where one is written
+    columns: tuple[MappedColumn, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()  # column names of composite unique constraints and unique indexes
+    complete: bool = True  # false: a base, mixin or column could not be read, so columns may be missing
+    inherits_mapped: bool = False  # true: single- or joined-table inheritance; criteria are added by the ORM
+    is_table: bool = False  # true: a Core `Table`, whose columns are `name.c.column`
+    hooks: tuple[str, ...] = ()  # `@validates`, event listeners and the like that fire under the ORM only
+    mutating_methods: tuple[str, ...] = ()  # own methods that assign to attributes of self
+
+    def column(self, name: str) -> MappedColumn | None:
+        """The column whose name in the database is `name`, compared as SQL does: without case."""
+        lowered = name.lower()
+        return next((c for c in self.columns if c.name.lower() == lowered), None)
+
+    @property
+    def primary_key(self) -> tuple[MappedColumn, ...]:
+        """The primary key's columns."""
+        return tuple(c for c in self.columns if c.primary_key)
+
+
+class Tri(StrEnum):
+    """A fact that may be unreadable."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFactory:
+    """`sessionmaker(...)`, `scoped_session(...)`, `async_sessionmaker(...)` bound to a name or attribute."""
+
+    name: str  # the variable or attribute it is bound to: `SessionLocal`, `SessionFactory`
+    module: str
+    path: str
+    line: int
+    expire_on_commit: Tri = Tri.YES
+    autoflush: Tri = Tri.YES
+    is_async: bool = False
+    scoped: bool = False  # a scoped_session: calling it returns the thread's shared session
+    owner: str = ""  # class whose attribute it is; empty at module level
+
+
+class SourceKind(StrEnum):
+    """What a call hands out."""
+
+    SESSION = "session"  # a Session that the caller must close
+    SHARED_SESSION = "shared-session"  # a Session that others use too: scoped_session, one kept on an object
+    ASYNC_SESSION = "async-session"
+    CONNECTION = "connection"  # a DB-API connection
+    CONNECTION_AND_CURSOR = "connection-and-cursor"  # a tuple of both
+    CURSOR = "cursor"
+    ENGINE_CONNECTION = "engine-connection"  # SQLAlchemy's Connection
+    GENERATOR = "generator"  # a generator dependency: yields a session, is no context manager
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSource:
+    """A function or method whose call hands out a session or a connection."""
+
+    name: str
+    module: str
+    path: str
+    line: int
+    kind: SourceKind
+    owner: str = ""  # class, for a method
+    is_async: bool = False  # `async def`: the call must be awaited
+    expire_on_commit: Tri = Tri.UNKNOWN
+    driver: str = ""  # sqlite3 | psycopg2 | ..., for connections
+    database: str = ""  # the source text of what was passed to connect(), for connections
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A context manager that owns a session, and what it does at exit."""
+
+    name: str
+    module: str
+    path: str
+    line: int
+    owner: str = ""  # class, for a method
+    is_async: bool = False
+    commits: Tri = Tri.UNKNOWN  # commits when the block ends without an exception
+    commit_line: int = 0
+    rolls_back: Tri = Tri.UNKNOWN  # rolls back when the block ends with an exception
+    closes: Tri = Tri.UNKNOWN
+    wraps: str = ""  # the exception type that errors are wrapped in; empty: they pass as they are
+    wraps_line: int = 0
+    wraps_all: bool = False  # true: also what is no database error
+    swallows: Tri = Tri.UNKNOWN  # an exception of the block does not reach the caller
+    shared: Tri = Tri.UNKNOWN  # hands out a session that others use too
+    expire_on_commit: Tri = Tri.UNKNOWN
+    takes_arguments: bool = False  # cannot be called without arguments
+    yields: str = "session"  # `session`, or what else was read
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A `create_engine(...)` and the URL it was given."""
+
+    name: str
+    path: str
+    line: int
+    url: str  # the URL where it is a literal, else the source text of the argument
+    dialect: str = ""  # sqlite | postgresql | mysql; empty where it could not be read
+    literal: bool = False
