@@ -1,0 +1,125 @@
+"""Rewrites to new text: cut the enclosing functions out, change their trees, put them back by lines."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ormlift.edit.errors import LayoutError
+from ormlift.edit.imports import edit_imports
+from ormlift.model import DropFinally, Op, ReplaceExpr, ReplaceStatement, Rewrite, Wrap
+from ormlift.source import newline_of, split_lines
+from ormlift.syntax import FunctionNode, Module
+
+__all__ = ["Edited", "LayoutError", "apply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """New text, and where each of its lines comes from."""
+
+    text: str
+    origin: tuple[int | None, ...]  # for each new line, the old line (1-based) it stands for; None: new
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    first: int
+    last: int
+    ops: tuple[Op, ...]
+
+
+def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
+    """Apply `rewrites`, whose lines must not overlap, to the module.
+
+    Raises LayoutError where an op finds no place, as with statements that share a line by `;`.
+    """
+    lines = split_lines(module.source.text)
+    newline = newline_of(module.source.text)
+    out: list[str] = []
+    origin: list[int | None] = []
+    done = 0
+    for chunk in _chunks(module, rewrites):
+        out += lines[done : chunk.first - 1]
+        origin += range(done + 1, chunk.first)
+        old = lines[chunk.first - 1 : chunk.last]
+        new = _edited_chunk(old, chunk, newline)
+        out += new
+        origin += (None if i is None else i + chunk.first for i in _line_map(old, new))
+        done = chunk.last
+    out += lines[done:]
+    origin += range(done + 1, len(lines) + 1)
+    needs = sorted({need for rewrite in rewrites for need in rewrite.imports})
+    unused = sorted({name for rewrite in rewrites for name in rewrite.unused})
+    return Edited(*edit_imports(out, origin, needs, unused, newline))
+
+
+def _edited_chunk(old: list[str], chunk: _Chunk, newline: str) -> list[str]:
+    from ormlift.edit.tree import edit_chunk
+
+    body = old[:-1] + [old[-1].rstrip("\r\n") + newline]
+    new = split_lines(edit_chunk("".join(body), chunk.first, chunk.ops, newline))
+    ending = old[-1][len(old[-1].rstrip("\r\n")) :]
+    return [*new[:-1], new[-1].rstrip("\r\n") + ending]
+
+
+def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:
+    """The pieces of text to edit, in order, with their ops; pieces that meet are one."""
+    pieces: list[_Chunk] = []
+    for rewrite in rewrites:
+        lines = [line for op in rewrite.ops for line in _op_lines(op)]
+        if lines:
+            pieces.append(_Chunk(*_piece(module, min(lines), max(lines)), rewrite.ops))
+    merged: list[_Chunk] = []
+    for piece in sorted(pieces, key=lambda p: (p.first, -p.last)):
+        if merged and piece.first <= merged[-1].last:
+            last = merged[-1]
+            merged[-1] = _Chunk(last.first, max(last.last, piece.last), last.ops + piece.ops)
+        else:
+            merged.append(piece)
+    return merged
+
+
+def _op_lines(op: Op) -> tuple[int, int]:
+    match op:
+        case Wrap(first, last, _):
+            return first.line, last.end_line
+        case ReplaceExpr(span, _) | ReplaceStatement(span, _) | DropFinally(span):
+            return span.line, span.end_line
+
+
+def _piece(module: Module, first: int, last: int) -> tuple[int, int]:
+    """The lines of the outermost function that holds lines first..last, or of the top-level statements that do."""
+    suite: Sequence[ast.stmt] = module.tree.body
+    while True:
+        holders = [s for s in suite if s.lineno <= last and first <= (s.end_lineno or s.lineno)]
+        if not holders:
+            message = f"no statement stands at line {first}"
+            raise LayoutError(message)
+        inner = holders[0]
+        if len(holders) == 1 and isinstance(inner, ast.ClassDef) and inner.lineno < first:
+            suite = inner.body
+            continue
+        if len(holders) == 1 and isinstance(inner, FunctionNode):
+            return inner.lineno, inner.end_lineno or inner.lineno
+        if suite is module.tree.body:
+            return inner.lineno, holders[-1].end_lineno or inner.lineno
+        return _class_piece(module, holders)
+
+
+def _class_piece(module: Module, holders: Sequence[ast.stmt]) -> tuple[int, int]:
+    """Statements of a class body: they are edited with the whole top-level statement around them."""
+    top = next(s for s in module.tree.body if s.lineno <= holders[0].lineno <= (s.end_lineno or s.lineno))
+    return top.lineno, top.end_lineno or top.lineno
+
+
+def _line_map(old: list[str], new: list[str]) -> list[int | None]:
+    """For each new line the index of the old line that it stands for; lines are compared without their indentation."""
+    from ormlift.diff import matcher
+
+    mapping: list[int | None] = [None] * len(new)
+    blocks = matcher([line.strip() for line in old], [line.strip() for line in new]).get_matching_blocks()
+    for i, j, size in blocks:
+        mapping[j : j + size] = range(i, i + size)
+    return mapping

@@ -1,0 +1,140 @@
+"""Imports that the new text needs, and imports that nothing uses any more.
+
+Both are edits of whole lines in the block of imports at the top of the file; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from ormlift.edit.errors import LayoutError
+from ormlift.model import ImportNeed, Source
+from ormlift.syntax import Module, import_targets
+
+_WIDTH = 120  # a from-import is extended up to this many columns, as long as most projects allow
+
+
+def edit_imports(
+    lines: list[str],
+    origin: Sequence[int | None],
+    needs: Sequence[ImportNeed],
+    unused: Sequence[str],
+    newline: str,
+) -> tuple[str, tuple[int | None, ...]]:
+    """Remove what is unused, then add what is needed. Returns the text and its line origins. Raises LayoutError."""
+    where = list(origin)
+    for name in unused:
+        _remove(lines, where, name)
+    for need in needs:
+        _add(lines, where, need, newline)
+    return "".join(lines), tuple(where)
+
+
+def _parse(lines: list[str]) -> Module:
+    try:
+        return Module.parse(Source("", "".join(lines)))
+    except SyntaxError as error:
+        message = f"the new text does not parse: {error.msg}"
+        raise LayoutError(message) from error
+
+
+def _remove(lines: list[str], where: list[int | None], name: str) -> None:
+    """Take `name` out of the import that binds it, if nothing in the file uses it and the import is a plain line."""
+    module = _parse(lines)
+    if _is_used(module.tree, name):
+        return
+    bindings = [n for n in ast.walk(module.tree) if isinstance(n, ast.stmt) and name in import_targets(n)]
+    if len(bindings) != 1 or bindings[0] not in module.tree.body:
+        return
+    node = bindings[0]
+    assert isinstance(node, ast.Import | ast.ImportFrom)
+    line = lines[node.lineno - 1]
+    if node.lineno != node.end_lineno or "#" in line or ";" in line or "\\" in line:
+        return
+    rest = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) != name]
+    if not rest:
+        del lines[node.lineno - 1], where[node.lineno - 1]
+        return
+    lines[node.lineno - 1] = _import_line(node, rest) + line[len(line.rstrip("\r\n")) :]
+
+
+def _is_used(tree: ast.Module, name: str) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id == name:
+            return True
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and name in node.value.split():
+            return True  # in __all__, or in an annotation that is a string
+        if isinstance(node, ast.Global | ast.Nonlocal) and name in node.names:
+            return True
+    return False
+
+
+def _import_line(node: ast.Import | ast.ImportFrom, names: Sequence[ast.alias]) -> str:
+    listed = ", ".join(f"{a.name} as {a.asname}" if a.asname else a.name for a in names)
+    if isinstance(node, ast.Import):
+        return f"import {listed}"
+    return f"from {'.' * node.level}{node.module or ''} import {listed}"
+
+
+def _add(lines: list[str], where: list[int | None], need: ImportNeed, newline: str) -> None:
+    module = _parse(lines)
+    if _is_bound(module, need):
+        return
+    if need.name and _extend(lines, module.tree, need):
+        return
+    text = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
+    at = _place(module.tree, need)
+    if at and lines and not lines[at - 1].endswith(("\n", "\r")):
+        lines[at - 1] += newline
+    lines.insert(at, text + newline)
+    where.insert(at, None)
+
+
+def _is_bound(module: Module, need: ImportNeed) -> bool:
+    bound = module.imports.get(need.name or need.module.split(".")[0])
+    if need.name and bound is not None and bound != f"{need.module}.{need.name}":
+        message = f"the name {need.name} is bound to something else in this file"
+        raise LayoutError(message)
+    return bound is not None
+
+
+def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
+    """Add the name to a one-line from-import of the same module, where it fits on the line."""
+    for node in tree.body:
+        if not isinstance(node, ast.ImportFrom) or node.level or node.module != need.module:
+            continue
+        line = lines[node.lineno - 1]
+        body = line.rstrip("\r\n")
+        plain = node.lineno == node.end_lineno and not set("#;\\(*") & set(body)
+        if plain and len(body) + len(need.name) + 2 <= _WIDTH:
+            lines[node.lineno - 1] = f"{body}, {need.name}{line[len(body) :]}"
+            return True
+    return False
+
+
+def _place(tree: ast.Module, need: ImportNeed) -> int:
+    """How many lines stand above the new import: behind the nearest import of the same package, or the last one."""
+    block = _import_block(tree)
+    package = need.module.split(".")[0]
+    near = [n for n in block if package in {t.split(".")[0] for t in import_targets(n).values()}]
+    if near or block:
+        node = (near or block)[-1]
+        return node.end_lineno or node.lineno
+    first = tree.body[0] if tree.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return first.end_lineno or first.lineno
+    return first.lineno - 1 if first else 0
+
+
+def _import_block(tree: ast.Module) -> list[ast.stmt]:
+    """The top-level imports before the first def or class; later ones may stand behind code that needs them."""
+    block: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            break
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            block.append(node)
+    return block
+
+

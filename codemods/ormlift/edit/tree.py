@@ -1,0 +1,276 @@
+"""The ops of rewrites, as swaps of libcst nodes, in one piece of text.
+
+The piece is parsed under an `if 1:` where it is indented, so that no string inside it needs to be dedented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from ormlift.edit.errors import LayoutError
+from ormlift.model import DropFinally, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
+
+_Key = tuple[int, int]
+
+
+def edit_chunk(text: str, first_line: int, ops: Sequence[Op], newline: str) -> str:
+    """Apply `ops` to `text`, whose first line is line `first_line` of the file. Raises LayoutError."""
+    indented = text[:1] in " \t\f"
+    head = f"if 1:{newline}" if indented else ""
+    try:
+        module = cst.parse_module(head + text)
+    except cst.ParserSyntaxError as error:
+        message = f"libcst cannot read this: {error.message}"
+        raise LayoutError(message) from error
+    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
+    positions = cast("dict[cst.CSTNode, CodeRange]", wrapper.resolve(PositionProvider))
+    editor = _Editor(positions, first_line - (2 if indented else 1), ops, _unit(text, module.default_indent))
+    result = wrapper.module.visit(editor)
+    editor.check()
+    return result.code[len(head) :]
+
+
+def _unit(text: str, default: str) -> str:
+    """One step of indentation as this piece writes it: what its second level has more than its first."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    base = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    for line in lines[1:]:
+        indent = line[: len(line) - len(line.lstrip())]
+        if len(indent) > len(base) and indent.startswith(base) and lines[0].rstrip().endswith(":"):
+            return indent[len(base) :]
+    return "    " if base or not default else default
+
+
+class _Editor(cst.CSTTransformer):
+    """Swaps nodes. Expressions are found by their exact span, statements by where they start."""
+
+    def __init__(self, positions: dict[cst.CSTNode, CodeRange], offset: int, ops: Sequence[Op], unit: str) -> None:
+        super().__init__()
+        self._positions = positions
+        self._offset = offset
+        self._unit = unit
+        self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
+        self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
+        self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
+        self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
+        self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
+        self._ops = ops
+
+    def check(self) -> None:
+        """Raise LayoutError if an op found no place."""
+        if self._left:
+            message = "a statement shares its line with another, or stands in an unusual place"
+            raise LayoutError(message)
+
+    # Expressions
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: Any) -> Any:  # noqa: ANN401 - libcst's signature
+        """Swap an expression, then let the suites do theirs."""
+        updated = super().on_leave(original_node, updated_node)
+        if self._exprs and isinstance(original_node, cst.BaseExpression):
+            span = self._span(original_node)
+            if span in self._exprs and isinstance(updated, cst.BaseExpression):
+                return self._swap_expression(span, updated)
+        return updated
+
+    def _swap_expression(self, span: Span, old: cst.BaseExpression) -> cst.BaseExpression:
+        text = self._exprs.pop(span)
+        self._left.discard(ReplaceExpr(span, text))
+        new = cst.parse_expression(text)
+        return new.with_changes(lpar=[*old.lpar, *new.lpar], rpar=[*new.rpar, *old.rpar])
+
+    # Suites
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:  # noqa: N802 - libcst
+        """Edit the top-level statements."""
+        body, rest = self._suite(original_node.body, updated_node.body)
+        return updated_node.with_changes(body=body, footer=[*rest, *updated_node.footer])
+
+    def leave_IndentedBlock(  # noqa: N802 - libcst's name
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        """Edit the statements of a block."""
+        body, rest = self._suite(original_node.body, updated_node.body)
+        return updated_node.with_changes(body=body, footer=[*rest, *updated_node.footer])
+
+    def _suite(
+        self, original: Sequence[cst.BaseStatement], updated: Sequence[cst.BaseStatement]
+    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        """The new statements of a suite, and the comments left over for its end."""
+        keys = [self._key(node) for node in original]
+        if not any(key in self._statements or key in self._finals or key in self._wraps for key in keys):
+            return list(updated), []
+        out: list[cst.BaseStatement] = []
+        pending: list[cst.EmptyLine] = []
+        index = 0
+        while index < len(keys):
+            stop = self._wrap_end(keys, index)
+            if stop is None:
+                statements, pending = self._edit(keys[index], updated[index], pending)
+                out += statements
+                index += 1
+            else:
+                out.append(self._wrapped(keys[index:stop], updated[index:stop], pending))
+                pending, index = [], stop
+        if not out:
+            out, pending = [_pass(pending)], []
+        return out, pending
+
+    def _wrap_end(self, keys: list[_Key], index: int) -> int | None:
+        if keys[index] not in self._wraps:
+            return None
+        last, _ = self._wraps[keys[index]]
+        if last not in keys[index:]:
+            message = "the statements to wrap are not siblings"
+            raise LayoutError(message)
+        return keys.index(last, index) + 1
+
+    def _wrapped(
+        self, keys: list[_Key], updated: Sequence[cst.BaseStatement], pending: list[cst.EmptyLine]
+    ) -> cst.BaseStatement:
+        _, header = self._wraps[keys[0]]
+        self._left.discard(("wrap", keys[0]))
+        lead = [*pending, *_leading(updated[0])]
+        body: list[cst.BaseStatement] = []
+        first, pending = self._edit(keys[0], _with_leading(updated[0], []), [])
+        body += first
+        for key, node in zip(keys[1:], updated[1:], strict=True):
+            statements, pending = self._edit(key, node, pending)
+            body += statements
+        if not body:
+            body, pending = [_pass(pending)], []
+        body[0] = _with_leading(body[0], _without_blank_start(_leading(body[0])))
+        template = cst.parse_statement(f"{header}:\n    pass\n")
+        block = cst.IndentedBlock(body=body, indent=self._unit, footer=pending)
+        return cast("cst.BaseStatement", template.with_changes(body=block, leading_lines=lead))
+
+    def _edit(
+        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        """One statement after its ops: the statements that stand for it, and comments for what follows."""
+        if key in self._statements:
+            return self._replaced(key, node, pending)
+        if key in self._finals:
+            return self._opened(key, node, pending)
+        return [_with_leading(node, _joined(pending, _leading(node)))], []
+
+    def _replaced(
+        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        if isinstance(node, cst.SimpleStatementLine) and len(node.body) > 1:
+            message = "a statement shares its line with another"
+            raise LayoutError(message)
+        text = self._statements[key]
+        for op in self._ops:
+            if isinstance(op, ReplaceStatement) and _start(op.span) == key:
+                self._left.discard(op)
+        lead = _joined(pending, _leading(node))
+        kept = _inner_comments(node)
+        if not text.strip():
+            return [], [*lead, *kept]
+        new = list(cst.parse_module(text).body)
+        last = new[-1]
+        if len(kept) == 1 and _trails(node) and isinstance(last, cst.SimpleStatementLine):
+            assert isinstance(node, cst.SimpleStatementLine)
+            new[-1] = last.with_changes(trailing_whitespace=node.trailing_whitespace)
+        else:
+            lead = [*lead, *kept]
+        new[0] = _with_leading(new[0], [*lead, *_leading(new[0])])
+        return cast("list[cst.BaseStatement]", new), []
+
+    def _opened(
+        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
+            message = "the try has no finally"
+            raise LayoutError(message)
+        for op in self._ops:
+            if isinstance(op, DropFinally) and _start(op.span) == key:
+                self._left.discard(op)
+        comments = _inner_comments(node.finalbody)
+        lead = _joined(pending, _leading(node))
+        if node.handlers:
+            return [node.with_changes(finalbody=None, leading_lines=lead)], comments
+        block = node.body
+        if not isinstance(block, cst.IndentedBlock):
+            message = "the body of the try stands on its own line"
+            raise LayoutError(message)
+        head = _comment_of(block.header)
+        body = list(block.body)
+        body[0] = _with_leading(body[0], [*lead, *head, *_leading(body[0])])
+        return body, [*_comments(block.footer), *comments]
+
+    # Positions
+
+    def _key(self, node: cst.CSTNode) -> _Key:
+        start = self._positions[node].start
+        return start.line + self._offset, start.column
+
+    def _span(self, node: cst.CSTNode) -> Span:
+        where = self._positions[node]
+        return Span(
+            where.start.line + self._offset, where.start.column, where.end.line + self._offset, where.end.column
+        )
+
+
+def _start(span: Span) -> _Key:
+    return span.line, span.col
+
+
+def _leading(node: cst.BaseStatement) -> list[cst.EmptyLine]:
+    return list(getattr(node, "leading_lines", ()))
+
+
+def _with_leading(node: cst.BaseStatement, lines: Sequence[cst.EmptyLine]) -> cst.BaseStatement:
+    return cast("cst.BaseStatement", node.with_changes(leading_lines=list(lines)))
+
+
+def _comments(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    return [line for line in lines if line.comment is not None]
+
+
+def _without_blank_start(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    index = next((i for i, line in enumerate(lines) if line.comment is not None), len(lines))
+    return list(lines[index:])
+
+
+def _joined(pending: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Lines left over from a removed statement before a statement's own: one run of blank lines, not two."""
+    if not pending:
+        return own
+    if own and own[0].comment is None and not _comments(pending):
+        return own
+    if own and own[0].comment is None and pending[0].comment is None:
+        pending = _without_blank_start(pending)
+        return [own[0], *pending, *_without_blank_start(own)] if pending else own
+    return [*pending, *own]
+
+
+def _comment_of(space: cst.TrailingWhitespace) -> list[cst.EmptyLine]:
+    return [cst.EmptyLine(comment=space.comment)] if space.comment is not None else []
+
+
+def _trails(node: cst.BaseStatement) -> bool:
+    return isinstance(node, cst.SimpleStatementLine) and node.trailing_whitespace.comment is not None
+
+
+def _inner_comments(node: cst.CSTNode) -> list[cst.EmptyLine]:
+    """All comments inside `node` (not those above it), each as a line of its own."""
+    found: list[cst.EmptyLine] = []
+
+    class Collector(cst.CSTVisitor):
+        def visit_Comment(self, node: cst.Comment) -> None:  # noqa: N802 - libcst's name
+            found.append(cst.EmptyLine(comment=node))
+
+    if isinstance(node, cst.BaseStatement):
+        node = cast("cst.CSTNode", node.with_changes(leading_lines=[]))
+    node.visit(Collector())
+    return found
+
+
+def _pass(leading: Sequence[cst.EmptyLine]) -> cst.SimpleStatementLine:
+    return cst.SimpleStatementLine(body=[cst.Pass()], leading_lines=list(leading))

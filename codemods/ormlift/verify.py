@@ -1,0 +1,81 @@
+"""Whether a plan may be written: each edit is checked against the text it started from, independent of how it was made."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ormlift.model import Source
+from ormlift.source import encode, split_lines
+from ormlift.syntax import Module, module_level
+
+
+class VerificationError(Exception):
+    """The new text breaks a promise; its text says which."""
+
+
+def verify_edit(
+    before: Module, after: Source, origin: Sequence[int | None], site_lines: Iterable[tuple[int, int]]
+) -> Module:
+    """Check one edit and return the new text, parsed.
+
+    `origin` gives for each new line the old line it stands for, `site_lines` the lines that may change.
+    Raises VerificationError unless the new text parses, keeps every comment, changes nothing outside `site_lines` but
+    imports, and can be written in the file's encoding.
+    """
+    try:
+        module = Module.parse(after)
+    except SyntaxError as error:
+        message = f"the new text does not parse (line {error.lineno}: {error.msg})"
+        raise VerificationError(message) from error
+    lost = comments(before.source.text) - comments(after.text)
+    if lost:
+        message = f"a comment was lost: {next(iter(lost))}"
+        raise VerificationError(message)
+    _check_outside(before, after, origin, site_lines)
+    try:
+        encode(after)
+    except UnicodeEncodeError as error:
+        message = f"the new text cannot be written as {after.encoding}"
+        raise VerificationError(message) from error
+    return module
+
+
+def comments(text: str) -> Counter[str]:
+    """How often each comment stands in `text`. Empty for text that cannot be tokenized."""
+    if "#" not in text:
+        return Counter()
+    try:
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        return Counter(t.string.rstrip() for t in tokens if t.type == tokenize.COMMENT)
+    except (tokenize.TokenError, SyntaxError):
+        return Counter()
+
+
+def _check_outside(
+    before: Module, after: Source, origin: Sequence[int | None], site_lines: Iterable[tuple[int, int]]
+) -> None:
+    old, new = split_lines(before.source.text), split_lines(after.text)
+    free = {line for first, last in site_lines for line in range(first, last + 1)} | _import_lines(before.tree)
+    kept = [(line, text) for line, text in zip(origin, new, strict=True) if line is not None and line not in free]
+    expected = [(number, text) for number, text in enumerate(old, 1) if number not in free]
+    if len(kept) != len(expected):
+        missing = {n for n, _ in expected} ^ {n for n, _ in kept}
+        message = f"line {min(missing)}, outside every site, would change"
+        raise VerificationError(message)
+    for (line, text), (number, old_text) in zip(kept, expected, strict=True):
+        if line != number or text != old_text:
+            message = f"line {number}, outside every site, would change"
+            raise VerificationError(message)
+
+
+def _import_lines(tree: ast.Module) -> set[int]:
+    return {
+        line
+        for node in module_level(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
