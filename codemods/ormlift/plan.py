@@ -1,14 +1,230 @@
-"""Text and codemods to an outcome, to a fixpoint."""
+"""Text and codemods to an outcome, to a fixpoint.
+
+Each round finds all sites of the file as it stands, applies the rewrites that do not overlap, and verifies the edit.
+The rounds end when nothing is left to apply; so a second run finds nothing more to do.
+"""
 
 from __future__ import annotations
 
-from ormlift.model import Outcome, Settings, Source
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ormlift.edit import Edited, LayoutError, apply
+from ormlift.model import (
+    Applicability,
+    Effect,
+    Failed,
+    Outcome,
+    Planned,
+    Reason,
+    Refusal,
+    Refused,
+    Rewrite,
+    Settings,
+    Site,
+    SiteReport,
+    Source,
+    Status,
+    Unchanged,
+)
 from ormlift.project.index import ProjectIndex
+from ormlift.rules import ALL
+from ormlift.rules.base import Codemod, Context
+from ormlift.suppress import Suppression, suppressions
+from ormlift.syntax import Module
+from ormlift.verify import VerificationError, verify_edit
+
+_ROUNDS = 25  # more rounds than sites can nest; reaching it means that a codemod rewrites its own result
 
 
 def plan_file(source: Source, index: ProjectIndex, settings: Settings) -> Outcome:
     """Plan all rewrites of one file. Never raises for what the file holds: that is a `Failed`.
 
-    The result is verified (see `verify`): what is `Planned` may be written.
+    What is `Planned` is verified and may be written.
     """
-    raise NotImplementedError
+    try:
+        module = Module.parse(source)
+    except SyntaxError as error:
+        where = f"line {error.lineno}: " if error.lineno else ""
+        return Failed(source.path, f"cannot be parsed: {where}{error.msg}; mend it, or exclude the file")
+    codemods = [c for c in ALL if not settings.codemods or c.id in settings.codemods]
+    try:
+        return _Planner(module, codemods, Context(index, settings)).run()
+    except VerificationError as error:
+        return Failed(source.path, f"the planned change was not verified: {error}", ours=True)
+    except Exception as error:  # noqa: BLE001, RUF100 - one file's bug must not end the run; it is reported as ours
+        return Failed(source.path, f"{type(error).__name__}: {error}".splitlines()[0], ours=True)
+
+
+@dataclass
+class _Planner:
+    """The state of planning one file."""
+
+    module: Module
+    codemods: Sequence[Codemod]
+    context: Context
+    current: Module = field(init=False)
+    origin: list[int | None] = field(init=False)  # for each current line, the line of the file as it was
+    ignored: tuple[Suppression, ...] = field(init=False)
+    done: list[Site] = field(default_factory=list)  # rewrites applied, with the file's own lines
+    stuck: dict[tuple[str, int], str] = field(default_factory=dict)  # (codemod, line) -> why no edit could follow it
+
+    def __post_init__(self) -> None:
+        """Start at the file as it is."""
+        self.current = self.module
+        self.origin = list(range(1, len(self.module.lines) + 1))
+        self.ignored = suppressions(self.module.source.text)
+
+    def run(self) -> Outcome:
+        """Rounds until nothing is left to apply, then the account."""
+        first: list[Site] | None = None
+        for _ in range(_ROUNDS):
+            sites = self._find()
+            first = sites if first is None else first
+            batch = self._batch(sites)
+            if not batch:
+                return self._outcome(first, sites)
+            self._apply(batch)
+        message = "rewriting does not come to an end"
+        raise VerificationError(message)
+
+    def _find(self) -> list[Site]:
+        found = [site for codemod in self.codemods for site in codemod.find(self.current, self.context)]
+        return sorted(found, key=lambda site: (site.line, site.end_line, site.codemod))
+
+    def _batch(self, sites: Iterable[Site]) -> list[Rewrite]:
+        """The rewrites to apply in this round: applicable, and no two on the same lines."""
+        batch: list[Rewrite] = []
+        for site in sites:
+            if isinstance(site, Rewrite) and self._why_not(site) is None and all(_apart(site, b) for b in batch):
+                batch.append(site)
+        return batch
+
+    def _why_not(self, rewrite: Rewrite) -> Reason | None:
+        """Why a rewrite is not to be applied, or None."""
+        line = self._was(rewrite.line)
+        if self._is_ignored(rewrite):
+            return Reason("ignored", "a comment on the site's first line asks to leave it")
+        stuck = self.stuck.get((rewrite.codemod, line))
+        if stuck:
+            return Reason("unusual-layout", f"{stuck}; put each statement on a line of its own")
+        if rewrite.applicability is Applicability.MANUAL:
+            return Reason("manual-only", "shown, never applied: change it by hand")
+        if rewrite.applicability is Applicability.UNSAFE and not self.context.settings.unsafe:
+            count = len(rewrite.effects)
+            what = f"{count} effect{'' if count == 1 else 's'}" if count else "no certificate"
+            return Reason("needs-unsafe", f"{what}; applied with --unsafe")
+        return None
+
+    def _is_ignored(self, site: Site) -> bool:
+        return any(s.covers(site.codemod, self._was(site.line)) for s in self.ignored)
+
+    def _apply(self, batch: list[Rewrite]) -> None:
+        """Apply a batch; a rewrite that no edit can follow is set aside, and the others are tried again."""
+        edited = self._try(batch)
+        if edited is None:
+            batch = [rewrite for rewrite in batch if self._try([rewrite]) is not None]
+            edited = self._try(batch) if batch else None
+            if edited is None:
+                for rewrite in batch:
+                    self.stuck[rewrite.codemod, self._was(rewrite.line)] = "its edit collides with another's"
+                return
+        after = replace(self.module.source, text=edited.text)
+        lines = [(rewrite.line, rewrite.end_line) for rewrite in batch]
+        module = verify_edit(self.current, after, edited.origin, lines)
+        self.done += [self._mapped(rewrite) for rewrite in batch]
+        self.origin = [None if line is None else self.origin[line - 1] for line in edited.origin]
+        self.current = module
+
+    def _try(self, batch: list[Rewrite]) -> Edited | None:
+        try:
+            return apply(self.current, batch)
+        except LayoutError as error:
+            if len(batch) == 1:
+                self.stuck[batch[0].codemod, self._was(batch[0].line)] = str(error)
+            return None
+
+    # The account
+
+    def _was(self, line: int) -> int:
+        """The line of the file as it was that a current line stands for; for a new line, the nearest one above."""
+        for number in range(min(line, len(self.origin)) - 1, -1, -1):
+            known = self.origin[number]
+            if known is not None:
+                return known
+        return 1
+
+    def _mapped(self, site: Site) -> Site:
+        first, last = self._was(site.line), self._was(site.end_line)
+        if isinstance(site, Refusal):
+            return replace(site, line=first, end_line=max(first, last))
+        effects = tuple(Effect(e.code, self._was(e.line), e.message) for e in site.effects)
+        return replace(site, line=first, end_line=max(first, last), effects=effects)
+
+    def _outcome(self, first: list[Site], last: list[Site]) -> Outcome:
+        path = self.module.source.path
+        reports = [_report(site, Status.REWRITTEN, None) for site in self.done]
+        reports += [self._left(site) for site in last]
+        reports += self._covered(first, reports)
+        reports.sort(key=lambda r: (r.line, r.end_line, r.codemod))
+        notes = self._notes(reports)
+        if self.done:
+            return Planned(path, self.module.source, self.current.source, tuple(reports), notes)
+        return Refused(path, tuple(reports), notes) if reports or notes else Unchanged(path)
+
+    def _left(self, site: Site) -> SiteReport:
+        """The report of a site that stays."""
+        mapped = self._mapped(site)
+        if self._is_ignored(site):
+            why = next(s.why for s in self.ignored if s.covers(site.codemod, mapped.line))
+            return _report(mapped, Status.SUPPRESSED, Reason("ignored", why or "no reason is given"))
+        if isinstance(site, Rewrite):
+            return _report(mapped, Status.REFUSED, self._why_not(site))
+        return _report(mapped, Status.REFUSED, site.reason)
+
+    def _covered(self, first: list[Site], reports: list[SiteReport]) -> list[SiteReport]:
+        """Sites of the first round that went away because another codemod's rewrite took them in."""
+        known = {(r.codemod, r.line) for r in reports}
+        covered = []
+        for site in first:
+            if (site.codemod, site.line) in known:
+                continue
+            by = next((d for d in self.done if d.line <= site.line <= d.end_line), None)
+            if by is None:
+                message = f"the {site.codemod} site on line {site.line} was lost from the account"
+                raise VerificationError(message)
+            reason = Reason("covered", f"rewritten as a part of the {by.codemod} site on line {by.line}")
+            report = _report(by, Status.REWRITTEN, reason)
+            covered.append(replace(report, codemod=site.codemod, line=site.line, end_line=site.end_line))
+        return covered
+
+    def _notes(self, reports: list[SiteReport]) -> tuple[str, ...]:
+        ran = {codemod.id for codemod in self.codemods}
+        known = {codemod.id for codemod in ALL}
+        notes = []
+        for suppression in self.ignored:
+            for unknown in sorted(suppression.ids - known):
+                notes.append(f"line {suppression.line}: ignore[{unknown}] names no codemod")
+            wanted = suppression.ids & ran if suppression.ids else ran
+            if wanted and not any(suppression.covers(r.codemod, r.line) for r in reports):
+                notes.append(f"line {suppression.line}: this ignore comment is not used; remove it")
+        return tuple(notes)
+
+
+def _apart(one: Rewrite, other: Rewrite) -> bool:
+    return one.end_line < other.line or other.end_line < one.line
+
+
+def _report(site: Site, status: Status, reason: Reason | None) -> SiteReport:
+    if isinstance(site, Refusal):
+        return SiteReport(site.codemod, site.line, site.end_line, status, reason=reason)
+    return SiteReport(
+        site.codemod,
+        site.line,
+        site.end_line,
+        status,
+        applicability=site.applicability,
+        effects=site.effects,
+        reason=reason,
+        certificates=site.certificates,
+    )
