@@ -203,8 +203,8 @@ class _Planner:
         known = {codemod.id for codemod in ALL}
         notes = []
         for suppression in self.ignored:
-            for unknown in sorted(suppression.ids - known):
-                notes.append(f"line {suppression.line}: ignore[{unknown}] names no codemod")
+            unknown = sorted(suppression.ids - known)
+            notes += [f"line {suppression.line}: ignore[{name}] names no codemod" for name in unknown]
             wanted = suppression.ids & ran if suppression.ids else ran
             if wanted and not any(suppression.covers(r.codemod, r.line) for r in reports):
                 notes.append(f"line {suppression.line}: this ignore comment is not used; remove it")

@@ -1,6 +1,7 @@
 """What is known of a project: its mapped classes, session factories, session sources and scopes.
 
-The vocabulary of the model index: plain data, read statically by `ormlift.project`, used by `ormlift.sql` and the rules.
+The vocabulary of the model index: plain data, read statically by `ormlift.project`, used by `ormlift.sql` and the
+rules.
 """
 
 from __future__ import annotations

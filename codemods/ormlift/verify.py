@@ -1,4 +1,7 @@
-"""Whether a plan may be written: each edit is checked against the text it started from, independent of how it was made."""
+"""Whether a plan may be written: each edit is checked against the text it started from.
+
+The checks read both texts anew; they trust nothing that the edit says but which line became which.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ def _check_outside(
     before: Module, after: Source, origin: Sequence[int | None], site_lines: Iterable[tuple[int, int]]
 ) -> None:
     old, new = split_lines(before.source.text), split_lines(after.text)
-    free = {line for first, last in site_lines for line in range(first, last + 1)} | _import_lines(before.tree)
+    free = _import_lines(before.tree)
+    for first, last in site_lines:
+        free |= set(range(_past_blank(old, first, -1), _past_blank(old, last, 1) + 1))
     kept = [(line, text) for line, text in zip(origin, new, strict=True) if line is not None and line not in free]
     expected = [(number, text) for number, text in enumerate(old, 1) if number not in free]
     if len(kept) != len(expected):
@@ -70,6 +75,13 @@ def _check_outside(
         if line != number or text != old_text:
             message = f"line {number}, outside every site, would change"
             raise VerificationError(message)
+
+
+def _past_blank(lines: list[str], number: int, step: int) -> int:
+    """The last of the blank lines that touch line `number` in the direction of `step`: a removal may take them."""
+    while 1 <= number + step <= len(lines) and not lines[number + step - 1].strip():
+        number += step
+    return number
 
 
 def _import_lines(tree: ast.Module) -> set[int]:

@@ -58,7 +58,7 @@ def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
 def _edited_chunk(old: list[str], chunk: _Chunk, newline: str) -> list[str]:
     from ormlift.edit.tree import edit_chunk
 
-    body = old[:-1] + [old[-1].rstrip("\r\n") + newline]
+    body = [*old[:-1], old[-1].rstrip("\r\n") + newline]
     new = split_lines(edit_chunk("".join(body), chunk.first, chunk.ops, newline))
     ending = old[-1][len(old[-1].rstrip("\r\n")) :]
     return [*new[:-1], new[-1].rstrip("\r\n") + ending]

@@ -136,5 +136,3 @@ def _import_block(tree: ast.Module) -> list[ast.stmt]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             block.append(node)
     return block
-
-

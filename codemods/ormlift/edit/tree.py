@@ -15,6 +15,7 @@ from ormlift.edit.errors import LayoutError
 from ormlift.model import DropFinally, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
 
 _Key = tuple[int, int]
+_Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement  # what a suite's list holds
 
 
 def edit_chunk(text: str, first_line: int, ops: Sequence[Op], newline: str) -> str:
@@ -28,31 +29,21 @@ def edit_chunk(text: str, first_line: int, ops: Sequence[Op], newline: str) -> s
         raise LayoutError(message) from error
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     positions = cast("dict[cst.CSTNode, CodeRange]", wrapper.resolve(PositionProvider))
-    editor = _Editor(positions, first_line - (2 if indented else 1), ops, _unit(text, module.default_indent))
+    editor = _Editor(positions, first_line - (2 if indented else 1), ops, module.default_indent)
     result = wrapper.module.visit(editor)
     editor.check()
     return result.code[len(head) :]
 
 
-def _unit(text: str, default: str) -> str:
-    """One step of indentation as this piece writes it: what its second level has more than its first."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    base = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
-    for line in lines[1:]:
-        indent = line[: len(line) - len(line.lstrip())]
-        if len(indent) > len(base) and indent.startswith(base) and lines[0].rstrip().endswith(":"):
-            return indent[len(base) :]
-    return "    " if base or not default else default
-
-
 class _Editor(cst.CSTTransformer):
     """Swaps nodes. Expressions are found by their exact span, statements by where they start."""
 
-    def __init__(self, positions: dict[cst.CSTNode, CodeRange], offset: int, ops: Sequence[Op], unit: str) -> None:
+    def __init__(self, positions: dict[cst.CSTNode, CodeRange], offset: int, ops: Sequence[Op], indent: str) -> None:
         super().__init__()
         self._positions = positions
         self._offset = offset
-        self._unit = unit
+        self._indent = indent  # one step of indentation, as the suite at hand writes it
+        self._default = indent
         self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
@@ -87,24 +78,26 @@ class _Editor(cst.CSTTransformer):
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:  # noqa: N802 - libcst
         """Edit the top-level statements."""
-        body, rest = self._suite(original_node.body, updated_node.body)
+        self._indent = self._default
+        body, rest = self._suite(_statements(original_node), _statements(updated_node))
         return updated_node.with_changes(body=body, footer=[*rest, *updated_node.footer])
 
     def leave_IndentedBlock(  # noqa: N802 - libcst's name
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
         """Edit the statements of a block."""
-        body, rest = self._suite(original_node.body, updated_node.body)
+        self._indent = self._default if original_node.indent is None else original_node.indent
+        body, rest = self._suite(_statements(original_node), _statements(updated_node))
         return updated_node.with_changes(body=body, footer=[*rest, *updated_node.footer])
 
     def _suite(
-        self, original: Sequence[cst.BaseStatement], updated: Sequence[cst.BaseStatement]
-    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        self, original: Sequence[_Statement], updated: Sequence[_Statement]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         """The new statements of a suite, and the comments left over for its end."""
         keys = [self._key(node) for node in original]
         if not any(key in self._statements or key in self._finals or key in self._wraps for key in keys):
             return list(updated), []
-        out: list[cst.BaseStatement] = []
+        out: list[_Statement] = []
         pending: list[cst.EmptyLine] = []
         index = 0
         while index < len(keys):
@@ -129,13 +122,11 @@ class _Editor(cst.CSTTransformer):
             raise LayoutError(message)
         return keys.index(last, index) + 1
 
-    def _wrapped(
-        self, keys: list[_Key], updated: Sequence[cst.BaseStatement], pending: list[cst.EmptyLine]
-    ) -> cst.BaseStatement:
+    def _wrapped(self, keys: list[_Key], updated: Sequence[_Statement], pending: list[cst.EmptyLine]) -> _Statement:
         _, header = self._wraps[keys[0]]
         self._left.discard(("wrap", keys[0]))
         lead = [*pending, *_leading(updated[0])]
-        body: list[cst.BaseStatement] = []
+        body: list[_Statement] = []
         first, pending = self._edit(keys[0], _with_leading(updated[0], []), [])
         body += first
         for key, node in zip(keys[1:], updated[1:], strict=True):
@@ -145,12 +136,12 @@ class _Editor(cst.CSTTransformer):
             body, pending = [_pass(pending)], []
         body[0] = _with_leading(body[0], _without_blank_start(_leading(body[0])))
         template = cst.parse_statement(f"{header}:\n    pass\n")
-        block = cst.IndentedBlock(body=body, indent=self._unit, footer=pending)
-        return cast("cst.BaseStatement", template.with_changes(body=block, leading_lines=lead))
+        block = cst.IndentedBlock(body=body, indent=self._indent, footer=pending)
+        return template.with_changes(body=block, leading_lines=lead)
 
     def _edit(
-        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
-    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         """One statement after its ops: the statements that stand for it, and comments for what follows."""
         if key in self._statements:
             return self._replaced(key, node, pending)
@@ -159,8 +150,8 @@ class _Editor(cst.CSTTransformer):
         return [_with_leading(node, _joined(pending, _leading(node)))], []
 
     def _replaced(
-        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
-    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         if isinstance(node, cst.SimpleStatementLine) and len(node.body) > 1:
             message = "a statement shares its line with another"
             raise LayoutError(message)
@@ -180,11 +171,11 @@ class _Editor(cst.CSTTransformer):
         else:
             lead = [*lead, *kept]
         new[0] = _with_leading(new[0], [*lead, *_leading(new[0])])
-        return cast("list[cst.BaseStatement]", new), []
+        return new, []
 
     def _opened(
-        self, key: _Key, node: cst.BaseStatement, pending: list[cst.EmptyLine]
-    ) -> tuple[list[cst.BaseStatement], list[cst.EmptyLine]]:
+        self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
             message = "the try has no finally"
             raise LayoutError(message)
@@ -200,7 +191,7 @@ class _Editor(cst.CSTTransformer):
             message = "the body of the try stands on its own line"
             raise LayoutError(message)
         head = _comment_of(block.header)
-        body = list(block.body)
+        body = list(_statements(block))
         body[0] = _with_leading(body[0], [*lead, *head, *_leading(body[0])])
         return body, [*_comments(block.footer), *comments]
 
@@ -217,16 +208,20 @@ class _Editor(cst.CSTTransformer):
         )
 
 
+def _statements(node: cst.Module | cst.IndentedBlock) -> Sequence[_Statement]:
+    return cast("Sequence[_Statement]", node.body)
+
+
 def _start(span: Span) -> _Key:
     return span.line, span.col
 
 
-def _leading(node: cst.BaseStatement) -> list[cst.EmptyLine]:
+def _leading(node: _Statement) -> list[cst.EmptyLine]:
     return list(getattr(node, "leading_lines", ()))
 
 
-def _with_leading(node: cst.BaseStatement, lines: Sequence[cst.EmptyLine]) -> cst.BaseStatement:
-    return cast("cst.BaseStatement", node.with_changes(leading_lines=list(lines)))
+def _with_leading(node: _Statement, lines: Sequence[cst.EmptyLine]) -> _Statement:
+    return node.with_changes(leading_lines=list(lines))
 
 
 def _comments(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
@@ -240,13 +235,8 @@ def _without_blank_start(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
 
 def _joined(pending: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
     """Lines left over from a removed statement before a statement's own: one run of blank lines, not two."""
-    if not pending:
-        return own
     if own and own[0].comment is None and not _comments(pending):
         return own
-    if own and own[0].comment is None and pending[0].comment is None:
-        pending = _without_blank_start(pending)
-        return [own[0], *pending, *_without_blank_start(own)] if pending else own
     return [*pending, *own]
 
 
@@ -254,7 +244,7 @@ def _comment_of(space: cst.TrailingWhitespace) -> list[cst.EmptyLine]:
     return [cst.EmptyLine(comment=space.comment)] if space.comment is not None else []
 
 
-def _trails(node: cst.BaseStatement) -> bool:
+def _trails(node: _Statement) -> bool:
     return isinstance(node, cst.SimpleStatementLine) and node.trailing_whitespace.comment is not None
 
 

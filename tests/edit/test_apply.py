@@ -1,0 +1,255 @@
+"""Ops on text: what stays, what moves, and what cannot be followed."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+from ormlift.edit import LayoutError, apply
+from ormlift.model import DropFinally, ImportNeed, Op, ReplaceExpr, ReplaceStatement, Rewrite, Source, Wrap
+from ormlift.syntax import Module
+from ormlift.verify import verify_edit
+
+
+def parse(text: str) -> Module:
+    return Module.parse(Source("app.py", text))
+
+
+def edit(module: Module, *ops: Op, imports: tuple[ImportNeed, ...] = (), unused: tuple[str, ...] = ()) -> str:
+    lines = [line for op in ops for line in _lines(op)]
+    rewrite = Rewrite("test", min(lines), max(lines), ops, imports=imports, unused=unused)
+    edited = apply(module, [rewrite])
+    assert len(edited.origin) == len(edited.text.splitlines())
+    verify_edit(module, Source("app.py", edited.text), edited.origin, [(rewrite.line, rewrite.end_line)])
+    return edited.text
+
+
+def _lines(op: Op) -> tuple[int, int]:
+    if isinstance(op, Wrap):
+        return op.first.line, op.last.end_line
+    return op.span.line, op.span.end_line
+
+
+def scope_ops(module: Module) -> list[Op]:
+    """The session-scope edit of the only `s = get()` + try/finally in the module."""
+    assign = next(
+        n for n in ast.walk(module.tree) if isinstance(n, ast.Assign) and ast.unparse(n.value).endswith("get()")
+    )
+    suite = module.suite(assign)
+    after = suite[suite.index(assign) + 1 :]
+    guarded = next(n for n in after if isinstance(n, ast.Try))
+    return [
+        ReplaceStatement(module.span(assign)),
+        Wrap(module.span(assign), module.span(guarded), "with scope() as s"),
+        DropFinally(module.span(guarded)),
+    ]
+
+
+def check(before: str, after: str) -> None:
+    module = parse(dedent(before))
+    assert edit(module, *scope_ops(module)) == dedent(after)
+
+
+def test_try_without_handlers_is_opened() -> None:
+    check(
+        """
+        def f():
+            # why
+            s = get()  # one
+            try:  # two
+                # three
+                x = s.q()
+
+                return x  # four
+                # five
+            finally:  # six
+                # seven
+                s.close()  # eight
+            # nine
+        """,
+        """
+        def f():
+            # why
+            with scope() as s:
+                # one
+                # two
+                # three
+                x = s.q()
+
+                return x  # four
+                # five
+                # six
+                # seven
+                # eight
+            # nine
+        """,
+    )
+
+
+def test_try_with_handlers_moves_whole() -> None:
+    check(
+        '''
+        class A:
+            def f(self):
+                s = get()
+                log("""a
+          b
+                """)
+
+                try:
+                    x = call(1,
+                             2)
+                except E as e:  # bad
+                    s.rollback()
+                    raise
+                else:
+                    y()
+                finally:
+                    s.close()
+
+                return x
+
+            def g(self): pass
+        ''',
+        '''
+        class A:
+            def f(self):
+                with scope() as s:
+                    log("""a
+          b
+                """)
+
+                    try:
+                        x = call(1,
+                                 2)
+                    except E as e:  # bad
+                        s.rollback()
+                        raise
+                    else:
+                        y()
+
+                return x
+
+            def g(self): pass
+        ''',
+    )
+
+
+def test_indentation_follows_the_file() -> None:
+    check(
+        "def f():\n\ts = get()\n\ttry:\n\t\tx()\n\texcept E:\n\t\ty()\n\tfinally:\n\t\ts.close()\n",
+        "def f():\n\twith scope() as s:\n\t\ttry:\n\t\t\tx()\n\t\texcept E:\n\t\t\ty()\n",
+    )
+    check(
+        "class A:\n  def f(a,\n        b):\n    s = get()\n    try:\n      x()\n    finally:\n      s.close()\n",
+        "class A:\n  def f(a,\n        b):\n    with scope() as s:\n      x()\n",
+    )
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_newlines_and_the_last_line_stay(newline: str, end: str) -> None:
+    before = "x = 1\ndef f():\n    s = get()\n    try:\n        return x\n    finally:\n        s.close()" + end
+    after = "x = 1\ndef f():\n    with scope() as s:\n        return x" + end
+    module = parse(before.replace("\n", newline))
+    assert edit(module, *scope_ops(module)) == after.replace("\n", newline)
+
+
+def test_module_level_and_inside_if() -> None:
+    check(
+        "import a\n\ns = get()\ntry:\n    x()\nfinally:\n    s.close()\n\nprint(1)\n",
+        "import a\n\nwith scope() as s:\n    x()\n\nprint(1)\n",
+    )
+    check(
+        "class A:\n    s = get()\n    try:\n        x()\n    finally:\n        s.close()\n    y = 1\n",
+        "class A:\n    with scope() as s:\n        x()\n    y = 1\n",
+    )
+
+
+def test_removed_statement_leaves_its_comments_and_one_blank_line() -> None:
+    module = parse("def f():\n    a()\n\n    # keep me\n    b()  # me too\n\n    return 1\n")
+    target = module.tree.body[0].body[1]  # type: ignore[attr-defined]
+    assert edit(module, ReplaceStatement(module.span(target))) == (
+        "def f():\n    a()\n\n    # keep me\n    # me too\n\n    return 1\n"
+    )
+    module = parse("def f():\n    a()\n\n    b()\n    return 1\n")
+    target = module.tree.body[0].body[1]  # type: ignore[attr-defined]
+    assert edit(module, ReplaceStatement(module.span(target))) == "def f():\n    a()\n\n    return 1\n"
+    module = parse("def f():\n    a()\n\n    b()\n\n    return 1\n")
+    target = module.tree.body[0].body[1]  # type: ignore[attr-defined]
+    assert edit(module, ReplaceStatement(module.span(target))) == "def f():\n    a()\n\n    return 1\n"
+    module = parse("def f():\n    b()  # only\n")
+    target = module.tree.body[0].body[0]  # type: ignore[attr-defined]
+    assert edit(module, ReplaceStatement(module.span(target))) == "def f():\n    # only\n    pass\n"
+
+
+def test_replaced_statement_keeps_comments_of_the_old() -> None:
+    module = parse("def f():\n    # above\n    a(\n        1,  # inside\n    )\n    c()  # end\n")
+    first, second = module.tree.body[0].body  # type: ignore[attr-defined]
+    assert edit(
+        module,
+        ReplaceStatement(module.span(first), "b(\n    2,\n)\n"),
+        ReplaceStatement(module.span(second), "d()"),
+    ) == ("def f():\n    # above\n    # inside\n    b(\n        2,\n    )\n    d()  # end\n")
+
+
+def test_expressions_are_swapped_in_place() -> None:
+    module = parse('def f(row, ä):\n    ü = "ü"; x = json.loads(row[3]) if (row[3]) else ä\n')
+    spans = [module.span(n) for n in ast.walk(module.tree) if isinstance(n, ast.Subscript)]
+    assert edit(module, *(ReplaceExpr(span, "row.results") for span in spans)) == (
+        'def f(row, ä):\n    ü = "ü"; x = json.loads(row.results) if (row.results) else ä\n'
+    )
+
+
+def test_expression_over_several_lines_is_indented_with_its_block() -> None:
+    module = parse("def f():\n    if x:\n        r = cur.fetchone()\n")
+    call = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Call))
+    assert edit(module, ReplaceExpr(module.span(call), "s.execute(\n    select(A)\n).first()")) == (
+        "def f():\n    if x:\n        r = s.execute(\n            select(A)\n        ).first()\n"
+    )
+
+
+def test_statements_on_one_line_are_not_followed() -> None:
+    module = parse("def f():\n    a(); b()\n")
+    target = module.tree.body[0].body[1]  # type: ignore[attr-defined]
+    with pytest.raises(LayoutError):
+        edit(module, ReplaceStatement(module.span(target)))
+    module = parse("def f(): b()\n")
+    target = module.tree.body[0].body[0]  # type: ignore[attr-defined]
+    with pytest.raises(LayoutError):
+        edit(module, ReplaceStatement(module.span(target)))
+
+
+def imports(before: str, needs: tuple[ImportNeed, ...] = (), unused: tuple[str, ...] = ()) -> str:
+    text = dedent(before)
+    module = parse(text + "def f():\n    b()\n")
+    target = module.tree.body[-1].body[0]  # type: ignore[attr-defined]
+    return edit(module, ReplaceStatement(module.span(target), "c()"), imports=needs, unused=unused).split("def f")[0]
+
+
+def test_imports_are_added_where_they_belong() -> None:
+    assert imports("import os\n", (ImportNeed("app.db", "scope"),)) == "import os\nfrom app.db import scope\n"
+    assert imports("from app.db import x\n", (ImportNeed("app.db", "scope"),)) == "from app.db import x, scope\n"
+    assert imports("from app.db import scope\n", (ImportNeed("app.db", "scope"),)) == "from app.db import scope\n"
+    assert imports('"""Doc."""\n', (ImportNeed("os"),)) == '"""Doc."""\nimport os\n'
+    assert imports("# note\n\n", (ImportNeed("os"),)) == "# note\n\nimport os\n"
+    assert imports("from app.db import (\n    x,\n)\nimport os\n", (ImportNeed("app.db", "y"),)) == (
+        "from app.db import (\n    x,\n)\nfrom app.db import y\nimport os\n"
+    )
+    assert imports("from __future__ import annotations\n", (ImportNeed("os"),)) == (
+        "from __future__ import annotations\nimport os\n"
+    )
+
+
+def test_a_name_bound_to_something_else_is_not_imported_over() -> None:
+    with pytest.raises(LayoutError, match="scope"):
+        imports("from other import scope\n", (ImportNeed("app.db", "scope"),))
+
+
+def test_unused_imports_are_removed_and_used_ones_stay() -> None:
+    assert imports("import sqlite3\nimport os\n", unused=("sqlite3",)) == "import os\n"
+    assert imports("from a import b, c as d\n", unused=("d",)) == "from a import b\n"
+    assert imports("import sqlite3\nx = sqlite3.Row\n", unused=("sqlite3",)) == "import sqlite3\nx = sqlite3.Row\n"
+    assert imports("import sqlite3  # keep\n", unused=("sqlite3",)) == "import sqlite3  # keep\n"
+    assert imports("from a import b\n__all__ = ['b']\n", unused=("b",)) == "from a import b\n__all__ = ['b']\n"
