@@ -118,6 +118,8 @@ class SessionSource:
     expire_on_commit: Tri = Tri.UNKNOWN
     driver: str = ""  # sqlite3 | psycopg2 | ..., for connections
     database: str = ""  # the source text of what was passed to connect(), for connections
+    autocommit: Tri = Tri.UNKNOWN  # each statement commits itself: `isolation_level=None`, `conn.autocommit = True`
+    rows: str = ""  # how rows come: `tuple`, or `mapping` (sqlite3.Row, DictCursor: `row["a"]`); empty: not read
 
 
 @dataclass(frozen=True, slots=True)
