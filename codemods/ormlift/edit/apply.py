@@ -115,11 +115,23 @@ def _class_piece(module: Module, holders: Sequence[ast.stmt]) -> tuple[int, int]
 
 
 def _line_map(old: list[str], new: list[str]) -> list[int | None]:
-    """For each new line the index of the old line that it stands for; lines are compared without their indentation."""
+    """For each new line the index of the old line that it stands for.
+
+    Equal lines at the start and at the end stand for each other; those between are compared without indentation.
+    """
     from ormlift.diff import matcher
 
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
     mapping: list[int | None] = [None] * len(new)
-    blocks = matcher([line.strip() for line in old], [line.strip() for line in new]).get_matching_blocks()
-    for i, j, size in blocks:
-        mapping[j : j + size] = range(i, i + size)
+    mapping[:head] = range(head)
+    mapping[len(new) - tail :] = range(len(old) - tail, len(old))
+    middle_old = [line.strip() for line in old[head : len(old) - tail]]
+    middle_new = [line.strip() for line in new[head : len(new) - tail]]
+    for i, j, size in matcher(middle_old, middle_new).get_matching_blocks():
+        mapping[head + j : head + j + size] = range(head + i, head + i + size)
     return mapping
