@@ -51,8 +51,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _dry_runs(tree: Path, jobs: int, repeat: int) -> None:
     environment = {"PYTHONPATH": str(_ROOT)}
     ours = [*_ORMLIFT, "diff", *_CHOICE, "--jobs", str(jobs), "--quiet"]
-    theirs = [sys.executable, "-m", "libcst.tool", "codemod", "--external", "bench.plain.SessionScopeCommand", str(tree)]
-    theirs += ["--no-format", "--unified-diff=3", f"--jobs={jobs}", "--hide-progress"]
+    theirs = [sys.executable, "-m", "libcst.tool", "codemod", "--external", "bench.plain.SessionScopeCommand"]
+    theirs += [str(tree), "--no-format", "--unified-diff=3", f"--jobs={jobs}", "--hide-progress"]
     _say(f"\n{'dry run, ' + str(jobs) + ' jobs':34}{'seconds':>9}{'largest':>10}{'together':>10}{'hunks':>7}")
     fast = _row("ormlift diff (session-scope)", ours, tree, environment, repeat)
     slow = _row("libcst.tool codemod (plain)", theirs, tree, environment, repeat)
