@@ -54,8 +54,9 @@ def _read_both(process: subprocess.Popen[str]) -> tuple[str, str]:
     stream = process.stderr
     reader = threading.Thread(target=lambda: errors.append(stream.read()))
     reader.start()
-    output = process.stdout.read()
-    reader.join()
+    with process.stdout, process.stderr:
+        output = process.stdout.read()
+        reader.join()
     return output, errors[0]
 
 
