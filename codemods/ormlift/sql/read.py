@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ormlift.model import Reason
-from ormlift.sql.statement import Statement
+from ormlift.sql.placeholders import numbered, pieces
+from ormlift.sql.statement import Kind, Slot, Statement
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+ADMINISTRATIVE = frozenset(
+    ["alter", "analyze", "attach", "begin", "call", "checkpoint", "cluster", "comment", "commit", "copy", "create", "deallocate", "declare", "describe", "desc", "detach", "discard", "do", "drop", "end", "exec", "execute", "explain", "flush", "grant", "kill", "listen", "load", "lock", "merge", "notify", "optimize", "pragma", "prepare", "refresh", "reindex", "release", "rename", "repair", "reset", "revoke", "rollback", "savepoint", "set", "show", "start", "truncate", "unlisten", "unlock", "use", "vacuum"]
+)
+AGGREGATES = frozenset(
+    ["count", "sum", "avg", "min", "max", "total", "group_concat", "string_agg", "array_agg", "json_agg", "jsonb_agg", "json_object_agg", "bool_and", "bool_or", "every", "stddev", "variance", "json_group_array", "json_group_object", "bit_and", "bit_or"]
+)
 
 
 def read(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statement | Reason:
@@ -17,9 +27,90 @@ def read(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statem
     `format` and `pyformat` both understand `%s`, `%(name)s` and `%%`; pass `paramstyle=""` where the driver gets no
     parameters at all, so that `%` stands for itself. Returns a Reason with a code of `statement.REASONS` otherwise.
     """
-    raise NotImplementedError
+    try:
+        normal, keys = numbered(sql, paramstyle, dialect)
+    except ValueError as error:
+        return Reason("sql-not-parsed", f"The placeholders cannot be read: {error}. Write the statement by hand.")
+    word = first_word(normal, dialect)
+    if word in ADMINISTRATIVE:
+        return Reason("administrative", f"{word.upper()} has no ORM form; leave it raw, through a Connection.")
+    if word not in ("select", "insert", "update", "delete"):
+        return _other(word)
+    trees = _parse(normal, dialect)
+    if isinstance(trees, Reason):
+        return trees
+    if len(trees) != 1:
+        return Reason("several-statements", f"The string holds {len(trees)} statements; execute them one by one.")
+    return _statement(sql, normal, dialect, keys, trees[0])
+
+
+def first_word(sql: str, dialect: str) -> str:
+    """The statement's first word in lower case, behind comments and parentheses."""
+    text = "".join(" " if piece.comment else sql[piece.start : piece.end] for piece in pieces(sql, dialect))
+    match = re.match(r"[\s(;]*([A-Za-z]*)", text)
+    return match.group(1).lower() if match else ""
+
+
+def _other(word: str) -> Reason:
+    if word in ("with", "replace", "values", "table"):
+        return Reason("sql-not-supported", f"{word.upper()} at the head of a statement is not written yet.")
+    return Reason("sql-not-parsed", "The text is not an SQL statement; write it by hand.")
+
+
+def _parse(normal: str, dialect: str) -> list[exp.Expr] | Reason:
+    from sqlglot.errors import SqlglotError
+
+    from ormlift.sql.dialects import parse
+
+    try:
+        return [tree for tree in parse(normal, dialect) if tree is not None]
+    except (SqlglotError, RecursionError) as error:
+        line = str(error).split("\n", 1)[0].split(". Line", 1)[0]
+        line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        return Reason("sql-not-parsed", f"The SQL could not be parsed as {dialect} ({line}); mend it or leave it raw.")
+
+
+def _statement(sql: str, normal: str, dialect: str, keys: list[int | str], tree: exp.Expr) -> Statement | Reason:
+    from sqlglot import exp
+
+    kinds: dict[type[exp.Expr], Kind] = {
+        exp.Select: Kind.SELECT,
+        exp.Insert: Kind.INSERT,
+        exp.Update: Kind.UPDATE,
+        exp.Delete: Kind.DELETE,
+    }
+    kind = kinds.get(type(tree))
+    if kind is None:
+        return Reason("sql-not-supported", f"{type(tree).__name__.upper()} of queries is not written yet.")
+    uses = Counter(str(node.this) for node in tree.find_all(exp.Placeholder))
+    if {f"p{index}" for index in range(len(keys))} != set(uses):
+        return Reason("sql-not-parsed", "The placeholders cannot be told from the SQL around them; write it by hand.")
+    slots = tuple(Slot(index, key, uses[f"p{index}"]) for index, key in enumerate(keys))
+    tables = dict.fromkeys((table.db, table.name) for table in _in_order(tree) if isinstance(table, exp.Table))
+    return Statement(sql, normal, kind, dialect, slots, tuple(tables), tree)
+
+
+def _in_order(tree: exp.Expr) -> list[exp.Expr]:
+    return list(tree.dfs())
 
 
 def gives_one_row(tree: exp.Expr) -> bool:
     """True where exactly one row comes back whatever the data."""
-    raise NotImplementedError
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Select):
+        return False
+    if any(tree.args.get(part) for part in ("group", "having", "limit", "offset", "distinct")):
+        return False
+    return any(is_aggregate(node) for item in tree.expressions for node in item.find_all(exp.Anonymous))
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """True for a call of an aggregate function that is not a window function's."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Anonymous) or node.name.lower() not in AGGREGATES:
+        return False
+    if node.find_ancestor(exp.Window, exp.Subquery):
+        return False
+    return not (node.name.lower() in ("min", "max") and len(node.expressions) > 1)

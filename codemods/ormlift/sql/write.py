@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ormlift.model import Reason
-from ormlift.sql.statement import Request, Statement, Written
+from ormlift.sql.binding import Binder, SlotAtom
+from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, lay_out, method
+from ormlift.sql.scope import Names, Refused, Scope, unsupported
+from ormlift.sql.statement import Fetch, Kind, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ormlift.sql.selects import SelectParts
+    from ormlift.sql.statement import Request, Statement
+
+ROWS = (Fetch.FIRST, Fetch.ALL, Fetch.ITERATE, Fetch.SCALAR, Fetch.SCALARS)
 
 
 def write(statement: Statement, request: Request) -> Written | Reason:
@@ -13,4 +26,134 @@ def write(statement: Statement, request: Request) -> Written | Reason:
     `session.query(Job.a).filter(...).first()`. Fetch.ITERATE gives what can be iterated over, `.all()` a list.
     DML: `session.execute(update(Job).where(...).values(...))`, with `.rowcount` for Fetch.ROWCOUNT.
     """
-    raise NotImplementedError
+    if len(request.arguments) != len(statement.slots):
+        return Reason(
+            "arguments-mismatch",
+            f"{len(statement.slots)} parameters stand in the SQL and {len(request.arguments)} are passed; mend the call.",
+        )
+    names = Names(request)
+    scope = Scope(request, names)
+    binder = Binder(statement, request.arguments, names)
+    try:
+        node, parts = _node(statement, request, scope, binder, names)
+    except Refused as refused:
+        return refused.reason
+    except RecursionError:
+        return Reason("sql-not-supported", "The statement is nested too deeply; rewrite it by hand.")
+    _models(scope, binder)
+    from ormlift.sql.results import result_columns
+
+    return Written(
+        text=lay_out(node, request.line_length, request.indent, request.base_indent),
+        imports=tuple(sorted(names.imports)),
+        columns=result_columns(parts, statement, request) if parts else (),
+        effects=tuple(binder.findings.values()),
+        slot_order=tuple(dict.fromkeys(atom.slot for atom in _slots(node))),
+        binds=tuple(dict.fromkeys(binder.binds)),
+    )
+
+
+def _node(
+    statement: Statement, request: Request, scope: Scope, binder: Binder, names: Names
+) -> tuple[Node, SelectParts | None]:
+    from ormlift.sql.changes import ChangeWriter
+    from ormlift.sql.selects import SelectWriter
+
+    if statement.kind is Kind.SELECT:
+        if request.fetch not in (*ROWS, Fetch.NONE):
+            raise unsupported(f"The {request.fetch.value} of a SELECT")
+        writer = SelectWriter(statement.tree, scope, binder, names, request.timestamps)  # type: ignore[arg-type]
+        parts = writer.parts()
+        return _select(statement, request, writer, parts), parts
+    if request.fetch in ROWS:
+        raise unsupported(f"Rows of {statement.kind.value.upper()}")
+    change = ChangeWriter(statement.tree, scope, binder, names, request)
+    if statement.kind is Kind.INSERT:
+        return _executed(change.insert(), statement, request), None
+    query = request.style == "query"
+    node = change.update(query=query) if statement.kind is Kind.UPDATE else change.delete(query=query)
+    if query and isinstance(node, Chain) and isinstance(node.base, Atom):
+        if request.fetch is Fetch.LASTROWID:
+            raise unsupported("lastrowid of what is no INSERT")
+        return node, None
+    return _executed(node, statement, request), None
+
+
+def _executed(node: Node, statement: Statement, request: Request) -> Node:
+    chain = Chain(Atom(request.session), (call("execute", node),), split=False)
+    if request.fetch is Fetch.NONE:
+        return chain
+    if request.fetch is Fetch.LASTROWID and (statement.kind is not Kind.INSERT or statement.dialect == "postgresql"):
+        raise unsupported(f"lastrowid of {statement.kind.value.upper()} on {statement.dialect}")
+    return Chain(chain.base, (*chain.links, Atom(request.fetch.value)), split=False)
+
+
+def _select(statement: Statement, request: Request, writer: object, parts: SelectParts) -> Node:
+    from ormlift.sql.selects import SelectWriter, assemble
+
+    assert isinstance(writer, SelectWriter)
+    fetch = request.fetch
+    if request.style == "query" and _query_fits(statement, fetch, parts):
+        if fetch is Fetch.FIRST:
+            parts.limit = None  # `.first()` sets it to one row
+        head = method(Atom(request.session), "query", *parts.columns)
+        chain = assemble(parts, writer, head, query=True)
+        return chain if fetch in (Fetch.ITERATE, Fetch.NONE) else method(chain, fetch.value)
+    chain = assemble(parts, writer, call(writer.names.sa("select"), *parts.columns), query=False)
+    inner: Node = chain if chain.links else chain.base
+    return _fetched(inner, request)
+
+
+def _fetched(inner: Node, request: Request) -> Node:
+    name = {Fetch.SCALAR: "scalar", Fetch.SCALARS: "scalars"}.get(request.fetch, "execute")
+    links: list[Items | Atom] = [call(name, inner)]
+    if request.fetch is Fetch.FIRST:
+        links.append(call("first"))
+    if request.fetch in (Fetch.ALL, Fetch.SCALARS):
+        links.append(call("all"))
+    return Chain(Atom(request.session), tuple(links), split=False)
+
+
+def _query_fits(statement: Statement, fetch: Fetch, parts: SelectParts) -> bool:
+    """Whether Query's own methods mean what is asked for.
+
+    Query.first() overrides a LIMIT with one row, Query.scalar() raises on two rows, and Query has no scalars().
+    """
+    if fetch is Fetch.SCALARS or fetch is Fetch.NONE:
+        return False
+    if fetch is Fetch.SCALAR:
+        return statement.gives_one_row
+    if fetch is Fetch.FIRST and parts.limit is not None:
+        return isinstance(parts.limit, Atom) and parts.limit.text.isdigit() and int(parts.limit.text) > 0
+    return True
+
+
+def _models(scope: Scope, binder: Binder) -> None:
+    for entity in scope.entities:
+        model = entity.model
+        if model.inherits_mapped:
+            binder.found("inherits-mapped", f"`{model.name}` inherits from a mapped class; the ORM may add criteria.")
+        hooks = [hook for hook in model.hooks if "validates" not in hook]
+        if hooks:
+            binder.found("orm-hooks", f"`{model.name}` has hooks that run under the ORM only: {', '.join(hooks)}.")
+
+
+def _slots(node: Node) -> Iterator[SlotAtom]:
+    """The parameters in the order in which the text names them."""
+    match node:
+        case SlotAtom():
+            yield node
+        case Infix():
+            yield from _slots(node.left)
+            yield from _slots(node.right)
+        case Prefix():
+            yield from _slots(node.part)
+        case Pair():
+            yield from _slots(node.value)
+        case Items():
+            for item in node.items:
+                yield from _slots(item)
+        case Chain():
+            yield from _slots(node.base)
+            for link in node.links:
+                yield from _slots(link)

@@ -1,0 +1,135 @@
+"""How a Python value is written where it meets a column: plain, or as `literal(value)`.
+
+`Model.col == value` changes meaning where the value is None (IS NULL; `<` raises) and where the column's type converts
+what is bound (a `str` for a DateTime raises on SQLite). `literal(value)` is bound as the raw driver bound it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from ormlift.sql.arguments import completed, dumped
+from ormlift.sql.columntypes import takes
+from ormlift.sql.layout import Atom, Node, call
+from ormlift.sql.statement import EFFECTS, Bind, Finding
+
+if TYPE_CHECKING:
+    from ormlift.sql.scope import ColumnRef, Names
+    from ormlift.sql.statement import Argument, Statement
+
+
+class Use(Enum):
+    """What is done with a value."""
+
+    EQUAL = "equal"  # `=` where unknown counts as false
+    COMPARE = "compare"  # any other comparison
+    MEMBER = "member"  # an item of an IN list
+    PLAIN = "plain"  # an argument of a function, LIKE, CASE: None stays NULL by itself
+    WRITE = "write"  # written to a column
+
+
+@dataclass(frozen=True)
+class SlotAtom(Atom):
+    """A parameter's text; knows its slot, so that the order of evaluation can be read off the tree."""
+
+    slot: int = -1
+
+
+@dataclass
+class Binder:
+    """Writes the values of one statement and keeps what was found on the way."""
+
+    statement: Statement
+    arguments: tuple[Argument, ...]
+    names: Names
+    findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    binds: list[Bind] = field(default_factory=list)
+
+    def found(self, code: str, message: str = "") -> None:
+        """Note an effect."""
+        assert code in EFFECTS
+        self.findings.setdefault((code, message), Finding(code, message or EFFECTS[code]))
+
+    def slot(self, index: int, ref: ColumnRef | None, kind: str, use: Use) -> Node:
+        """The parameter of a slot, meeting a column or an expression of a kind."""
+        argument = completed(self.arguments[index])
+        self.binds.append(Bind(index, ref.column if ref else None, use is Use.WRITE))
+        text = dumped(argument.text)
+        if text and kind == "json" and use is Use.WRITE:
+            return SlotAtom(text, slot=index)
+        atom = SlotAtom(argument.text, _level(argument.text), slot=index)
+        return self._bound(atom, argument, ref, kind, use)
+
+    def constant(self, text: str, python: str, ref: ColumnRef | None, kind: str, use: Use) -> Node:
+        """A literal of the SQL, meeting a column or an expression of a kind."""
+        from ormlift.sql.statement import Argument
+
+        argument = Argument(text, may_be_none=False, type=python)
+        return self._bound(Atom(text, _level(text)), argument, ref, kind, use, constant=True)
+
+    def literal(self, node: Node, ref: ColumnRef | None = None) -> Node:
+        """`literal(value)`; on PostgreSQL with the column's type, for drivers that name the type of what they bind."""
+        items = [node]
+        if ref is not None and self.statement.dialect == "postgresql":
+            items.append(Atom(f"{ref.text}.type"))
+        return call(self.names.sa("literal"), *items)
+
+    def _bound(
+        self, atom: Atom, argument: Argument, ref: ColumnRef | None, kind: str, use: Use, *, constant: bool = False
+    ) -> Node:
+        dialect = self.statement.dialect
+        type_args = ref.column.type_args if ref else ""
+        fits = takes(dialect, kind, argument.type, type_args)
+        if kind in ("datetime", "date", "unknown", "") and not constant:
+            self._stored_otherwise(argument, ref, kind, fits)
+        if kind == "json" and use is Use.WRITE and argument.may_be_none:
+            self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
+        if dialect == "sqlite":
+            return atom if fits and not self._none_matters(argument, ref, use) else self.literal(atom)
+        if not fits and use is not Use.PLAIN:
+            self.found(
+                "bind-type", f"The column's type converts `{argument.text}`; check that it is given what it takes."
+            )
+        if self._none_matters(argument, ref, use):
+            return self.literal(atom, ref)
+        return atom
+
+    def _stored_otherwise(self, argument: Argument, ref: ColumnRef | None, kind: str, fits: bool) -> None:
+        if self.statement.dialect != "sqlite" or argument.type not in ("", "datetime"):
+            return
+        if kind == "" and argument.type == "":
+            return
+        if kind == "unknown" and argument.type == "":
+            return
+        where = f"`{ref.column.name}`" if ref else "a timestamp"
+        known = "is" if argument.type else "may be"
+        if kind == "date" and not fits and not argument.type:
+            known = "may be"
+        self.found(
+            "timestamp-format",
+            f"`{argument.text}` {known} a datetime: SQLAlchemy binds it for {where} with microseconds"
+            " (`… 00:00:00.000000`), the driver without where they are zero.",
+        )
+
+    def _none_matters(self, argument: Argument, ref: ColumnRef | None, use: Use) -> bool:
+        if not argument.may_be_none or use in (Use.PLAIN, Use.WRITE, Use.MEMBER):
+            return False
+        return use is Use.COMPARE or ref is None or ref.nullable
+
+
+def _level(text: str) -> int:
+    """How tightly an argument's own text binds; what is no plain operand gets parentheses."""
+    import ast
+
+    from ormlift.sql.layout import ATOM, COMPARE, UNARY
+
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return ATOM
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return UNARY
+    loose = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Lambda, ast.UnaryOp, ast.Await, ast.NamedExpr)
+    return COMPARE - 1 if isinstance(node, loose) else ATOM

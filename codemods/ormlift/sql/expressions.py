@@ -1,0 +1,498 @@
+"""SQL expressions to SQLAlchemy expressions."""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ormlift.sql.binding import Binder, Use
+from ormlift.sql.layout import (
+    ATOM,
+    COMPARE,
+    PRODUCT,
+    SUM,
+    Atom,
+    Chain,
+    Infix,
+    Items,
+    Node,
+    Pair,
+    Prefix,
+    call,
+    method,
+)
+from ormlift.sql.scope import ColumnRef, Names, Refused, Scope, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlglot import exp
+
+NUMBERS = ("int", "float", "numeric")
+# Functions whose type SQLAlchemy takes from their first argument, and those it knows; of others it knows none.
+FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "lower", "upper")
+KNOWN_KINDS = {"count": "int", "char_length": "int", "now": "datetime"}
+# Names that `func` spells in a way of its own.
+SPELLED_OTHERWISE = ("aggregate_strings", "next_value", "grouping_sets", "cube", "rollup", "cast", "random")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A written expression and what is known of it."""
+
+    node: Node
+    kind: str = ""  # see `columntypes.KINDS`; empty where SQLAlchemy knows no type either
+    ref: ColumnRef | None = None  # where it is a plain column
+    python: str | None = None  # the Python type of a literal of the SQL, "" of a parameter; None: an SQL element
+    slot: int = -1
+    null: bool = False  # the literal NULL
+
+    @property
+    def is_python(self) -> bool:
+        """Whether its text is a Python value, no SQL element."""
+        return self.python is not None
+
+
+class Expressions:
+    """Writes the expressions of one statement."""
+
+    def __init__(self, scope: Scope, binder: Binder, names: Names, timestamps: str) -> None:
+        from sqlglot import exp
+
+        self.scope, self.binder, self.names, self.timestamps = scope, binder, names, timestamps
+        self.dialect = binder.statement.dialect
+        self.aliases: Mapping[str, exp.Expr] = {}  # what a bare name in HAVING or GROUP BY may stand for
+        comparisons = {exp.EQ: "==", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+        self.comparisons: dict[type[exp.Expr], str] = dict(comparisons)
+
+    # Conditions
+
+    def conjuncts(self, tree: exp.Expr) -> list[Node]:
+        """The parts of a WHERE, HAVING or ON condition that all must hold."""
+        from sqlglot import exp
+
+        return [self.condition(part, positive=True) for part in _flattened(tree, exp.And)]
+
+    def condition(self, tree: exp.Expr, *, positive: bool) -> Node:
+        """A condition; `positive`: here unknown counts as false, and stays so up to the top."""
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if isinstance(tree, exp.And | exp.Or):
+            name = "and_" if isinstance(tree, exp.And) else "or_"
+            parts = [self.condition(part, positive=positive) for part in _flattened(tree, type(tree))]
+            return call(self.names.sa(name), *parts)
+        if isinstance(tree, exp.Not):
+            return self._not(tree.this.unnest())
+        if type(tree) in self.comparisons:
+            return self._comparison(tree, positive)
+        if isinstance(tree, exp.Is):
+            return self._is(tree, negated=False)
+        if isinstance(tree, exp.NullSafeEQ | exp.NullSafeNEQ):
+            return self._null_safe(tree)
+        if isinstance(tree, exp.In):
+            return self._in(tree, "in_")
+        if isinstance(tree, exp.Between):
+            return self._between(tree)
+        if isinstance(tree, exp.Like | exp.ILike | exp.Escape):
+            return self._like(tree, negated=False)
+        if isinstance(tree, exp.Glob):
+            return self._operator(tree, "GLOB")
+        if isinstance(tree, exp.Boolean):
+            return call(self.names.sa("true" if tree.this else "false"))
+        if isinstance(tree, exp.Column):
+            return self._bare(tree)
+        if isinstance(tree, exp.Anonymous | exp.Case | exp.Add | exp.Sub | exp.Literal | exp.Cast):
+            return self._truth(tree)
+        raise unsupported(_named(tree))
+
+    def _truth(self, tree: exp.Expr) -> Node:
+        from sqlglot import exp
+
+        if isinstance(tree, exp.Literal) and not tree.is_string:
+            return Infix(self.binder.literal(Atom(tree.name)), "!=", Atom("0"), COMPARE)
+        value = self.value(tree)
+        if value.kind == "bool":
+            raise unsupported("A Boolean expression for a condition")
+        return value.node
+
+    def _bare(self, tree: exp.Column) -> Node:
+        value = self.value(tree)
+        if value.kind in ("bool", "int", "unknown"):
+            return value.node
+        raise unsupported("A column that is no number for a condition")
+
+    def _not(self, tree: exp.Expr) -> Node:
+        from sqlglot import exp
+
+        if isinstance(tree, exp.Is):
+            return self._is(tree, negated=True)
+        if isinstance(tree, exp.In):
+            return self._in(tree, "not_in")
+        if isinstance(tree, exp.Like | exp.ILike | exp.Escape):
+            return self._like(tree, negated=True)
+        inner = self.condition(tree, positive=False)
+        return call(self.names.sa("not_"), inner) if isinstance(inner, Infix) else Prefix("~", inner)
+
+    def _comparison(self, tree: exp.Expr, positive: bool) -> Node:
+        from sqlglot import exp
+
+        op = self.comparisons[type(tree)]
+        left, right = tree.this, tree.args["expression"]
+        for side in (left, right):
+            if isinstance(side.unnest(), exp.Tuple | exp.Subquery | exp.All | exp.Any):
+                raise unsupported(f"A comparison with {_named(side.unnest()).lower()}")
+        if self._is_value(left) and not self._is_value(right):
+            left, right, op = right, left, _mirrored(op)
+        first = self.value(left)
+        if first.is_python:
+            first = Value(self.binder.literal(first.node), python=None)
+        flag = _flag(right)
+        if flag is not None and op == "==" and positive and first.kind == "bool" and self.dialect != "mysql":
+            return method(first.node, "is_", Atom(str(flag)))
+        use = Use.EQUAL if op == "==" and positive else Use.COMPARE
+        return Infix(_operand(first.node), op, self.against(right, first, use), COMPARE)
+
+    def _is_value(self, tree: exp.Expr) -> bool:
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if isinstance(tree, exp.Neg):
+            return self._is_value(tree.this)
+        return isinstance(tree, exp.Placeholder | exp.Literal | exp.Null | exp.Boolean)
+
+    def against(self, tree: exp.Expr, other: Value, use: Use) -> Node:
+        """An operand as it is written against another: values are bound as the raw driver bound them."""
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if isinstance(tree, exp.Placeholder):
+            return self.binder.slot(_slot(tree), other.ref, other.kind, use)
+        if isinstance(tree, exp.Null):
+            return call(self.names.sa("null")) if use is Use.WRITE else self.binder.literal(Atom("None"))
+        if isinstance(tree, exp.Boolean):
+            return (
+                call(self.names.sa("true" if tree.this else "false")) if use is not Use.WRITE else Atom(str(tree.this))
+            )
+        value = self.value(tree)
+        if value.is_python:
+            return self.binder.constant(_source(value.node), value.python or "", other.ref, other.kind, use)
+        return value.node
+
+    def _is(self, tree: exp.Is, *, negated: bool) -> Node:
+        from sqlglot import exp
+
+        right = tree.args["expression"].unnest()
+        name = "is_not" if negated else "is_"
+        if isinstance(right, exp.Null):
+            return method(self.element(tree.this), name, Atom("None"))
+        if isinstance(right, exp.Boolean):
+            return method(self.element(tree.this), name, Atom(str(right.this)))
+        raise unsupported("IS with something else than NULL, TRUE or FALSE")
+
+    def _null_safe(self, tree: exp.Expr) -> Node:
+        from sqlglot import exp
+
+        first = self.value(tree.this)
+        name = "is_not_distinct_from" if isinstance(tree, exp.NullSafeEQ) else "is_distinct_from"
+        return method(self._sql(first), name, self.against(tree.args["expression"], first, Use.PLAIN))
+
+    def _in(self, tree: exp.In, name: str) -> Node:
+        if tree.args.get("query") or tree.args.get("unnest") or tree.args.get("field"):
+            raise unsupported("IN with a subquery")
+        first = self.value(tree.this)
+        members = [self.against(item, first, Use.MEMBER) for item in tree.expressions]
+        return method(self._sql(first), name, Items("", "[", tuple(members), "]"))
+
+    def _between(self, tree: exp.Between) -> Node:
+        if tree.args.get("symmetric"):
+            raise unsupported("BETWEEN SYMMETRIC")
+        first = self.value(tree.this)
+        low, high = (self.against(tree.args[side], first, Use.PLAIN) for side in ("low", "high"))
+        return method(self._sql(first), "between", low, high)
+
+    def _like(self, tree: exp.Expr, *, negated: bool) -> Node:
+        from sqlglot import exp
+
+        extra: list[Node] = []
+        if isinstance(tree, exp.Escape):
+            escape = tree.args["expression"]
+            if not isinstance(escape, exp.Literal):
+                raise unsupported("ESCAPE with something else than a literal")
+            extra.append(Pair("escape", "=", Atom(repr(escape.name))))
+            tree = tree.this.unnest()
+        if tree.args.get("negate"):
+            negated = not negated
+        if not isinstance(tree, exp.Like | exp.ILike):
+            raise unsupported(_named(tree))
+        name = "like" if isinstance(tree, exp.Like) else "ilike"
+        name = f"not_{name}" if negated else name
+        first = self.value(tree.this)
+        pattern = tree.args["expression"]
+        if isinstance(pattern.unnest(), exp.All | exp.Any):
+            raise unsupported("LIKE ANY")
+        text = Value(first.node, "str" if first.kind == "str" else "")
+        return method(self._sql(first), name, self.against(pattern, text, Use.PLAIN), *extra)
+
+    # Values
+
+    def element(self, tree: exp.Expr) -> Node:
+        """An expression as an SQL element: a Python value is wrapped."""
+        return self._sql(self.value(tree))
+
+    def _sql(self, value: Value) -> Node:
+        if not value.is_python or value.null:
+            return value.node
+        return self.binder.literal(value.node)
+
+    def value(self, tree: exp.Expr) -> Value:
+        """Any expression."""
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if isinstance(tree, exp.Column):
+            return self._column(tree)
+        if isinstance(tree, exp.Literal):
+            return _literal(tree)
+        if isinstance(tree, exp.Neg):
+            return self._negative(tree)
+        if isinstance(tree, exp.Placeholder):
+            return Value(self.binder.slot(_slot(tree), None, "", Use.PLAIN), python="", slot=_slot(tree))
+        if isinstance(tree, exp.Null):
+            return Value(call(self.names.sa("null")), python="None", null=True)
+        if isinstance(tree, exp.Boolean):
+            return Value(call(self.names.sa("true" if tree.this else "false")), "bool")
+        if isinstance(tree, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
+            return self._arithmetic(tree)
+        if isinstance(tree, exp.DPipe):
+            return self._concatenation(tree)
+        if isinstance(tree, exp.Case):
+            return self._case(tree)
+        if isinstance(tree, exp.Cast):
+            return self._cast(tree)
+        if isinstance(tree, exp.Anonymous):
+            return self._function(tree)
+        if isinstance(tree, exp.If) and self.dialect == "mysql":
+            return self._if(tree)
+        if isinstance(tree, exp.CurrentTimestamp | exp.CurrentDate | exp.CurrentTime):
+            return self._now(tree)
+        if isinstance(tree, exp.Extract):
+            return self._extract(tree)
+        if isinstance(tree, exp.Connector | exp.Not | exp.Predicate | exp.Like | exp.Escape | exp.Between):
+            return Value(self.condition(tree, positive=False), "bool")
+        raise unsupported(_named(tree))
+
+    def _column(self, tree: exp.Column) -> Value:
+        ref = self.scope.find(tree)
+        alias = self.aliases.get(tree.name.lower()) if not tree.table else None
+        if ref is None and alias is not None:
+            return self.value(alias)
+        ref = ref or self.scope.column(tree)
+        return Value(ref.node, ref.kind, ref)
+
+    def _negative(self, tree: exp.Neg) -> Value:
+        inner = self.value(tree.this)
+        if inner.is_python and inner.slot < 0 and not inner.null:
+            return Value(Prefix("-", inner.node), inner.kind, python=inner.python)
+        return Value(Prefix("-", self._sql(inner)), inner.kind)
+
+    def _arithmetic(self, tree: exp.Expr) -> Value:
+        from sqlglot import exp
+
+        symbol = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}[type(tree)]  # type: ignore[index]
+        left, right = self.value(tree.this), self.value(tree.args["expression"])
+        if left.null or right.null:
+            raise unsupported("Arithmetic with NULL")
+        kind = _number_kind(left.kind, right.kind)
+        if not kind or (symbol == "/" and self.dialect != "mysql" and kind != "int"):
+            return self._spelled(self._sql(left), symbol, right.node)
+        first = self._sql(left) if right.is_python else left.node
+        second = right.node
+        if symbol == "/":
+            symbol = "/" if self.dialect == "mysql" else "//"
+            kind = "numeric" if self.dialect == "mysql" else kind
+        level = SUM if symbol in "+-" else PRODUCT
+        return Value(Infix(first, symbol, second, level), kind)
+
+    def _spelled(self, first: Node, symbol: str, second: Node) -> Value:
+        head = method(first, "op", Atom(f'"{symbol}"'))
+        called = Items(_source(head.links[-1]), "(", (second,), ")")
+        return Value(Chain(head.base, (*head.links[:-1], called), head.split), "")
+
+    def _operator(self, tree: exp.Expr, symbol: str) -> Node:
+        first = self.value(tree.this)
+        return self._spelled(self._sql(first), symbol, self.against(tree.args["expression"], first, Use.PLAIN)).node
+
+    def _concatenation(self, tree: exp.DPipe) -> Value:
+        left, right = self.value(tree.this), self.value(tree.args["expression"])
+        first, second = self._sql(left), right.node
+        if left.kind == right.kind == "str":
+            return Value(Infix(first, "+", second, SUM), "str")
+        return Value(method(first, "concat", second), "str" if left.kind == "str" else "")
+
+    def _case(self, tree: exp.Case) -> Value:
+        subject, whens, kinds = tree.this, [], []
+        for when in tree.args["ifs"]:
+            if subject is None:
+                test = self.condition(when.this, positive=True)
+            else:
+                first = self.value(subject)
+                test = Infix(_operand(self._sql(first)), "==", self.against(when.this, first, Use.EQUAL), COMPARE)
+            result = self.value(when.args["true"])
+            kinds.append(result.kind)
+            whens.append(Items("", "(", (test, Atom("None") if result.null else result.node), ")"))
+        items: list[Node] = list(whens)
+        default = tree.args.get("default")
+        if default is not None:
+            last = self.value(default)
+            kinds.append(last.kind)
+            if not last.null:
+                items.append(Pair("else_", "=", last.node))
+        kind = kinds[0] if len(set(kinds)) == 1 else ""
+        return Value(call(self.names.sa("case"), *items), kind)
+
+    def _cast(self, tree: exp.Cast) -> Value:
+        from ormlift.sql.casts import sqlalchemy_type
+
+        if type(tree).__name__ != "Cast":
+            raise unsupported(_named(tree))
+        name, arguments, kind = sqlalchemy_type(tree.args["to"], self.dialect)
+        said = self.names.sa(name) + arguments
+        return Value(call(self.names.sa("cast"), self.value(tree.this).node, Atom(said)), kind)
+
+    def _if(self, tree: exp.If) -> Value:
+        test = self.condition(tree.this, positive=True)
+        parts = [self.value(tree.args[side]).node for side in ("true", "false") if tree.args.get(side) is not None]
+        return Value(call(f"{self.names.sa('func')}.if_", test, *parts), "")
+
+    def _function(self, tree: exp.Anonymous) -> Value:
+        from sqlglot import exp
+
+        name = str(tree.this).lower()
+        if not name.isidentifier() or name in SPELLED_OTHERWISE or not isinstance(tree.this, str):
+            raise unsupported(f"The function {name}()")
+        said = f"{self.names.sa('func')}.{name}{'_' if keyword.iskeyword(name) else ''}"
+        if name == "count" and len(tree.expressions) == 1 and isinstance(tree.expressions[0], exp.Star):
+            return Value(call(said), "int")
+        values = [self._argument(item, name) for item in tree.expressions]
+        kind = KNOWN_KINDS.get(name, "")
+        if name in FROM_ARGUMENT and values:
+            kind = values[0].kind
+        return Value(call(said, *(Atom("None") if value.null else value.node for value in values)), kind)
+
+    def _argument(self, tree: exp.Expr, name: str) -> Value:
+        from sqlglot import exp
+
+        if isinstance(tree, exp.Distinct):
+            if len(tree.expressions) != 1:
+                raise unsupported(f"{name.upper()}(DISTINCT …) of several expressions")
+            inner = self.value(tree.expressions[0])
+            return Value(method(self._sql(inner), "distinct"), inner.kind)
+        if isinstance(tree, exp.Star | exp.Order | exp.Limit | exp.Lambda | exp.Kwarg | exp.Interval):
+            raise unsupported(f"{_named(tree)} inside {name.upper()}()")
+        return self.value(tree)
+
+    def _now(self, tree: exp.Expr) -> Value:
+        from sqlglot import exp
+
+        if tree.this is not None:
+            raise unsupported("CURRENT_TIMESTAMP with a precision")
+        func = self.names.sa("func")
+        if isinstance(tree, exp.CurrentDate):
+            return Value(call(f"{func}.current_date"), "date")
+        if isinstance(tree, exp.CurrentTime):
+            return Value(call(f"{func}.current_time"), "time")
+        if self.timestamps == "func":
+            return Value(call(f"{func}.current_timestamp"), "datetime")
+        if self.dialect == "sqlite":
+            self.binder.found("timestamp-format")
+        clock = self.names.say("datetime", "datetime")
+        if self.timestamps == "utcnow":
+            return Value(call(f"{clock}.utcnow"), "datetime", python="datetime")
+        zone = self.names.say("datetime", "timezone")
+        return Value(call(f"{clock}.now", Atom(f"{zone}.utc")), "datetime", python="datetime")
+
+    def _extract(self, tree: exp.Extract) -> Value:
+        field = str(tree.this.name).lower()
+        return Value(call(self.names.sa("extract"), Atom(f'"{field}"'), self.element(tree.args["expression"])), "int")
+
+
+def _flattened(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    tree = tree.unnest()
+    if not isinstance(tree, kind):
+        return [tree]
+    return [*_flattened(tree.this, kind), *_flattened(tree.args["expression"], kind)]
+
+
+def _literal(tree: exp.Literal) -> Value:
+    if tree.is_string:
+        return Value(Atom(quoted(tree.name)), "str", python="str")
+    text = tree.name
+    if text.isdigit():
+        return Value(Atom(str(int(text))), "int", python="int")
+    try:
+        return Value(Atom(repr(float(text))), "float", python="float")
+    except ValueError:
+        raise unsupported(f"The number {text}") from None
+
+
+def quoted(text: str) -> str:
+    """A Python string literal, in double quotes where that needs no escapes."""
+    single = repr(text)
+    if single.startswith("'") and '"' not in single:
+        return f'"{single[1:-1]}"'
+    return single
+
+
+def _slot(tree: exp.Placeholder) -> int:
+    return int(str(tree.this)[1:])
+
+
+def _flag(tree: exp.Expr) -> bool | None:
+    from sqlglot import exp
+
+    tree = tree.unnest()
+    if isinstance(tree, exp.Boolean):
+        return bool(tree.this)
+    if isinstance(tree, exp.Literal) and not tree.is_string and tree.name in ("0", "1"):
+        return tree.name == "1"
+    return None
+
+
+def _mirrored(op: str) -> str:
+    return {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
+
+
+def _operand(node: Node) -> Node:
+    """A comparison for an operand gets parentheses of its own: Python would chain `a == b == c`."""
+    return node if node.level > COMPARE else Atom(f"({_source(node)})", ATOM)
+
+
+def _source(node: Node) -> str:
+    from ormlift.sql.layout import flat
+
+    return flat(node)
+
+
+def _number_kind(left: str, right: str) -> str:
+    if left not in NUMBERS or right not in NUMBERS:
+        return ""
+    return max(left, right, key=NUMBERS.index)
+
+
+def _named(tree: exp.Expr) -> str:
+    """A construct's name as SQL says it."""
+    from sqlglot import exp
+
+    names: dict[type[exp.Expr], str] = {
+        exp.Subquery: "A subquery", exp.Select: "A subquery", exp.Exists: "EXISTS", exp.Window: "A window function",
+        exp.Filter: "FILTER", exp.Interval: "INTERVAL", exp.Tuple: "A row of values", exp.Star: "`*`",
+        exp.JSONExtract: "A JSON path", exp.JSONExtractScalar: "A JSON path", exp.Collate: "COLLATE",
+        exp.Array: "An array", exp.Bracket: "An array's element", exp.RegexpLike: "A regular expression",
+        exp.AtTimeZone: "AT TIME ZONE", exp.Order: "ORDER BY", exp.Any: "ANY", exp.All: "ALL",
+    }  # fmt: skip
+    return names.get(type(tree), type(tree).__name__)
+
+
+__all__ = ["Expressions", "Refused", "Value"]

@@ -1,0 +1,337 @@
+"""SELECT to `select(...)` or `session.query(...)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ormlift.sql.expressions import Expressions, Value, quoted
+from ormlift.sql.layout import Atom, Chain, Node, call, method
+from ormlift.sql.read import is_aggregate
+from ormlift.sql.scope import Refused, Scope, unsupported
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from ormlift.sql.binding import Binder
+    from ormlift.sql.scope import Names
+
+# A `*` of more columns than these is written as the whole table.
+SPELLED_OUT = 8
+_REFUSED = {
+    "with_": "WITH", "laterals": "LATERAL", "windows": "WINDOW", "qualify": "QUALIFY", "locks": "FOR UPDATE",
+    "into": "SELECT INTO", "hint": "A hint", "kind": "SELECT AS", "operation_modifiers": "A SELECT modifier",
+    "connect": "CONNECT BY", "match": "MATCH", "cluster": "CLUSTER BY", "sort": "SORT BY", "distribute": "DISTRIBUTE",
+    "prewhere": "PREWHERE", "sample": "TABLESAMPLE", "settings": "SETTINGS", "format": "FORMAT", "for_": "FOR",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Selected:
+    """One item of the select list as written."""
+
+    node: Node
+    label: str  # what the raw row called it
+    value: Value
+    alias: str = ""
+
+
+@dataclass
+class SelectParts:
+    """A SELECT, part by part."""
+
+    items: list[Selected] = field(default_factory=list)
+    whole: list[str] = field(default_factory=list)  # classes selected as a whole table
+    base: str = ""  # the first table's class, where it must be named
+    joins: list[tuple[str, Node, list[Node]]] = field(default_factory=list)  # method, class, conditions
+    where: list[Node] = field(default_factory=list)
+    group: list[Node] = field(default_factory=list)
+    having: list[Node] = field(default_factory=list)
+    order: list[Node] = field(default_factory=list)
+    limit: Node | None = None
+    offset: Node | None = None
+    distinct: bool = False
+    star: bool = False
+    columns: list[Node] = field(default_factory=list)
+
+
+class SelectWriter:
+    """Reads a SELECT's tree into parts, and puts the parts together in either style."""
+
+    def __init__(self, tree: exp.Select, scope: Scope, binder: Binder, names: Names, timestamps: str) -> None:
+        self.tree, self.scope, self.binder, self.names = tree, scope, binder, names
+        self.write = Expressions(scope, binder, names, timestamps)
+        self.dialect = binder.statement.dialect
+
+    def parts(self) -> SelectParts:
+        """All parts. Raises Refused where one cannot be written."""
+        tree, parts = self.tree, SelectParts()
+        for name, said in _REFUSED.items():
+            if tree.args.get(name):
+                raise unsupported(said)
+        self._from(parts)
+        self._distinct(parts)
+        for item in tree.expressions:
+            self._item(item, parts)
+        self._base(parts)
+        if where := tree.args.get("where"):
+            if any(is_aggregate(node) for node in where.find_all(_anonymous())):
+                raise unsupported("An aggregate in WHERE")
+            parts.where = self.write.conjuncts(where.this)
+        self._group(parts)
+        self._order(parts)
+        for name in ("limit", "offset"):
+            setattr(parts, name, self._bound(name))
+        return parts
+
+    def _from(self, parts: SelectParts) -> None:
+        source = self.tree.args.get("from_")
+        if source is None:
+            raise unsupported("A SELECT without FROM")
+        if source.this.args.get("joins"):
+            raise unsupported("Joins in parentheses")
+        self.scope.add(source.this)
+        for join in self.tree.args.get("joins") or []:
+            self._join(join, parts)
+
+    def _join(self, join: exp.Join, parts: SelectParts) -> None:
+        kind, side, method_ = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
+        if method_ or side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER"):
+            raise unsupported(f"{' '.join(filter(None, (method_, side, kind)))} JOIN")
+        if join.args.get("using") or join.args.get("on") is None:
+            raise unsupported("JOIN with USING" if join.args.get("using") else "A join without ON")
+        entity = self.scope.add(join.this, outer=side == "LEFT")
+        conditions = self.write.conjuncts(join.args["on"])
+        parts.joins.append(("outerjoin" if side else "join", Atom(entity.said), conditions))
+
+    def _distinct(self, parts: SelectParts) -> None:
+        distinct = self.tree.args.get("distinct")
+        if distinct is not None and distinct.args.get("on"):
+            raise unsupported("DISTINCT ON")
+        parts.distinct = distinct is not None
+
+    def _item(self, item: exp.Expr, parts: SelectParts) -> None:
+        from sqlglot import exp
+
+        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            if isinstance(item, exp.Star) and any(item.args.get(name) for name in ("except_", "replace", "rename")):
+                raise unsupported("`*` with exceptions")
+            self._star(item, parts)
+            return
+        alias = item.alias if isinstance(item, exp.Alias) else ""
+        tree = item.this if isinstance(item, exp.Alias) else item
+        value = self.write.value(tree)
+        label = alias or (
+            tree.unnest().name
+            if value.ref
+            else tree.sql(self.binder.statement.dialect.replace("postgresql", "postgres"))
+        )
+        node = self.write.element(tree) if value.is_python else value.node
+        if alias and not (value.ref and value.ref.column.attr == alias):
+            node = method(_closed(node), "label", Atom(quoted(alias)))
+        parts.items.append(Selected(node, label, value, alias))
+        parts.columns.append(node)
+
+    def _star(self, item: exp.Expr, parts: SelectParts) -> None:
+        from sqlglot import exp
+
+        owner = item.table.lower() if isinstance(item, exp.Column) else ""
+        entities = [entity for entity in self.scope.entities if not owner or entity.alias == owner]
+        if not entities:
+            raise Refused("sql-not-parsed", f"`{owner}.*` names no table of the statement; mend it.")
+        parts.star = True
+        for entity in entities:
+            model = entity.model
+            if not model.columns:
+                raise Refused(
+                    "column-not-mapped", f"No column of `{model.name}` could be read, so `*` cannot be written."
+                )
+            if not model.complete:
+                self.binder.found(
+                    "star-columns", f"`{model.name}` could not be read in full; `*` gives its mapped columns."
+                )
+            refs = [self.scope.column(exp.column(column.name, table=entity.alias)) for column in model.columns]
+            parts.items += [Selected(ref.node, ref.column.name, Value(ref.node, ref.kind, ref)) for ref in refs]
+            if len(refs) > SPELLED_OUT:
+                parts.columns.append(Atom(entity.said if model.is_table else f"{entity.said}.__table__"))
+            else:
+                parts.columns += [ref.node for ref in refs]
+
+    def _base(self, parts: SelectParts) -> None:
+        first = self.scope.entities[0]
+        lead = parts.items[0].value.ref
+        selected = {item.value.ref.entity.alias for item in parts.items if item.value.ref}
+        if lead is None or lead.entity is not first or (parts.joins and len(selected) > 1 and len(parts.joins) > 1):
+            mentioned = any(
+                column.table.lower() in ("", first.alias)
+                for item in self.tree.expressions
+                for column in item.find_all(_column())
+            )
+            if parts.joins or not mentioned:
+                parts.base = first.said
+
+    def _group(self, parts: SelectParts) -> None:
+        group = self.tree.args.get("group")
+        if group is not None:
+            if any(group.args.get(name) for name in ("grouping_sets", "cube", "rollup", "totals", "all")):
+                raise unsupported("GROUP BY with ROLLUP, CUBE or GROUPING SETS")
+            parts.group = [self._grouped(item) for item in group.expressions]
+        having = self.tree.args.get("having")
+        if having is not None:
+            self.write.aliases = self._aliases()
+            parts.having = self.write.conjuncts(having.this)
+            self.write.aliases = {}
+
+    def _aliases(self) -> dict[str, exp.Expr]:
+        from sqlglot import exp
+
+        found = {item.alias.lower(): item.this for item in self.tree.expressions if isinstance(item, exp.Alias)}
+        for alias, tree in found.items():
+            ref = self.scope.find(exp.column(alias))
+            if ref is not None and not (isinstance(tree, exp.Column) and self.scope.find(tree) == ref):
+                found[alias] = exp.column(alias)  # the column is meant, or it is not clear which: see `_clear`
+        return found
+
+    def _grouped(self, tree: exp.Expr) -> Node:
+        item = self._output(tree)
+        if item is not None:
+            return self._by_label(item)
+        if self.dialect == "postgresql" and any(tree.find_all(*_constants())):
+            raise unsupported("GROUP BY an expression with a value in it, on PostgreSQL,")
+        return self.write.value(tree).node
+
+    def _order(self, parts: SelectParts) -> None:
+        order = self.tree.args.get("order")
+        if order is None:
+            return
+        if order.this is not None or order.args.get("siblings"):
+            raise unsupported("ORDER SIBLINGS BY")
+        parts.order = [self._ordered(item) for item in order.expressions]
+
+    def _ordered(self, item: exp.Ordered) -> Node:
+        output = self._output(item.this)
+        if item.args.get("with_fill"):
+            raise unsupported("WITH FILL")
+        if output is None:
+            value = self.write.value(item.this)
+            if value.is_python:
+                raise unsupported("ORDER BY a value")
+            node = value.node
+        else:
+            node = self._by_label(output)
+        if isinstance(node, Atom) and node.text.startswith('"'):
+            if item.args.get("desc"):
+                node = call(self.names.sa("desc"), node)
+        elif item.args.get("desc"):
+            node = method(_closed(node), "desc")
+        return self._nulls(item, node)
+
+    def _nulls(self, item: exp.Ordered, node: Node) -> Node:
+        first = bool(item.args.get("nulls_first"))
+        usual = bool(item.args.get("desc")) if self.dialect == "postgresql" else not item.args.get("desc")
+        if first == usual:
+            return node
+        if self.dialect == "mysql":
+            raise unsupported("NULLS FIRST on MySQL")
+        name = "nulls_first" if first else "nulls_last"
+        if isinstance(node, Atom) and node.text.startswith('"'):
+            return call(self.names.sa(name), node)
+        return method(_closed(node), name)
+
+    def _output(self, tree: exp.Expr) -> exp.Expr | None:
+        """The item of the select list that an ordinal or a bare name of ORDER BY or GROUP BY stands for."""
+        from sqlglot import exp
+
+        items = self.tree.expressions
+        tree = tree.unnest()
+        if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
+            number = int(tree.name)
+            if any(isinstance(item.unalias(), exp.Star) or isinstance(item.unalias().this, exp.Star) for item in items):
+                raise unsupported("ORDER BY a number, with `*`,")
+            if not 1 <= number <= len(items):
+                raise Refused("sql-not-parsed", f"There is no item {number} in the select list; mend the statement.")
+            found: exp.Expr = items[number - 1]
+            return found
+        if isinstance(tree, exp.Column) and not tree.table:
+            matches = [i for i in items if isinstance(i, exp.Alias) and i.alias.lower() == tree.name.lower()]
+            if len(matches) > 1:
+                raise unsupported("Two items of the same name")
+            if matches:
+                return self._clear(tree, matches[0])
+        return None
+
+    def _clear(self, tree: exp.Column, item: exp.Expr) -> exp.Expr:
+        """The item, unless the name is a column's too and the clause might mean that one."""
+        from sqlglot import exp
+
+        ref = self.scope.find(tree)
+        same = isinstance(item.this, exp.Column) and self.scope.find(item.this) == ref
+        if ref is not None and not same and not isinstance(tree.parent, exp.Ordered):
+            raise unsupported(f"GROUP BY `{tree.name}`, which is a column's name and an alias,")
+        return item
+
+    def _by_label(self, item: exp.Expr) -> Node:
+        from sqlglot import exp
+
+        if isinstance(item, exp.Alias):
+            value = self.write.value(item.this) if isinstance(item.this, exp.Column) else None
+            if value is not None:
+                return value.node
+            return Atom(quoted(item.alias))
+        return self.write.value(item).node
+
+    def _bound(self, name: str) -> Node | None:
+        part = self.tree.args.get(name)
+        if part is None:
+            return None
+        if type(part).__name__ == "Fetch":
+            raise unsupported("FETCH FIRST")
+        value = self.write.value(part.args["expression"])
+        if not value.is_python or value.python not in ("", "int"):
+            raise unsupported(f"{name.upper()} with an expression")
+        return value.node
+
+
+def assemble(parts: SelectParts, writer: SelectWriter, head: Node, *, query: bool) -> Chain:
+    """The parts behind `select(...)` or `session.query(...)`."""
+    chain = head if isinstance(head, Chain) else Chain(head, ())
+    if parts.distinct:
+        chain = method(chain, "distinct")
+    if parts.base:
+        chain = method(chain, "select_from", Atom(parts.base))
+    for name, target, conditions in parts.joins:
+        on = conditions[0] if len(conditions) == 1 else call(writer.names.sa("and_"), *conditions)
+        chain = method(chain, name, target, on)
+    if parts.where:
+        chain = method(chain, "filter" if query else "where", *parts.where)
+    for name, nodes in (("group_by", parts.group), ("having", parts.having), ("order_by", parts.order)):
+        if nodes and name == "having" and len(nodes) > 1:
+            nodes = [call(writer.names.sa("and_"), *nodes)]
+        if nodes:
+            chain = method(chain, name, *nodes)
+    for name, node in (("limit", parts.limit), ("offset", parts.offset)):
+        if node is not None:
+            chain = method(chain, name, node)
+    return chain
+
+
+def _closed(node: Node) -> Node:
+    return node
+
+
+def _anonymous() -> type[exp.Expr]:
+    from sqlglot import exp
+
+    return exp.Anonymous
+
+
+def _column() -> type[exp.Expr]:
+    from sqlglot import exp
+
+    return exp.Column
+
+
+def _constants() -> tuple[type[exp.Expr], ...]:
+    from sqlglot import exp
+
+    return (exp.Literal, exp.Placeholder)
