@@ -1,0 +1,1 @@
+"""The half of ormlift that acts: command line, files, git, worker processes, reports."""

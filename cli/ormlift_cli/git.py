@@ -1,0 +1,219 @@
+"""The user's repository: what may be committed, how one file is committed, and what the history says of runs.
+
+`git commit --only` does the work, so that hooks, signing and the user's index are treated as git itself treats them.
+GitPython opens the repository and reads objects; where its wrapper's cost would be paid once a file, git is called
+directly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ormlift.model import UserError
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_BATCH = 200  # paths on one command line
+_UNFINISHED = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+_PLAIN = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
+
+
+class GitError(Exception):
+    """A git command failed. Its text is what git, or the user's hook, said last."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An open work tree in which ormlift may commit. Paths are relative to `top`, with forward slashes."""
+
+    top: Path
+    git_dir: Path
+    common_dir: Path
+    repo: Repo
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run git at the top of the work tree. Raises GitError."""
+        done = subprocess.run(["git", *arguments], cwd=self.top, input=stdin, capture_output=True, check=False)
+        if done.returncode:
+            raise GitError(said(done.stderr or done.stdout, done.returncode))
+        return done.stdout
+
+    def head(self) -> str:
+        """The id of the commit that HEAD stands at."""
+        return self.run("rev-parse", "--verify", "HEAD").decode().strip()
+
+    def branch(self) -> str:
+        """The full name of the branch, or empty where HEAD is detached."""
+        return "" if self.repo.head.is_detached else self.repo.head.reference.path
+
+    def uncommitted(self, paths: Sequence[str]) -> dict[str, str]:
+        """Those of `paths` that cannot be committed on their own, each with what stands in the way."""
+        found: dict[str, str] = {}
+        for batch in _batches(paths):
+            found |= self._hidden(batch) | self._changed(batch)
+        return found
+
+    def _changed(self, paths: Sequence[str]) -> dict[str, str]:
+        options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames")
+        output = self.run("--no-optional-locks", "status", *options, "--", *map(literal, paths))
+        found = {}
+        for record in output.split(b"\0"):
+            if not record:
+                continue
+            state, path = record[:2].decode(), os.fsdecode(record[3:])
+            if state in ("??", "!!"):
+                found[path] = "is not tracked by git; add and commit it first, or use --no-commit"
+            else:
+                found[path] = "has uncommitted changes; commit or stash them first"
+        return {path: why for path, why in found.items() if path in set(paths)} | self._under_ignored(found, paths)
+
+    def _under_ignored(self, found: dict[str, str], paths: Sequence[str]) -> dict[str, str]:
+        """Paths in an untracked or ignored folder, which git names instead of them."""
+        folders = tuple(path for path in found if path.endswith("/"))
+        return {path: found[folder] for path in paths for folder in folders if path.startswith(folder)}
+
+    def _hidden(self, paths: Sequence[str]) -> dict[str, str]:
+        """Files that git was told not to look at: their changes would be committed unseen."""
+        output = self.run("ls-files", "-v", "-z", "--", *map(literal, paths))
+        found = {}
+        for record in output.split(b"\0"):
+            if record and (record[:1].islower() or record[:1] == b"S"):
+                found[os.fsdecode(record[2:])] = "is marked assume-unchanged or skip-worktree in git; unmark it first"
+        return found
+
+    def commit(self, path: str, message: str, started: Callable[[int], None]) -> None:
+        """Commit this one file as it stands on disk; `started` is told git's process id. Raises GitError.
+
+        Interrupted, it waits for git to end, so that git removes its own locks.
+        """
+        command = ["git", *_PLAIN, "commit", "--quiet", "--only", "--cleanup=whitespace", "--file=-", "--"]
+        process = subprocess.Popen(
+            [*command, literal(path)],
+            cwd=self.top,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            started(process.pid)
+            output, _ = process.communicate(message.encode("utf-8", "surrogateescape"))
+        except BaseException:
+            _end(process)
+            raise
+        if process.returncode:
+            raise GitError(said(output, process.returncode))
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """A file's content in a commit; None where the commit does not hold it as a regular file."""
+        entry = self.run("ls-tree", "-z", commit, "--", literal(path))
+        fields = entry.split(b"\t")[0].split()
+        if len(fields) != 3 or fields[1] != b"blob" or fields[0] == b"120000":
+            return None
+        return self.run("cat-file", "blob", fields[2].decode())
+
+    def on_disk(self, path: str, data: bytes) -> bytes:
+        """A blob's content as git would check it out: with the newlines and filters that are configured."""
+        name = self.run("hash-object", "-w", "--stdin", stdin=data).decode().strip()
+        return self.run("cat-file", "--filters", f"--path={path}", name)
+
+    def index_entry(self, path: str) -> str:
+        """The mode and blob id that the index holds for a file, or empty."""
+        return self.run("ls-files", "-s", "-z", "--", literal(path)).split(b"\t")[0].decode()
+
+    def index_follows(self, path: str, commit: str) -> None:
+        """Set the index's entry of one file to what a commit holds."""
+        fields = self.run("ls-tree", "-z", commit, "--", literal(path)).split(b"\t")[0].split()
+        self.run("update-index", "--cacheinfo", f"{fields[0].decode()},{fields[2].decode()},{path}")
+
+    def history(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Id, message and parents of the branch's commits that speak of ormlift or of a revert, newest first."""
+        marks = ("^Ormlift-Run: ", "^Ormlift-Reverts: ", "^This reverts commit ")
+        command = ["log", "-z", "--topo-order", "--format=%H %P%n%B", *(f"--grep={mark}" for mark in marks), "HEAD"]
+        for record in self.run("-c", "log.showSignature=false", *command).split(b"\0"):
+            if record:
+                ids, _, message = record.decode("utf-8", "surrogateescape").partition("\n")
+                own, *parents = ids.split()
+                yield own, message, tuple(parents)
+
+    def changed_in(self, commit: str) -> list[str]:
+        """The paths that a commit changes."""
+        output = self.run("diff-tree", "--no-commit-id", "--name-only", "--no-renames", "-r", "-z", commit)
+        return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def open_repository(root: Path) -> Repository:
+    """The repository around `root`, ready for commits. Raises UserError that says what stands in the way."""
+    if shutil.which("git") is None:
+        raise UserError("git is not installed; use --no-commit to write without commits")
+    from git import Repo
+    from git.exc import InvalidGitRepositoryError, NoSuchPathError
+
+    try:
+        repo = Repo(root, search_parent_directories=True)
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        raise UserError(f"{root} is not in a git repository; use --no-commit to write without commits") from None
+    if repo.bare or repo.working_tree_dir is None:
+        raise UserError(f"{repo.git_dir} is a bare repository; run ormlift in a work tree")
+    git_dir, common_dir = Path(repo.git_dir).absolute(), Path(repo.common_dir).absolute()
+    return Repository(Path(os.path.realpath(repo.working_tree_dir)), git_dir, common_dir, repo)
+
+
+def check_ready(repository: Repository) -> None:
+    """Raise UserError where no commit can be made at all: better said once, before anything is written."""
+    if not repository.repo.head.is_valid():
+        raise UserError("the repository has no commit yet; make the first commit, or use --no-commit")
+    for mark, name in _UNFINISHED.items():
+        if (repository.git_dir / mark).exists():
+            raise UserError(f"a {name} is in progress; finish it (or `git {name} --abort`) first")
+    try:
+        unmerged = repository.run("ls-files", "-u", "-z")
+        repository.run("var", "GIT_AUTHOR_IDENT")
+        repository.run("var", "GIT_COMMITTER_IDENT")
+    except GitError as error:
+        if "dubious ownership" in str(error):
+            raise UserError(f"git does not trust this repository: {error}") from None
+        raise UserError("git has no user.name and user.email; set both with `git config`") from None
+    if unmerged:
+        raise UserError("the index holds unmerged files; resolve them first")
+
+
+def literal(path: str) -> str:
+    """A pathspec that matches this path alone, whatever characters it holds."""
+    return f":(top,literal){path}"
+
+
+def said(output: bytes, code: int) -> str:
+    """The last lines of what git or a hook said, in one line."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    return " | ".join(lines[-3:]) or f"it ended with code {code} and said nothing"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a git that got the same interrupt; end it if it does not."""
+    try:
+        process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        try:
+            process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(paths), _BATCH):
+        yield paths[start : start + _BATCH]

@@ -1,0 +1,194 @@
+"""The pipeline, the one place where pure meets I/O: paths -> bytes -> index -> plans.
+
+Every file is read once. What is parsed is only what holds a needle: for the model index in the whole project, since
+models and scopes live elsewhere than their uses; for the codemods in the files that were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from ormlift.model import Failed, Outcome, Settings
+from ormlift.project.facts import FileFacts
+from ormlift.project.index import ProjectIndex
+from ormlift.rules.base import Codemod
+
+from ormlift_cli.files import read
+from ormlift_cli.globs import anchored, matcher
+from ormlift_cli.names import unknown
+from ormlift_cli.pool import Spread, cores
+from ormlift_cli.project import Project, Selection, select
+from ormlift_cli.scopes import check_scopes
+
+_POOL_FROM = 1_500_000  # bytes to parse from which workers are worth their start
+_IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
+_Item = tuple[str, bytes]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for on the command line."""
+
+    paths: tuple[Path, ...] = ()
+    codemods: tuple[str, ...] = ()
+    phase: str = ""
+    unsafe: bool = False
+    exclude: tuple[str, ...] = ()
+    jobs: int = 0  # 0: one for each core
+
+
+class Progress(Protocol):
+    """Told how far a stage is."""
+
+    def stage(self, name: str, total: int) -> Callable[[int], None]:
+        """A stage of `total` steps begins; the answer is called with each number of steps done."""
+
+
+@dataclass
+class Survey:
+    """What ormlift says of the project: nothing is written yet."""
+
+    project: Project
+    settings: Settings
+    index: ProjectIndex = field(default_factory=ProjectIndex)
+    outcomes: list[Outcome] = field(default_factory=list)  # in path order; what holds no needle is left out
+    read: int = 0  # files that were asked for and looked at
+    notes: list[str] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)  # of the user; all else was done
+
+
+def survey(project: Project, request: Request, progress: Progress) -> Survey:
+    """Plan everything that was asked for. Raises UserError."""
+    from ormlift.project.index import link
+    from ormlift.rules import ALL
+
+    settings, codemods, globs = _narrowed(request, project, ALL)
+    selection = select(project, request.paths)
+    _drop(selection, (*project.config.exclude, *request.exclude), globs)
+    result = Survey(project, settings, read=len(selection.selected))
+    result.notes += selection.found.notes
+    result.mistakes += selection.mistakes
+    for_index, to_plan, failures = _read(project, selection, codemods, progress)
+    jobs = request.jobs or cores()
+    result.index = link(_facts(for_index, jobs, progress))
+    result.notes += check_scopes(settings, result.index, selection.found.files, lambda path: read(project.root, path))
+    planned = _plan(to_plan, result.index, settings, jobs, progress)
+    result.outcomes = sorted([*planned, *failures, *selection.found.failures], key=lambda outcome: outcome.path)
+    return result
+
+
+def _narrowed(
+    request: Request, project: Project, known: Sequence[Codemod]
+) -> tuple[Settings, list[Codemod], list[str]]:
+    """The settings and codemods of this run, and the globs of the phase (none: everywhere)."""
+    ids = [codemod.id for codemod in known]
+    wanted = set(request.codemods or ids)
+    globs: list[str] = []
+    named = list(request.codemods)
+    if request.phase:
+        phase = project.config.phase(request.phase)
+        globs = anchored(phase.paths)
+        named += phase.codemods
+        wanted &= set(phase.codemods or ids)
+    for name in named:
+        if name not in ids:
+            raise unknown("codemod", name, ids)
+    codemods = [codemod for codemod in known if codemod.id in wanted]
+    chosen = tuple(codemod.id for codemod in codemods)
+    return replace(project.config.settings, codemods=chosen, unsafe=request.unsafe), codemods, globs
+
+
+def _drop(selection: Selection, excluded: Sequence[str], globs: Sequence[str]) -> None:
+    """Leave out of the selection what is excluded, and what the phase does not name."""
+    if excluded:
+        matches = matcher(excluded)
+        selection.selected = [path for path in selection.selected if not matches(path)]
+        selection.found.failures = [failed for failed in selection.found.failures if not matches(failed.path)]
+    if globs:
+        named = matcher(globs)
+        selection.selected = [path for path in selection.selected if named(path)]
+
+
+def _read(
+    project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress
+) -> tuple[list[_Item], list[_Item], list[Failed]]:
+    """The files to take facts from, the files to plan, and those that were asked for and could not be read."""
+    from ormlift.project.facts import NEEDLES
+
+    tick = progress.stage("reading", len(selection.found.files))
+    selected = set(selection.selected)
+    needles = [needle for codemod in codemods for needle in codemod.needles]
+    for_index: list[_Item] = []
+    to_plan: list[_Item] = []
+    failures: list[Failed] = []
+    for path in selection.found.files:
+        tick(1)
+        try:
+            data = read(project.root, path)
+        except OSError as error:
+            if path in selected:
+                failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
+            continue
+        if any(needle in data for needle in NEEDLES):
+            for_index.append((path, data))
+        if path in selected and codemods and (_wanted(data, needles) or _IGNORE_COMMENT in data):
+            to_plan.append((path, data))
+    return for_index, to_plan, failures
+
+
+def _wanted(data: bytes, needles: Iterable[tuple[bytes, ...]]) -> bool:
+    return any(all(part in data for part in needle) for needle in needles)
+
+
+def _facts(items: list[_Item], jobs: int, progress: Progress) -> list[FileFacts]:
+    tick = progress.stage("indexing", len(items))
+    found = Spread(facts_of, no_facts, None).run(items, _worthwhile(items, jobs), tick)
+    return [facts for facts in found if facts is not None]
+
+
+def _plan(items: list[_Item], index: ProjectIndex, settings: Settings, jobs: int, progress: Progress) -> list[Outcome]:
+    tick = progress.stage("planning", len(items))
+    return Spread(plan_of, lost_plan, (index, settings)).run(items, _worthwhile(items, jobs), tick)
+
+
+def _worthwhile(items: list[_Item], jobs: int) -> int:
+    return jobs if sum(len(data) for _, data in items) >= _POOL_FROM else 1
+
+
+def facts_of(_: None, item: _Item) -> FileFacts | None:
+    """The facts of one file; None where it cannot be decoded."""
+    from ormlift.project.facts import read_facts
+    from ormlift.source import decode
+
+    try:
+        return read_facts(decode(*item))
+    except (SyntaxError, ValueError):
+        return None
+
+
+def no_facts(_: _Item) -> FileFacts | None:
+    """What is known of a file whose worker died."""
+    return None
+
+
+def plan_of(shared: tuple[ProjectIndex, Settings], item: _Item) -> Outcome:
+    """The outcome of one file. Never raises for what the file holds."""
+    from ormlift.plan import plan_file
+    from ormlift.source import decode
+
+    try:
+        source = decode(*item)
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{error.object[error.start]:02x} at offset {error.start} is not {error.encoding}"
+        return Failed(item[0], f"cannot be decoded: {what}; save it in the encoding that it declares")
+    except (SyntaxError, ValueError) as error:
+        return Failed(item[0], f"cannot be decoded: {getattr(error, 'msg', '') or error}")
+    return plan_file(source, *shared)
+
+
+def lost_plan(item: _Item) -> Outcome:
+    """The outcome of a file that killed its worker process."""
+    return Failed(item[0], "the process that planned it died; exclude the file", ours=True)
