@@ -26,6 +26,7 @@ class MappedColumn:
     onupdate: bool = False  # `onupdate=` is set
     foreign_key: str = ""  # `table.column`, or empty
     line: int = 0
+    impl: str = ""  # where `type` is a class of the project (a TypeDecorator): the type it is stored as
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class MappedClass:
     is_table: bool = False  # true: a Core `Table`, whose columns are `name.c.column`
     hooks: tuple[str, ...] = ()  # `@validates`, event listeners and the like that fire under the ORM only
     mutating_methods: tuple[str, ...] = ()  # own methods that assign to attributes of self
+    hybrids: tuple[str, ...] = ()  # hybrid properties and methods: attributes that are no columns
 
     def column(self, name: str) -> MappedColumn | None:
         """The column whose name in the database is `name`, compared as SQL does: without case."""
@@ -118,6 +120,10 @@ class SessionSource:
     expire_on_commit: Tri = Tri.UNKNOWN
     driver: str = ""  # sqlite3 | psycopg2 | ..., for connections
     database: str = ""  # the source text of what was passed to connect(), for connections
+    shared: bool = False  # what is handed out is kept elsewhere too: on an object, in a global, by a scoped_session
+    row_factory: str = "tuple"  # what a connection's rows are: tuple | sqlite3.Row | dict | the source text of another
+    isolation: str = ""  # the source text of isolation_level or autocommit, where a connection sets it
+    settings: tuple[tuple[str, str], ...] = ()  # other attributes set on the connection: (name, source text)
     autocommit: Tri = Tri.UNKNOWN  # each statement commits itself: `isolation_level=None`, `conn.autocommit = True`
     rows: str = ""  # how rows come: `tuple`, or `mapping` (sqlite3.Row, DictCursor: `row["a"]`); empty: not read
 
@@ -143,7 +149,9 @@ class Scope:
     shared: Tri = Tri.UNKNOWN  # hands out a session that others use too
     expire_on_commit: Tri = Tri.UNKNOWN
     takes_arguments: bool = False  # cannot be called without arguments
-    yields: str = "session"  # `session`, or what else was read
+    yields: str = "session"  # `session`, `connection`, `cursor`, or what else was read
+    queries_at_entry: bool = False  # runs a statement before the block: a lost connection then shows at `with`
+    commits_on_failure: Tri = Tri.NO  # commits even though the block ended with an exception
 
 
 @dataclass(frozen=True, slots=True)

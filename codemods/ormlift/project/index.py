@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import PurePosixPath
 
 from ormlift.model import ScopeChoice
-from ormlift.project.facts import FileFacts
-from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource
+from ormlift.project.exits import function_scope, scopes_of
+from ormlift.project.facts import EngineFacts, FileFacts, module_facts
+from ormlift.project.handles import read_handle, read_locals
+from ormlift.project.mapping import ModelLinker
+from ormlift.project.names import Names, is_test_path, module_parts
+from ormlift.project.values import Value, Values, Where
+from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, Tri
 from ormlift.syntax import Module
+
+DIALECTS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
 
 
 @dataclass(frozen=True)
@@ -21,24 +37,196 @@ class ProjectIndex:
     sources: tuple[SessionSource, ...] = ()
     scopes: tuple[Scope, ...] = ()
     engines: tuple[Engine, ...] = ()
+    session_events: tuple[str, ...] = ()  # listeners on sessions and mappers in general, which fire for every model
+    facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
+
+    def __getstate__(self) -> dict[str, object]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names({f.path: f for f in self.facts})
+
+    @cached_property
+    def _by_table(self) -> dict[str, list[MappedClass]]:
+        found: dict[str, list[MappedClass]] = defaultdict(list)
+        for model in self.models:
+            found[model.table.lower()].append(model)
+        return found
 
     def model_for_table(self, table: str, schema: str = "") -> MappedClass | None:
-        """The one mapped class of a table, compared without case; None where there is none or more than one."""
-        raise NotImplementedError
+        """The one mapped class of a table, compared without case; None where there is none or more than one.
+
+        Models of the application come before those of its tests, classes before the Core table beside them, and the
+        base of a single-table hierarchy before its subclasses.
+        """
+        found = self._by_table.get(table.lower(), [])
+        if schema:
+            found = [m for m in found if m.schema.lower() == schema.lower()] or [m for m in found if not m.schema]
+        for preferred in (_in_application, _is_class, _is_base):
+            found = [m for m in found if preferred(m)] or found
+        return found[0] if len(found) == 1 else None
 
     def source_of(self, call: ast.Call, module: Module) -> SessionSource | None:
         """What session or connection a call hands out, or None where it is no such call or nothing is known of it."""
-        raise NotImplementedError
+        value = self._value(call, module)
+        if value is None or value.handed is None:
+            return None
+        handed = value.handed
+        return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
 
     def scope_of(self, call: ast.Call, module: Module) -> Scope | None:
         """The scope that a call opens (`with <call> as s`), or None."""
-        raise NotImplementedError
+        value = self._value(call, module)
+        if value is None:
+            return None
+        if value.what == "scope" and value.function is not None:
+            known = self._scopes.get((value.path, value.function.owner, value.function.name))
+            return known or function_scope(value.path, value.function, self._values_for(module))
+        return self._scopes.get((value.path, "", value.name)) if value.what == "instance" else None
 
     def scope_named(self, choice: ScopeChoice) -> Scope | None:
         """The definition behind a configured scope, or None where the project does not hold it."""
-        raise NotImplementedError
+        head, _, rest = choice.expression.partition(".")
+        path = self._names.locate(choice.module, "") if choice.module else None
+        if path is not None:
+            found = self._scope_at(path, choice.expression)
+            if found is not None:
+                return found
+        name = rest.rpartition(".")[2] or head
+        fits = [s for s in self.scopes if s.name == name and (bool(s.owner) or not rest)]
+        fits = [s for s in fits if not is_test_path(s.path)] or fits
+        if choice.module and not rest:
+            fits = [s for s in fits if s.module == choice.module or s.module.startswith(f"{choice.module}.")]
+        return fits[0] if len(fits) == 1 else None
+
+    def _scope_at(self, path: str, expression: str) -> Scope | None:
+        handle = (
+            read_handle(ast.parse(expression, mode="eval").body, read_locals(None)) if _is_dotted(expression) else None
+        )
+        value = self._values.evaluate(handle, Where(path))
+        if value is None:
+            return None
+        if value.function is not None:
+            return self._scopes.get((value.path, value.function.owner, value.function.name))
+        return self._scopes.get((value.path, "", value.name)) if value.what == "class" else None
+
+    def default_scopes(self) -> tuple[Scope, ...]:
+        """The scopes fit to be used where none is configured, best first.
+
+        They can be imported by name, called without arguments, hand out a session, and are read well enough to say that
+        they close it, or commit it.
+        """
+        fits = [s for s in self.scopes if s.yields == "session" and not s.owner and not s.takes_arguments]
+        fits = [s for s in fits if Tri.YES in (s.commits, s.closes) and not is_test_path(s.path)]
+        return tuple(sorted(fits, key=_fitness))
+
+    def import_path(self, path: str, importer: str) -> str | None:
+        """The dotted module by which the file `importer` can import the file `path`; None for one that has no name."""
+        del importer  # absolute names are good everywhere in the project
+        module = self._names.module(path)
+        return module if all(p.isidentifier() for p in module.split(".")) else None
+
+    @cached_property
+    def _values(self) -> Values:
+        return Values(self._names)
+
+    @cached_property
+    def _scopes(self) -> dict[tuple[str, str, str], Scope]:
+        return {(s.path, s.owner, s.name): s for s in self.scopes}
+
+    @cached_property
+    def _current(self) -> dict[int, tuple[Module, Values]]:
+        return {}
+
+    def _values_for(self, module: Module) -> Values:
+        """The evaluator with the module as it stands now, which may differ from the file the index was built from."""
+        if id(module) not in self._current:
+            self._current.clear()
+            facts = module_facts(module)
+            same = self._names.files.get(facts.path) == facts
+            values = self._values if same else Values(Names({**self._names.files, facts.path: facts}))
+            self._current[id(module)] = (module, values)
+        return self._current[id(module)][1]
+
+    def _value(self, call: ast.Call, module: Module) -> Value | None:
+        function = module.enclosing_function(call)
+        owner = module.enclosing_class(call)
+        handle = read_handle(call, read_locals(function))
+        imports = tuple(module.local_imports(function).items()) if function is not None else ()
+        where = Where(module.source.path, owner.name if owner is not None else "", imports)
+        return self._values_for(module).evaluate(handle, where)
 
 
 def link(facts: Iterable[FileFacts]) -> ProjectIndex:
     """Put the facts of all files together."""
-    raise NotImplementedError
+    files = tuple(sorted((f for f in facts if f != FileFacts(f.path)), key=lambda f: f.path))
+    names = Names({f.path: f for f in files})
+    values = Values(names)
+    factories = _factories(values)
+    return ProjectIndex(
+        ModelLinker(names).models(),
+        tuple(factories),
+        tuple(_sources(values)),
+        tuple(s for f in files for s in scopes_of(f, values)),
+        tuple(_engine(f.path, e) for f in files for e in f.engines),
+        tuple(_session_events(files)),
+        files,
+    )
+
+
+def _factories(values: Values) -> list[SessionFactory]:
+    found: dict[tuple[str, str, str], SessionFactory] = {}
+    for path, facts in values.names.files.items():
+        for binding in facts.bindings:
+            value = values.bound(path, binding.owner, binding.name)
+            if value is not None and value.factory is not None and value.factory.path == path:
+                found[path, binding.owner, value.factory.name] = value.factory
+    return list(found.values())
+
+
+def _sources(values: Values) -> list[SessionSource]:
+    found = []
+    for path, facts in values.names.files.items():
+        for function in facts.functions:
+            value = values.returned(path, function)
+            if value is not None and value.handed is not None:
+                found.append(value.handed)
+    return found
+
+
+def _engine(path: str, facts: EngineFacts) -> Engine:
+    text = facts.url if facts.literal else facts.url.lstrip("rfb").lstrip("'\"")
+    scheme = text.partition(":")[0].partition("+")[0].lower() if "://" in text else ""
+    return Engine(facts.name, path, facts.line, facts.url, DIALECTS.get(scheme, ""), facts.literal)
+
+
+def _session_events(files: Iterable[FileFacts]) -> list[str]:
+    kinds = ("Session", "session", "sessionmaker", "SessionLocal", "Mapper", "mapper")
+    events = [(x.target, x.event) for f in files if not is_test_path(f.path) for x in f.listeners]
+    return sorted({event for target, event in events if target.rpartition(".")[2] in kinds})
+
+
+def _in_application(model: MappedClass) -> bool:
+    return not is_test_path(model.path)
+
+
+def _is_class(model: MappedClass) -> bool:
+    return not model.is_table
+
+
+def _is_base(model: MappedClass) -> bool:
+    return not model.inherits_mapped
+
+
+def _is_dotted(expression: str) -> bool:
+    return all(part.isidentifier() for part in expression.split("."))
+
+
+def _fitness(scope: Scope) -> tuple[object, ...]:
+    """Scopes that commit, roll back and close, let errors through, and own their session come first."""
+    clean = not scope.wraps and scope.swallows is Tri.NO
+    owned = scope.shared is Tri.NO
+    does = [scope.commits is Tri.YES, scope.closes is Tri.YES, scope.rolls_back is Tri.YES]
+    depth = len(module_parts(scope.path))
+    return (not owned, not clean, -sum(does), scope.is_async, depth, str(PurePosixPath(scope.path)), scope.line)

@@ -1,0 +1,389 @@
+"""Reads what a context manager does when its block ends: after the `yield`, or in `__exit__`.
+
+Two ways lead out of the block. The way without an exception runs what follows the `yield`; the way with one runs the
+handlers and the `finally` suites around it. What is done under a condition that is not about the session is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ormlift.project.columns import last
+from ormlift.project.handles import Handle, read_handle, read_locals
+from ormlift.schema import Tri
+from ormlift.syntax import FunctionNode, dotted, suites, walk_scope
+
+ACTIONS = {"commit", "rollback", "close", "remove"}
+EVERYTHING = {"Exception", "BaseException"}
+DATABASE_ERRORS = {
+    "SQLAlchemyError",
+    "DBAPIError",
+    "StatementError",
+    "IntegrityError",
+    "OperationalError",
+    "ProgrammingError",
+    "InterfaceError",
+    "DatabaseError",
+    "DataError",
+    "InvalidRequestError",
+    "DisconnectionError",
+    "TimeoutError",
+    "Error",
+}
+RANK = {Tri.NO: 0, Tri.UNKNOWN: 1, Tri.YES: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class ExitFacts:
+    """What one context manager does at exit, as its own body tells it."""
+
+    commits: Tri = Tri.NO
+    commit_line: int = 0
+    commits_on_failure: Tri = Tri.NO
+    rolls_back: Tri = Tri.NO
+    closes: Tri = Tri.NO
+    wraps: str = ""
+    wraps_line: int = 0
+    wraps_all: bool = False
+    swallows: Tri = Tri.NO
+    helpers: tuple[tuple[str, str], ...] = ()  # functions handed the session: (success | failure | always, dotted name)
+    entered: tuple[Handle, ...] = ()  # what the `with` statements around the yield enter
+    begins: bool = False  # the yield stands in `with session.begin():`
+    entered_subject: bool = False  # the yield stands in `with session:`
+
+
+def either(*values: Tri) -> Tri:
+    """YES if one is, else UNKNOWN if one is: for things of which one is enough."""
+    return max(values, key=RANK.__getitem__, default=Tri.NO)
+
+
+def agreed(values: Iterable[Tri]) -> Tri:
+    """The value that all share, else UNKNOWN; NO for none at all."""
+    unique = set(values)
+    return unique.pop() if len(unique) == 1 else Tri.UNKNOWN if unique else Tri.NO
+
+
+@dataclass
+class _Done:
+    """What a suite does to the session."""
+
+    actions: dict[str, Tri] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    helpers: list[str] = field(default_factory=list)
+
+    def of(self, action: str) -> Tri:
+        return self.actions.get(action, Tri.NO)
+
+    def add(self, action: str, value: Tri, line: int) -> None:
+        self.actions[action] = either(self.of(action), value)
+        self.lines.setdefault(action, line)
+
+    def merge(self, other: _Done, *, sure: bool) -> None:
+        for action, value in other.actions.items():
+            self.add(action, value if sure else Tri.UNKNOWN, other.lines[action])
+        if sure:
+            self.helpers += other.helpers
+
+
+def scan(statements: Iterable[ast.stmt], subjects: frozenset[str]) -> _Done:
+    """What the statements do to the session named by one of the subjects; an empty set means any receiver."""
+    done = _Done()
+    for statement in statements:
+        match statement:
+            case ast.If(test=test, body=body, orelse=orelse):
+                _scan_if(done, test, scan(body, subjects), scan(orelse, subjects), subjects)
+            case ast.Try(body=body, orelse=orelse, finalbody=final):
+                done.merge(scan([*body, *orelse, *final], subjects), sure=True)
+            case ast.With(body=body) | ast.AsyncWith(body=body):
+                done.merge(scan(body, subjects), sure=True)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                pass
+            case _:
+                nested = [s for suite in suites(statement) for s in suite]
+                done.merge(scan(nested, subjects) if nested else _scan_simple(statement, subjects), sure=not nested)
+    return done
+
+
+def _scan_if(done: _Done, test: ast.expr, then: _Done, otherwise: _Done, subjects: frozenset[str]) -> None:
+    guard = _is_guard(test, subjects)
+    for action in then.actions.keys() | otherwise.actions.keys():
+        both = then.of(action) is otherwise.of(action) is Tri.YES
+        sure = both or (guard and then.of(action) is Tri.YES)
+        line = then.lines.get(action) or otherwise.lines[action]
+        done.add(action, Tri.YES if sure else Tri.UNKNOWN, line)
+    if guard:
+        done.helpers += then.helpers
+
+
+def _is_guard(test: ast.expr, subjects: frozenset[str]) -> bool:
+    """Whether a condition is about the session alone: `if session:`, `if session is not None and session.is_active:`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return False
+    if isinstance(test, ast.Compare) and any(isinstance(op, ast.Is | ast.Eq) for op in test.ops):
+        return False
+    known = {"locals", "hasattr", "isinstance", "self", *(s.split(".")[0] for s in subjects)}
+    roots = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+    texts = {ast.unparse(n) for n in ast.walk(test) if isinstance(n, ast.Name | ast.Attribute)}
+    words = {repr(s) for s in subjects} & {ast.unparse(n) for n in ast.walk(test) if isinstance(n, ast.Constant)}
+    return roots <= known and (not subjects or bool(texts & subjects) or bool(words))
+
+
+def _scan_simple(statement: ast.stmt, subjects: frozenset[str]) -> _Done:
+    done = _Done()
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call):
+            continue
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        attr = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if receiver is not None and attr in ACTIONS and _is_subject(receiver, attr, node, subjects):
+            done.add("close" if attr == "remove" else attr, Tri.YES, node.lineno)
+        elif node.args and ast.unparse(node.args[0]) in subjects and dotted(node.func):
+            done.helpers.append(dotted(node.func))
+    return done
+
+
+def _is_subject(receiver: ast.expr, attr: str, call: ast.Call, subjects: frozenset[str]) -> bool:
+    if call.args or call.keywords:
+        return False
+    return not subjects or attr == "remove" or ast.unparse(receiver) in subjects
+
+
+def read_exit(node: FunctionNode, yields: list[ast.Yield]) -> ExitFacts:
+    """What a `@contextmanager` function does at exit; where it yields in several places, what all agree on."""
+    found = [_exit_of(node, y) for y in yields if y.value is not None]
+    if len(set(found)) <= 1:
+        return found[0]
+    return ExitFacts(
+        agreed(f.commits for f in found),
+        max(f.commit_line for f in found),
+        agreed(f.commits_on_failure for f in found),
+        agreed(f.rolls_back for f in found),
+        agreed(f.closes for f in found),
+        next((f.wraps for f in found if f.wraps), ""),
+        next((f.wraps_line for f in found if f.wraps), 0),
+        any(f.wraps_all for f in found),
+        agreed(f.swallows for f in found),
+        tuple(dict.fromkeys(h for f in found for h in f.helpers)),
+        found[0].entered if len({f.entered for f in found}) == 1 else (),
+    )
+
+
+@dataclass
+class _Ways:
+    """The two ways out of the block, gathered from the inside out."""
+
+    success: _Done = field(default_factory=_Done)
+    failure: _Done = field(default_factory=_Done)
+    always: _Done = field(default_factory=_Done)
+    swallows: Tri = Tri.NO
+    wraps: str = ""
+    wraps_line: int = 0
+    wraps_all: bool = False
+
+
+def _exit_of(node: FunctionNode, target: ast.Yield) -> ExitFacts:
+    assert target.value is not None
+    subjects = _subjects(node, target.value)
+    ways = _Ways()
+    entered: list[ast.expr] = []
+    for suite, index, inside in reversed(_trail(node, target)):
+        statement = suite[index]
+        if isinstance(statement, ast.Try | ast.TryStar):
+            _leave_try(ways, statement, inside, subjects)
+        elif isinstance(statement, ast.With | ast.AsyncWith) and inside:
+            entered += [item.context_expr for item in statement.items]
+        ways.success.merge(scan(suite[index + 1 :], subjects), sure=True)
+    return _facts(ways, entered, subjects, node)
+
+
+def _subjects(node: FunctionNode, value: ast.expr) -> frozenset[str]:
+    """The texts by which the function names what it yields; with a cursor, also the connection it came from."""
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    names = {ast.unparse(p) for p in parts}
+    for item in walk_scope(node):
+        if not isinstance(item, ast.Assign):
+            continue
+        texts = {ast.unparse(t) for t in item.targets}
+        source = item.value.value if isinstance(item.value, ast.Await) else item.value
+        if texts & names:
+            names |= texts
+            if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr == "cursor":
+                names.add(ast.unparse(source.func.value))
+        elif isinstance(source, ast.Name | ast.Attribute) and ast.unparse(source) in names:
+            names |= texts
+    return frozenset(names)
+
+
+def _trail(node: FunctionNode, target: ast.Yield) -> list[tuple[list[ast.stmt], int, str]]:
+    """The suites from the function's body down to the yield: (suite, index in it, field of the statement that leads on)."""
+    trail: list[tuple[list[ast.stmt], int, str]] = []
+    suite = node.body
+    while True:
+        index = next(i for i, s in enumerate(suite) if any(n is target for n in ast.walk(s)))
+        for name in ("body", "orelse", "finalbody", "handlers"):
+            inner = getattr(suite[index], name, None) or []
+            inner = [s for h in inner for s in h.body] if name == "handlers" else inner
+            if any(n is target for s in inner for n in ast.walk(s)):
+                trail.append((suite, index, name))
+                suite = inner
+                break
+        else:
+            trail.append((suite, index, ""))
+            return trail
+
+
+def _leave_try(ways: _Ways, statement: ast.Try | ast.TryStar, inside: str, subjects: frozenset[str]) -> None:
+    ways.always.merge(scan(statement.finalbody, subjects), sure=True)
+    if any(isinstance(s, ast.Return) for s in statement.finalbody):
+        ways.swallows = Tri.YES
+    if inside != "body":
+        return
+    ways.success.merge(scan(statement.orelse, subjects), sure=True)
+    if not statement.handlers:
+        return
+    done = [scan(h.body, subjects) for h in statement.handlers]
+    caught_all = any(handled(h) & EVERYTHING for h in statement.handlers)
+    for action in ("commit", "rollback", "close"):
+        value = agreed(d.of(action) for d in done)
+        value = Tri.UNKNOWN if value is Tri.YES and not caught_all else value
+        if value is not Tri.NO:
+            ways.failure.add(action, value, 0)
+    if caught_all:
+        ways.failure.helpers += [h for h in done[-1].helpers if all(h in d.helpers for d in done)]
+    for handler in statement.handlers:
+        _leave_handler(ways, handler)
+
+
+def handled(handler: ast.ExceptHandler) -> set[str]:
+    """The bare names of the exceptions that a handler catches; a bare `except` catches BaseException."""
+    if handler.type is None:
+        return {"BaseException"}
+    types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {last(dotted(t)) or "?" for t in types}
+
+
+def _leave_handler(ways: _Ways, handler: ast.ExceptHandler) -> None:
+    ends = endings(handler.body, handler.name or "")
+    raised = sorted((line, name) for name, line in ends if name not in ("fall", "same"))
+    if raised:
+        beyond = bool(handled(handler) - DATABASE_ERRORS)
+        if not ways.wraps or (beyond and not ways.wraps_all):
+            ways.wraps_line, ways.wraps = raised[0]
+        ways.wraps_all = ways.wraps_all or beyond
+    falls = {name for name, _ in ends}
+    here = Tri.YES if falls == {"fall"} else Tri.UNKNOWN if "fall" in falls else Tri.NO
+    ways.swallows = either(ways.swallows, here)
+
+
+def endings(suite: list[ast.stmt], caught: str) -> set[tuple[str, int]]:
+    """How a handler's suite can end: `same` (re-raised), `fall` (goes on), or the name of what it raises; with the line."""
+    for index, statement in enumerate(suite):
+        match statement:
+            case ast.Raise(exc=None):
+                return {("same", 0)}
+            case ast.Raise(exc=exc) if exc is not None:
+                name = dotted(exc.func) if isinstance(exc, ast.Call) else dotted(exc)
+                return {("same", 0)} if name == caught else {(name or "?", statement.lineno)}
+            case ast.Return() | ast.Break() | ast.Continue():
+                return {("fall", 0)}
+            case ast.If(body=body, orelse=orelse):
+                ends = endings(body, caught) | endings(orelse, caught)
+                return _go_on(ends, suite[index + 1 :], caught)
+            case ast.Try() | ast.With():
+                after = [*statement.orelse, *statement.finalbody] if isinstance(statement, ast.Try) else []
+                ends = endings([*statement.body, *after], caught)
+                if ends != {("fall", 0)}:
+                    return _go_on(ends, suite[index + 1 :], caught)
+    return {("fall", 0)}
+
+
+def _go_on(ends: set[tuple[str, int]], rest: list[ast.stmt], caught: str) -> set[tuple[str, int]]:
+    return (ends - {("fall", 0)}) | endings(rest, caught) if ("fall", 0) in ends else ends
+
+
+def _facts(ways: _Ways, entered: list[ast.expr], subjects: frozenset[str], node: FunctionNode) -> ExitFacts:
+    texts = [ast.unparse(e) for e in entered]
+    known = read_locals(node)
+    handles = [read_handle(e, known) for e in entered]
+    always, success, failure = ways.always, ways.success, ways.failure
+    lines = success.lines.get("commit") or always.lines.get("commit") or 0
+    helpers = [("always", h) for h in always.helpers]
+    helpers += [("success", h) for h in success.helpers] + [("failure", h) for h in failure.helpers]
+    return ExitFacts(
+        either(success.of("commit"), always.of("commit")),
+        lines,
+        either(failure.of("commit"), always.of("commit")),
+        either(failure.of("rollback"), always.of("rollback")),
+        either(always.of("close"), agreed([success.of("close"), failure.of("close")])),
+        ways.wraps,
+        ways.wraps_line,
+        ways.wraps_all,
+        ways.swallows,
+        tuple(dict.fromkeys(helpers)),
+        tuple(h for h in handles if h is not None),
+        begins=any(t == f"{s}.begin()" for t in texts for s in subjects),
+        entered_subject=any(t in subjects for t in texts),
+    )
+
+
+def read_exit_method(node: FunctionNode) -> ExitFacts:
+    """What an `__exit__` does; what it does to `self.<any attribute>` counts as done to the session."""
+    errors = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[1:]}
+    success, failure = (
+        scan(_taken(node.body, errors, failed=False), frozenset()),
+        _taken(node.body, errors, failed=True),
+    )
+    failed = scan(failure, frozenset())
+    ends = {(n, line) for n, line in endings(failure, "") if n not in ("fall", "same")}
+    wraps_line, wraps = min(((line, n) for n, line in ends), default=(0, ""))
+    return ExitFacts(
+        success.of("commit"),
+        success.lines.get("commit", 0),
+        failed.of("commit"),
+        failed.of("rollback"),
+        agreed([success.of("close"), failed.of("close")]),
+        wraps,
+        wraps_line,
+        bool(wraps),
+        _returned(failure),
+        tuple(("always", h) for h in success.helpers if h in failed.helpers),
+    )
+
+
+def _taken(suite: list[ast.stmt], errors: set[str], *, failed: bool) -> list[ast.stmt]:
+    """The statements that run on one of the two ways, with the conditions on the exception decided."""
+    taken: list[ast.stmt] = []
+    for statement in suite:
+        if isinstance(statement, ast.If) and (sense := _sense(statement.test, errors)) is not None:
+            taken += _taken(statement.body if sense is failed else statement.orelse, errors, failed=failed)
+        elif isinstance(statement, ast.Try):
+            inner = [*statement.body, *statement.orelse, *statement.finalbody]
+            taken += _taken(inner, errors, failed=failed)
+        else:
+            taken.append(statement)
+        if taken and isinstance(taken[-1], ast.Return | ast.Raise) and not isinstance(statement, ast.Try):
+            break
+    return taken
+
+
+def _sense(test: ast.expr, errors: set[str]) -> bool | None:
+    """True for a condition that holds where there is an exception, False for its opposite, None for any other."""
+    match test:
+        case ast.Name(id=name) if name in errors:
+            return True
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _sense(operand, errors)
+            return None if inner is None else not inner
+        case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.Constant(value=None)]) if name in errors:
+            return isinstance(op, ast.IsNot | ast.NotEq)
+    return None
+
+
+def _returned(suite: list[ast.stmt]) -> Tri:
+    returns = [n for s in suite for n in ast.walk(s) if isinstance(n, ast.Return) and n.value is not None]
+    values = [r.value.value if isinstance(r.value, ast.Constant) else "?" for r in returns]
+    if all(v in (False, None) for v in values):
+        return Tri.NO
+    return Tri.YES if len(values) == 1 and values[0] is True else Tri.UNKNOWN

@@ -1,0 +1,215 @@
+"""Reads, in one file, what may hand out a session or a connection: functions, properties, variables and attributes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from ormlift.project.columns import last
+from ormlift.project.handles import (
+    Handle,
+    Locals,
+    alternatives,
+    annotation_name,
+    bindings,
+    read_handle,
+    read_locals,
+    without,
+)
+from ormlift.project.scopes import ExitFacts, read_exit, read_exit_method
+from ormlift.syntax import FunctionNode, dotted, import_targets, module_level, walk_scope
+
+INTERESTING = re.compile(
+    r"sess|conn|curs|db|database|engine|maker|factory|trans|scope|local|pool|unit|uow|declarative|_base|registry|SQLAlchemy",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """A function or method that returns or yields something, and what it does to a session that it is handed."""
+
+    name: str
+    line: int
+    owner: str = ""
+    is_async: bool = False
+    decorators: tuple[str, ...] = ()  # bare names
+    required: int = 0  # parameters without a default, self left out
+    returns: Handle | None = None  # None: nothing, or something that cannot be read
+    yields: Handle | None = None
+    subject: str = ""  # the source text of what is yielded
+    generator: bool = False
+    exit: ExitFacts | None = None  # of a context manager
+    returned_type: str = ""  # the return annotation's name
+    imports: tuple[tuple[str, str], ...] = ()  # bound inside the function
+    does: tuple[str, ...] = ()  # what it calls on its first parameter: close, commit, rollback
+
+    @property
+    def is_scope(self) -> bool:
+        """Whether it is a context manager function."""
+        return bool({"contextmanager", "asynccontextmanager"} & set(self.decorators))
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A module variable, class attribute or attribute of self, and what it holds."""
+
+    name: str
+    owner: str  # class; empty at module level
+    line: int
+    value: Handle | None  # None: it is bound, but what to cannot be read
+
+
+def read_functions(tree: ast.Module) -> list[FunctionFacts]:
+    """The functions and methods of a file that matter here; also those nested in `if` and `try`, not in functions."""
+    definitions = _definitions(tree)
+    managers = {owner for owner, node in definitions if node.name in ("__exit__", "__aexit__")}
+    found = []
+    for owner, node in definitions:
+        entering = owner in managers and node.name in ("__init__", "__enter__", "__aenter__")
+        facts = _read_function(node, owner, always=entering)
+        if facts is not None:
+            found.append(facts)
+    return found
+
+
+def _definitions(tree: ast.Module) -> list[tuple[str, FunctionNode]]:
+    found: list[tuple[str, FunctionNode]] = []
+    for statement in module_level(tree):
+        if isinstance(statement, FunctionNode):
+            found.append(("", statement))
+        elif isinstance(statement, ast.ClassDef):
+            inner = module_level(ast.Module(statement.body, []))
+            found += [(statement.name, n) for n in inner if isinstance(n, FunctionNode)]
+    return found
+
+
+def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionFacts | None:
+    decorators = tuple(last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list)
+    manager = bool({"contextmanager", "asynccontextmanager"} & set(decorators))
+    does = _actions_on_first(node, owner, decorators)
+    yields = [n for n in walk_scope(node) if isinstance(n, ast.Yield)]
+    returned = [n.value for n in walk_scope(node) if isinstance(n, ast.Return) and n.value is not None]
+    if not (always or manager or does or yields or returned):
+        return None
+    known = read_locals(node)
+    given = [y.value for y in yields if y.value is not None]
+    facts = FunctionFacts(
+        node.name,
+        node.lineno,
+        owner,
+        isinstance(node, ast.AsyncFunctionDef),
+        decorators,
+        _required(node, owner, decorators),
+        returns=None if yields else _one(returned, known),
+        yields=_one(given, known) if len(given) == len(yields) else None,
+        subject=ast.unparse(given[0]) if given else "",
+        generator=bool(yields),
+        exit=read_exit(node, yields) if manager and given else None,
+        returned_type=annotation_name(node.returns),
+        imports=_imports(node),
+        does=does,
+    )
+    return facts if always or _matters(facts) else None
+
+
+def _one(values: list[ast.expr], known: Locals) -> Handle | None:
+    values = [v for v in values if not (isinstance(v, ast.Constant) and v.value is None)]
+    return alternatives([read_handle(v, known) for v in values])
+
+
+def _imports(node: FunctionNode) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for n in walk_scope(node) for pair in import_targets(n).items())
+
+
+def _required(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> int:
+    positional = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
+    keyword = sum(1 for d in node.args.kw_defaults if d is None)
+    bound = 1 if owner and "staticmethod" not in decorators else 0
+    return max(0, positional - bound) + keyword
+
+
+def _actions_on_first(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> tuple[str, ...]:
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+    names = names[1:] if owner and "staticmethod" not in decorators else names
+    if not names:
+        return ()
+    calls = (n.func for n in walk_scope(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+    done = {c.attr for c in calls if isinstance(c.value, ast.Name) and c.value.id == names[0]}
+    return tuple(sorted(done & {"close", "commit", "rollback"}))
+
+
+def _matters(facts: FunctionFacts) -> bool:
+    """Whether a function may be a source or a scope, or stands in the way of taking its name for one."""
+    if facts.exit is not None or facts.does or INTERESTING.search(facts.name):
+        return True
+    handles = [h for h in (facts.returns, facts.yields) if h is not None]
+    return any(_about_sessions(h) for h in handles)
+
+
+def _about_sessions(handle: Handle) -> bool:
+    inner = [handle.base] if handle.base is not None else list(handle.items)
+    return bool(INTERESTING.search(handle.name)) or any(_about_sessions(h) for h in inner)
+
+
+def read_bindings(tree: ast.Module) -> list[Binding]:
+    """Variables of the module, attributes of its classes, and what methods assign to self or to a class."""
+    found = []
+    for statement in module_level(tree):
+        if isinstance(statement, ast.ClassDef):
+            found += _class_bindings(statement)
+        elif isinstance(statement, FunctionNode):
+            found += _globals_set(statement)
+        else:
+            found += _bound_by(statement, Locals(), "")
+    return found
+
+
+def _class_bindings(node: ast.ClassDef) -> list[Binding]:
+    found = []
+    for statement in module_level(ast.Module(node.body, [])):
+        if not isinstance(statement, FunctionNode):
+            found += _bound_by(statement, Locals(), node.name)
+            continue
+        known = read_locals(statement)
+        for inner in walk_scope(statement):
+            found += [b for b in _bound_by(inner, known, node.name, attributes=True) if b.owner]
+    return found
+
+
+def _globals_set(node: FunctionNode) -> list[Binding]:
+    names = {name for n in walk_scope(node) if isinstance(n, ast.Global) for name in n.names}
+    if not names:
+        return []
+    known = read_locals(node)
+    return [b for n in walk_scope(node) for b in _bound_by(n, known, "") if b.name in names]
+
+
+def _bound_by(statement: ast.AST, known: Locals, owner: str, *, attributes: bool = False) -> list[Binding]:
+    found = []
+    for target, how, value in bindings(statement):
+        name = _bound_name(target, owner, attributes=attributes)
+        if not name or (isinstance(value, ast.Constant) and value.value is None):
+            continue
+        handle = read_handle(value, without(known, dotted(target))) if how == "is" else None
+        if INTERESTING.search(name) or (handle is not None and _about_sessions(handle)):
+            found.append(Binding(name, owner, target.lineno, handle))
+    return found
+
+
+def _bound_name(target: ast.expr, owner: str, *, attributes: bool) -> str:
+    if not attributes:
+        return target.id if isinstance(target, ast.Name) else ""
+    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+        return target.attr if target.value.id in ("self", "cls", owner) else ""
+    return ""
+
+
+def read_class_exits(tree: ast.Module) -> list[tuple[str, ExitFacts]]:
+    """What the `__exit__` of each class of the file does, by class name."""
+    found = []
+    for owner, node in _definitions(tree):
+        if node.name in ("__exit__", "__aexit__"):
+            found.append((owner, read_exit_method(node)))
+    return found

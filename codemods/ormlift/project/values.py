@@ -1,0 +1,527 @@
+"""What an expression of the project is: a session factory, a session, a connection, an engine, or a function of them.
+
+Evaluates handles across files. Every step needs evidence: a name that leads to SQLAlchemy, to a DB-API driver, or to a
+definition of the project that does. Whatever cannot be followed is None.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ormlift.project.columns import last
+from ormlift.project.handles import Handle
+from ormlift.project.models import ClassFacts
+from ormlift.project.names import Names, is_test_path
+from ormlift.project.sessions import Binding, FunctionFacts
+from ormlift.schema import SessionFactory, SessionSource, SourceKind, Tri
+
+DRIVERS = {
+    "sqlite3.connect": "sqlite3",
+    "sqlite3.dbapi2.connect": "sqlite3",
+    "aiosqlite.connect": "aiosqlite",
+    "apsw.Connection": "apsw",
+    "psycopg2.connect": "psycopg2",
+    "psycopg.connect": "psycopg",
+    "psycopg.Connection.connect": "psycopg",
+    "psycopg.AsyncConnection.connect": "psycopg",
+    "asyncpg.connect": "asyncpg",
+    "pymysql.connect": "pymysql",
+    "pymysql.Connect": "pymysql",
+    "MySQLdb.connect": "MySQLdb",
+    "mysql.connector.connect": "mysql.connector",
+    "pyodbc.connect": "pyodbc",
+    "cx_Oracle.connect": "cx_Oracle",
+    "duckdb.connect": "duckdb",
+}
+CONNECTION_TYPES = {
+    "sqlite3.Connection": "sqlite3",
+    "aiosqlite.Connection": "aiosqlite",
+    "psycopg2.extensions.connection": "psycopg2",
+    "psycopg.Connection": "psycopg",
+    "asyncpg.Connection": "asyncpg",
+    "pymysql.connections.Connection": "pymysql",
+    "pymysql.Connection": "pymysql",
+}
+SESSIONS = {SourceKind.SESSION, SourceKind.SHARED_SESSION, SourceKind.ASYNC_SESSION}
+DICT_CURSORS = ("DictCursor", "RealDictCursor", "dict_row", "DictConnection")
+MAX_DEPTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a name stands: its file, the class around it, and the imports of its function."""
+
+    path: str
+    owner: str = ""
+    imports: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a handle turned out to be."""
+
+    what: str  # factory | function | class | instance | external | handed | engine | flask | method | scope
+    factory: SessionFactory | None = None
+    handed: SessionSource | None = None
+    path: str = ""  # function, class, instance: where it is defined
+    function: FunctionFacts | None = None
+    name: str = ""  # class, instance: the class; external: the dotted name; method: which
+    stored: bool = False  # handed: it is kept where others find it too
+
+
+@dataclass(frozen=True)
+class Values:
+    """The evaluator. It remembers what functions and bindings turned out to be."""
+
+    names: Names
+    _memo: dict[tuple[str, str, str, int], Value | None] = field(default_factory=dict)
+    _busy: set[tuple[str, str, str, int]] = field(default_factory=set)
+
+    @cached_property
+    def _functions(self) -> dict[tuple[str, str], dict[str, FunctionFacts]]:
+        found: dict[tuple[str, str], dict[str, FunctionFacts]] = defaultdict(dict)
+        for path, facts in self.names.files.items():
+            for function in facts.functions:
+                if not {"setter", "overload"} & set(function.decorators):
+                    found[path, function.owner][function.name] = function
+        return found
+
+    @cached_property
+    def _bindings(self) -> dict[tuple[str, str], dict[str, list[Binding]]]:
+        found: dict[tuple[str, str], dict[str, list[Binding]]] = defaultdict(lambda: defaultdict(list))
+        for path, facts in self.names.files.items():
+            for binding in facts.bindings:
+                found[path, binding.owner][binding.name].append(binding)
+        return found
+
+    @cached_property
+    def _classes(self) -> dict[tuple[str, str], ClassFacts]:
+        return {(path, c.name): c for path, facts in self.names.files.items() for c in facts.classes}
+
+    @cached_property
+    def _members(self) -> dict[str, list[tuple[str, str]]]:
+        """By name, the (path, class) of every method and attribute of the project."""
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for table in (self._functions, self._bindings):
+            for (path, owner), members in table.items():
+                for name in members if owner else ():
+                    found[name].append((path, owner))
+        return {name: sorted(set(places)) for name, places in found.items()}
+
+    def evaluate(self, handle: Handle | None, where: Where, depth: int = MAX_DEPTH) -> Value | None:
+        """What a handle is, seen from somewhere."""
+        if handle is None or depth == 0:
+            return None
+        base = self.evaluate(handle.base, where, depth - 1) if handle.base is not None else None
+        match handle.op:
+            case "name":
+                return self._name(handle.name, where, depth)
+            case "attr":
+                return self._attribute(base, handle.name, depth) if base else self._by_name(handle.name, depth)
+            case "call":
+                return self._call(base, handle, where, depth)
+            case "enter":
+                return self._enter(base, depth)
+            case "stored":
+                return replace(base, stored=True) if base is not None and base.what == "handed" else base
+            case "set":
+                return _with_settings(base, handle.options)
+            case "param":
+                return self.annotated(handle.name, where)
+            case "tuple":
+                return self._tuple([self.evaluate(i, where, depth - 1) for i in handle.items])
+            case "any":
+                return _common([self.evaluate(i, where, depth - 1) for i in handle.items])
+        return None
+
+    def bound(self, path: str, owner: str, name: str) -> Value | None:
+        """What a variable of a module or an attribute of a class holds."""
+        return self._bound(path, owner, name, MAX_DEPTH)
+
+    def returned(self, path: str, function: FunctionFacts) -> Value | None:
+        """What calling a function hands out; a scope hands out itself."""
+        return self._returned(Value("function", path=path, function=function), MAX_DEPTH)
+
+    def _name(self, name: str, where: Where, depth: int) -> Value | None:
+        head, _, rest = name.partition(".")
+        if head in ("self", "cls") and where.owner:
+            value: Value | None = Value("instance", path=where.path, name=where.owner)
+            return self._follow(value, rest, depth) if rest else value
+        place = self.names.place(where.path, name, dict(where.imports))
+        if not place.path:
+            return Value("external", name=place.name)
+        first, _, more = place.name.partition(".")
+        value = self._defined(place.path, first, depth)
+        if value is None:
+            return self._by_name(last(more), depth) if more and not self._is_bound(place.path, first) else None
+        return self._follow(value, more, depth) if more else value
+
+    def _is_bound(self, path: str, name: str) -> bool:
+        """Whether a module-level name is bound to something that is known not to be of interest: a class, a function."""
+        return (path, name) in self._classes or name in self._functions.get((path, ""), {})
+
+    def _follow(self, value: Value | None, rest: str, depth: int) -> Value | None:
+        for attr in rest.split("."):
+            value = self._attribute(value, attr, depth - 1) if value is not None else self._by_name(attr, depth - 1)
+        return value
+
+    def _defined(self, path: str, name: str, depth: int) -> Value | None:
+        function = self._functions.get((path, ""), {}).get(name)
+        if function is not None:
+            return Value("function", path=path, function=function)
+        if (path, name) in self._classes:
+            return Value("class", path=path, name=name)
+        return self._bound(path, "", name, depth)
+
+    def _bound(self, path: str, owner: str, name: str, depth: int) -> Value | None:
+        """What a variable or attribute holds; everything that is assigned to it must agree."""
+        found = self._bindings.get((path, owner), {}).get(name)
+        key = (path, owner, name, 0)
+        if not found or key in self._busy:
+            return None
+        if key not in self._memo:
+            self._busy.add(key)
+            values = [self._binding(path, b, depth) for b in found]
+            self._busy.discard(key)
+            self._memo[key] = _common([v for v in values if v is not None])
+        return self._memo[key]
+
+    def _binding(self, path: str, binding: Binding, depth: int) -> Value | None:
+        value = self.evaluate(binding.value, Where(path, binding.owner), depth - 1)
+        if value is None:
+            return None
+        if value.factory is not None and value.factory.name == "":
+            made = replace(value.factory, name=binding.name, module=self.names.module(path), path=path)
+            return replace(value, factory=replace(made, line=binding.line, owner=binding.owner))
+        return replace(value, stored=True) if value.what == "handed" else value
+
+    def _attribute(self, value: Value | None, attr: str, depth: int) -> Value | None:
+        if value is None or depth <= 0:
+            return None
+        match value.what:
+            case "external":
+                return Value("external", name=f"{value.name}.{attr}")
+            case "class" | "instance":
+                return self._member(value, attr, depth)
+            case "flask" if attr == "session":
+                return Value("factory", SessionFactory("db.session", "", "", 0, scoped=True))
+            case "engine" | "handed" | "factory":
+                return Value("method", value.factory, value.handed, name=f"{value.what}.{attr}")
+        return None
+
+    def _member(self, value: Value, attr: str, depth: int) -> Value | None:
+        """A method or attribute of a class, or of one that it inherits from."""
+        seen: set[tuple[str, str]] = set()
+        queue = [(value.path, value.name)]
+        while queue:
+            key = queue.pop(0)
+            if key in seen:
+                continue
+            seen.add(key)
+            if (function := self._functions.get(key, {}).get(attr)) is not None:
+                found = Value("function", path=key[0], function=function)
+                return self._result(found, depth) if _is_property(function) else found
+            if attr in self._bindings.get(key, {}):
+                return self._bound(*key, attr, depth)
+            facts = self._classes.get(key)
+            places = [self.names.place(key[0], b) for b in facts.bases] if facts else []
+            queue += [(p.path, p.name) for p in places if p.path]
+        return None
+
+    def _by_name(self, attr: str, depth: int) -> Value | None:
+        """A member of an object of unknown class: what every class of the project with such a member says it is."""
+        places = self._members.get(attr, [])
+        places = [p for p in places if not is_test_path(p[0])] or places
+        if not places or depth <= 0:
+            return None
+        values = [self._member(Value("instance", path=path, name=owner), attr, depth - 1) for path, owner in places]
+        if len(values) == 1:
+            return values[0]
+        return self._agreed(values, depth)
+
+    def _agreed(self, values: list[Value | None], depth: int) -> Value | None:
+        """One of the values, if calling any of them comes to the same."""
+        results = []
+        for value in values:
+            called = self._result(value, depth - 1) if value is not None else None
+            results.append((called.what, called.handed.kind if called.handed else None) if called else None)
+        same = len(set(results)) == 1 and results[0] is not None
+        asynchronous = {bool(v and v.function and v.function.is_async) for v in values}
+        return values[0] if same and len(asynchronous) == 1 else None
+
+    def _result(self, value: Value | None, depth: int) -> Value | None:
+        return self._call(value, Handle("call"), Where(value.path), depth) if value is not None else None
+
+    def _call(self, value: Value | None, call: Handle, where: Where, depth: int) -> Value | None:
+        if value is None or depth <= 0:
+            return None
+        match value.what:
+            case "external":
+                return self._external(value.name, call, where, depth)
+            case "factory":
+                assert value.factory is not None
+                return Value("handed", handed=_from_factory(value.factory, dict(call.options)))
+            case "class":
+                return self._instance(value)
+            case "function":
+                return self._returned(value, depth)
+            case "method":
+                return _method(value)
+        return None
+
+    def _instance(self, value: Value) -> Value:
+        facts = self._classes[value.path, value.name]
+        bases = [self.names.place(value.path, b) for b in facts.bases]
+        if any(not b.path and _is_session_class(b.name) for b in bases):
+            kind = SourceKind.ASYNC_SESSION if any("Async" in b.name for b in bases) else SourceKind.SESSION
+            return Value(
+                "handed", handed=SessionSource(value.name, "", value.path, facts.line, kind, expire_on_commit=Tri.YES)
+            )
+        return replace(value, what="instance")
+
+    def _returned(self, value: Value, depth: int) -> Value | None:
+        """What calling a function of the project hands out."""
+        function = value.function
+        assert function is not None
+        key = (value.path, function.owner, function.name, function.line)
+        if key in self._busy:
+            return None
+        if key not in self._memo:
+            self._busy.add(key)
+            self._memo[key] = self._read_result(value, function, depth)
+            self._busy.discard(key)
+        return self._memo[key]
+
+    def _read_result(self, value: Value, function: FunctionFacts, depth: int) -> Value | None:
+        where = Where(value.path, function.owner, function.imports)
+        if function.is_scope:
+            return replace(value, what="scope")
+        given = function.yields if function.generator else function.returns
+        inner = self.evaluate(given, where, depth - 1)
+        if inner is None and function.returned_type:
+            inner = self.annotated(function.returned_type, where)
+            inner = _unknown(inner) if inner is not None and inner.what == "handed" and given is not None else None
+        if inner is None or inner.what != "handed" or inner.handed is None:
+            return None if function.generator else inner
+        return self._named(inner, value.path, function)
+
+    def _named(self, inner: Value, path: str, function: FunctionFacts) -> Value | None:
+        """The source that a function is, given what it returns or yields."""
+        assert inner.handed is not None
+        kind = inner.handed.kind
+        if function.generator:
+            if kind not in SESSIONS:
+                return None
+            kind = SourceKind.GENERATOR
+        elif inner.stored and kind is SourceKind.SESSION:
+            kind = SourceKind.SHARED_SESSION
+        handed = replace(
+            inner.handed,
+            name=function.name,
+            module=self.names.module(path),
+            path=path,
+            line=function.line,
+            kind=kind,
+            owner=function.owner,
+            is_async=function.is_async,
+            shared=inner.handed.shared or inner.stored,
+        )
+        return Value("handed", handed=handed)
+
+    def _enter(self, value: Value | None, depth: int) -> Value | None:
+        """What `with <value> as x` binds x to."""
+        if value is None or value.what == "handed":
+            return value
+        if value.what == "scope" and value.function is not None:
+            where = Where(value.path, value.function.owner, value.function.imports)
+            return self.evaluate(value.function.yields, where, depth - 1)
+        return None
+
+    def annotated(self, annotation: str, where: Where) -> Value | None:
+        """A value of which only the annotation is known, such as a parameter."""
+        if not annotation:
+            return None
+        place = self.names.place(where.path, annotation, dict(where.imports))
+        if place.path:
+            return (
+                Value("instance", path=place.path, name=place.name)
+                if (place.path, place.name) in self._classes
+                else None
+            )
+        if _is_session_class(place.name):
+            kind = SourceKind.ASYNC_SESSION if "Async" in place.name else SourceKind.SHARED_SESSION
+            return Value("handed", handed=SessionSource(annotation, "", where.path, 0, kind, shared=True))
+        if (driver := CONNECTION_TYPES.get(place.name)) is not None:
+            kind = SourceKind.CONNECTION
+            return Value(
+                "handed", handed=SessionSource(annotation, "", where.path, 0, kind, driver=driver, shared=True)
+            )
+        if last(place.name) in ("Engine", "AsyncEngine") and place.name.startswith("sqlalchemy"):
+            return Value("engine")
+        if last(place.name) in ("sessionmaker", "async_sessionmaker") and place.name.startswith("sqlalchemy"):
+            return Value(
+                "factory", SessionFactory("", "", "", 0, Tri.UNKNOWN, is_async=last(place.name) != "sessionmaker")
+            )
+        return None
+
+    def _external(self, name: str, call: Handle, where: Where, depth: int) -> Value | None:
+        """What a call of something outside of the project makes."""
+        options = dict(call.options)
+        kind = last(name)
+        if name in DRIVERS:
+            return Value("handed", handed=_connection(name, call, where))
+        if name.startswith(("flask_sqlalchemy", "flask.ext.sqlalchemy")) and kind == "SQLAlchemy":
+            return Value("flask")
+        if not name.startswith(("sqlalchemy", "sqlmodel")):
+            return None
+        if kind in ("sessionmaker", "async_sessionmaker", "create_session"):
+            return Value("factory", _factory(kind, options))
+        if kind in ("scoped_session", "async_scoped_session"):
+            inner = self.evaluate(call.first, where, depth - 1)
+            made = (
+                inner.factory
+                if inner is not None and inner.factory is not None
+                else SessionFactory("", "", "", 0, Tri.UNKNOWN)
+            )
+            return Value(
+                "factory", replace(made, name="", scoped=True, is_async=made.is_async or kind.startswith("async"))
+            )
+        if _is_session_class(name):
+            made = _factory("async_sessionmaker" if kind == "AsyncSession" else "sessionmaker", options)
+            handed = _from_factory(replace(made, name=kind, path=where.path), {})
+            return Value("handed", handed=handed)
+        return Value("engine") if kind in ("create_engine", "create_async_engine") else None
+
+    def _tuple(self, items: list[Value | None]) -> Value | None:
+        """A `(connection, cursor)` pair, or nothing that is known."""
+        handed = [i.handed for i in items if i is not None and i.handed is not None]
+        if (
+            len(items) == len(handed) == 2
+            and handed[0].kind is SourceKind.CONNECTION
+            and handed[1].kind is SourceKind.CURSOR
+        ):
+            stored = any(i.stored for i in items if i is not None)
+            return Value("handed", handed=replace(handed[0], kind=SourceKind.CONNECTION_AND_CURSOR), stored=stored)
+        return None
+
+
+def _is_property(function: FunctionFacts) -> bool:
+    return bool({"property", "cached_property", "hybrid_property"} & set(function.decorators))
+
+
+def _is_session_class(name: str) -> bool:
+    return name.startswith(("sqlalchemy", "sqlmodel")) and last(name) in ("Session", "AsyncSession", "scoped_session")
+
+
+def _flag(options: Mapping[str, str], name: str, default: Tri) -> Tri:
+    given = options.get(name)
+    if given is None:
+        return Tri.UNKNOWN if "**" in options and default is not Tri.NO else default
+    return {"True": Tri.YES, "False": Tri.NO}.get(given, Tri.UNKNOWN)
+
+
+def _factory(kind: str, options: Mapping[str, str]) -> SessionFactory:
+    return SessionFactory(
+        "",
+        "",
+        "",
+        0,
+        _flag(options, "expire_on_commit", Tri.YES),
+        _flag(options, "autoflush", Tri.YES),
+        is_async=kind.startswith("async") or "Async" in options.get("class_", ""),
+    )
+
+
+def _from_factory(factory: SessionFactory, options: Mapping[str, str]) -> SessionSource:
+    kind = SourceKind.SHARED_SESSION if factory.scoped else SourceKind.SESSION
+    return SessionSource(
+        factory.name,
+        factory.module,
+        factory.path,
+        factory.line,
+        SourceKind.ASYNC_SESSION if factory.is_async else kind,
+        factory.owner,
+        expire_on_commit=_flag(options, "expire_on_commit", factory.expire_on_commit),
+        shared=factory.scoped,
+    )
+
+
+def _connection(name: str, call: Handle, where: Where) -> SessionSource:
+    options = dict(call.options)
+    made = SessionSource(name, "", where.path, 0, SourceKind.CONNECTION, driver=DRIVERS[name], database=call.database)
+    given = [
+        (k, v)
+        for k, v in options.items()
+        if k in ("row_factory", "cursor_factory", "cursorclass", "isolation_level", "autocommit")
+    ]
+    made = replace(made, is_async=DRIVERS[name] in ("aiosqlite", "asyncpg") or "AsyncConnection" in name)
+    return _set(made, given)
+
+
+def _with_settings(value: Value | None, settings: tuple[tuple[str, str], ...]) -> Value | None:
+    if value is None or value.handed is None or not value.handed.driver:
+        return value
+    return replace(value, handed=_set(value.handed, list(settings)))
+
+
+def _set(made: SessionSource, settings: list[tuple[str, str]]) -> SessionSource:
+    """The connection with attributes or options set on it."""
+    for name, text in settings:
+        if name in ("row_factory", "cursor_factory", "cursorclass"):
+            made = replace(made, row_factory=_rows(text))
+        elif name in ("isolation_level", "autocommit"):
+            made = replace(made, isolation=f"{name}={text}")
+        else:
+            made = replace(made, settings=(*made.settings, (name, text)))
+    return made
+
+
+def _rows(text: str) -> str:
+    if last(text) in DICT_CURSORS:
+        return "dict"
+    if text == "None":
+        return "tuple"
+    return "sqlite3.Row" if last(text) == "Row" else text
+
+
+def _method(value: Value) -> Value | None:
+    """What a method of an engine, a factory, a session or a connection hands out."""
+    match value.name:
+        case "engine.connect" | "engine.begin":
+            return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.ENGINE_CONNECTION))
+        case "engine.raw_connection":
+            return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.CONNECTION))
+        case "factory.begin" if value.factory is not None:
+            return Value("handed", handed=_from_factory(value.factory, {}), name="begin")
+        case "handed.cursor" if value.handed is not None and value.handed.kind is SourceKind.CONNECTION:
+            return Value("handed", handed=replace(value.handed, kind=SourceKind.CURSOR))
+        case "handed.connection" if value.handed is not None and value.handed.kind in SESSIONS:
+            return Value("handed", handed=replace(value.handed, kind=SourceKind.ENGINE_CONNECTION))
+    return None
+
+
+def _unknown(value: Value) -> Value:
+    """A session that only an annotation speaks of: whether the caller must close it is not known."""
+    assert value.handed is not None
+    kind = SourceKind.ASYNC_SESSION if value.handed.kind is SourceKind.ASYNC_SESSION else SourceKind.UNKNOWN
+    kind = SourceKind.CONNECTION if value.handed.driver else kind
+    return replace(value, handed=replace(value.handed, kind=kind))
+
+
+def _common(values: list[Value | None]) -> Value | None:
+    """The one value that several are, where they differ only in what a reader may not rely on."""
+    if not values or any(v is None for v in values):
+        return None
+    first = values[0]
+    assert first is not None
+    shapes = {(v.what, v.handed.kind if v.handed else "", v.name) for v in values if v is not None}
+    if len(shapes) > 1:
+        return None
+    expires = {v.handed.expire_on_commit for v in values if v is not None and v.handed is not None}
+    stored = any(v.stored for v in values if v is not None)
+    if first.handed is not None and len(expires) > 1:
+        first = replace(first, handed=replace(first.handed, expire_on_commit=Tri.UNKNOWN))
+    return replace(first, stored=stored)
