@@ -1,0 +1,99 @@
+"""A look, one level deep, into functions of the same file that a session or an instance is handed to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ormlift.project.escape.closing import is_close
+from ormlift.project.flow.events import Act, Reader
+from ormlift.project.flow.knowledge import Knowledge
+from ormlift.project.flow.values import Kind, Values, parameters
+from ormlift.syntax import FunctionNode, Module, module_level
+
+_ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
+
+
+@dataclass(frozen=True)
+class LocalLook:
+    """Answers from what stands in the file."""
+
+    module: Module
+    knowledge: Knowledge
+
+    def is_harmless(self, call: ast.Call, values: Values) -> bool:
+        """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
+        function = self._definition(call)
+        if function is None:
+            return False
+        handed = dict(self._handed(call, function, values))
+        if not handed or None in handed:
+            return False
+        return all(name is not None and self._leaves_alone(function, name, kind) for name, kind in handed.items())
+
+    def is_closer(self, call: ast.Call) -> bool:
+        """Whether the called function only closes the one session that it is handed."""
+        function = self._definition(call)
+        if function is None:
+            return False
+        names = [n for n in parameters(function) if n not in ("self", "cls")]
+        body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+        return len(names) == 1 and len(body) == 1 and is_close(body[0], names[0], lambda _: False)
+
+    def _definition(self, call: ast.Call) -> FunctionNode | None:
+        """The function that is called: one of the module, or a method of the class around the call by `self.`."""
+        match call.func:
+            case ast.Name(id=name):
+                found = [s for s in module_level(self.module.tree) if isinstance(s, FunctionNode) and s.name == name]
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
+                around = self.module.enclosing_class(call)
+                body = around.body if around is not None else []
+                found = [s for s in body if isinstance(s, FunctionNode) and s.name == name]
+            case _:
+                return None
+        return found[0] if len(found) == 1 else None
+
+    @staticmethod
+    def _handed(call: ast.Call, function: FunctionNode, values: Values) -> Iterator[tuple[str | None, Kind]]:
+        """Parameters that get the session or an instance; None for one that can't be told."""
+        names = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
+        if isinstance(call.func, ast.Attribute) and names[:1] in (["self"], ["cls"]):
+            names = names[1:]
+        for position, value in enumerate(call.args):
+            if kind := values.kind(value):
+                plain = not isinstance(value, ast.Starred) and position < len(names)
+                yield (names[position] if plain else None), kind
+        for keyword in call.keywords:
+            if kind := values.kind(keyword.value):
+                yield keyword.arg, kind
+
+    def _leaves_alone(self, function: FunctionNode, name: str, kind: Kind) -> bool:
+        session = name if kind & Kind.SESSION else ""
+        values = Values(function.body, session or name, self.knowledge, kind)
+        reader = Reader(values, self.knowledge, lambda _call, _values: False)
+        for statement in function.body:
+            if any(event.act is not Act.LOAD for node in _parts(statement) for event in reader.events(node)):
+                return False
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Attribute) and node.attr in _ENDS and values.kind(node.value) & Kind.SESSION:
+                    return False
+                if isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal | ast.Lambda):
+                    return False
+                if isinstance(node, FunctionNode):
+                    return False
+                if isinstance(node, ast.Assign) and values.kind(node.value) and _is_kept(node):
+                    return False
+        return True
+
+
+def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The statement whole: events of nested suites come with it."""
+    yield statement
+
+
+def _is_kept(node: ast.Assign) -> bool:
+    return any(isinstance(t, ast.Attribute) for t in node.targets)
+
+
+Closer = Callable[[ast.Call], bool]

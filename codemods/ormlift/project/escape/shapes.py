@@ -1,0 +1,175 @@
+"""The shapes that a session's life has in one function, from `name = <call>` to its close.
+
+Four are known; each tells which statements stand inside the scope and which go:
+- `after`: the assignment, perhaps statements, then a try whose finally closes;
+- `inside`: the assignment stands in the try (perhaps `name = None` before it), whose handlers don't know the session;
+- `around`: the same, but handlers use the session, so that the whole try goes inside the scope;
+- `straight`: the assignment, statements, then a plain close.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ormlift.model import Reason
+from ormlift.project.escape.closing import Closers, closing_calls, is_close, is_idle
+from ormlift.project.flow.knowledge import Knowledge
+from ormlift.project.flow.values import ENTITY, Kind, Values
+from ormlift.syntax import Module
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One session's life."""
+
+    kind: str  # after | inside | around | straight
+    body: tuple[ast.stmt, ...]  # siblings that stand inside the scope
+    removed: tuple[ast.stmt, ...]  # the assignment, its guard, and closes outside a finally that goes
+    opened: ast.Try | None = None  # the try whose finally goes whole
+    closes: tuple[ast.stmt, ...] = ()  # the closes, wherever they stand
+    last: ast.stmt | None = None  # the last statement that belongs to the site
+
+    @property
+    def first(self) -> ast.stmt:
+        """The statement that opens the site."""
+        return min((*self.removed, *self.body), key=lambda s: s.lineno)
+
+    @property
+    def end_line(self) -> int:
+        """The site's last line."""
+        parts = [*self.removed, *self.body, *([self.last] if self.last else [])]
+        return max(s.end_lineno or s.lineno for s in parts)
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Finds the shape of one assignment."""
+
+    module: Module
+    name: str
+    assign: ast.stmt
+    closers: Closers
+    knowledge: Knowledge
+
+    def match(self) -> Shape | Reason:
+        """The shape, or why there is none."""
+        suite = self.module.suite(self.assign)
+        index = next(i for i, s in enumerate(suite) if s is self.assign)
+        rest = suite[index + 1 :]
+        for offset, statement in enumerate(rest):
+            if isinstance(statement, ast.Try) and self._closes_in(statement.finalbody):
+                return self._after(rest[: offset + 1], statement)
+            if is_close(statement, self.name, self.closers):
+                return self._straight(rest[:offset], statement)
+            if self._rebinds(statement):
+                break
+        parent = self.module.parents[self.assign]
+        if isinstance(parent, ast.Try) and suite is parent.body and self._closes_in(parent.finalbody):
+            return self._within(parent, index)
+        return self._why_not()
+
+    # Shapes
+
+    def _after(self, body: Sequence[ast.stmt], closer: ast.Try) -> Shape | Reason:
+        ending = self._ending(closer)
+        if isinstance(ending, Reason):
+            return ending
+        closes, whole = ending
+        removed = (self.assign,) if whole else (self.assign, *closes)
+        return Shape("after", tuple(body), removed, closer if whole else None, closes)
+
+    def _straight(self, body: Sequence[ast.stmt], close: ast.stmt) -> Shape | Reason:
+        if not body:
+            return Reason("empty-block", "nothing stands between the session and its close; remove both")
+        return Shape("straight", tuple(body), (self.assign, close), None, (close,))
+
+    def _within(self, closer: ast.Try, index: int) -> Shape | Reason:
+        """The assignment stands in the body of the try that closes."""
+        ending = self._ending(closer, inside=True)
+        if isinstance(ending, Reason):
+            return ending
+        closes, whole = ending
+        removed = [self.assign, *self._guard(closer)]
+        if not whole:
+            removed += closes
+        opened = closer if whole else None
+        rest = closer.body[index + 1 :]
+        later = [*closer.handlers, *closer.orelse, *(s for s in closer.finalbody if s not in closes)]
+        knows = any(self._knows(node, rest) for node in later)
+        if not knows and rest and not any(self._mentions(s) for s in closer.body[:index]):
+            return Shape("inside", tuple(rest), tuple(removed), opened, closes, closer)
+        if len(closer.body) == 1:
+            return Reason("empty-block", "nothing is done with the session; remove it")
+        return Shape("around", (closer,), tuple(removed), opened, closes)
+
+    def _ending(self, closer: ast.Try, *, inside: bool = False) -> tuple[tuple[ast.stmt, ...], bool] | Reason:
+        """The statements of a finally that close, and whether nothing else is in it."""
+        closes = tuple(s for s in closer.finalbody if is_close(s, self.name, self.closers))
+        if not closes:
+            text = f"the finally on line {closer.finalbody[0].lineno} closes {self.name} under a condition of its own"
+            return Reason("finally-does-more", f"{text}; close it plainly there")
+        if len(closes) > 1:
+            return Reason("closed-in-several-places", f"{self.name} is closed twice in one finally; close it once")
+        position = closer.finalbody.index(closes[0])
+        behind = closer.finalbody[position + 1 :]
+        if not inside and any(not is_idle(s) and not _empties(s, self.name) for s in behind):
+            text = f"line {behind[0].lineno} runs after the close, and inside a scope would run before it"
+            return Reason("finally-does-more", f"{text}; move it behind the try, or before the close")
+        gone = (*closes, *(s for s in behind if _empties(s, self.name)))
+        others = [s for s in closer.finalbody if s not in gone and not isinstance(s, ast.Pass)]
+        return gone, not others
+
+    def _guard(self, closer: ast.Try) -> list[ast.stmt]:
+        """`name = None` before the try, if nothing between uses the name."""
+        suite = self.module.suite(closer)
+        position = next(i for i, s in enumerate(suite) if s is closer)
+        for statement in reversed(suite[:position]):
+            if _empties(statement, self.name):
+                return [statement]
+            if self._mentions(statement):
+                break
+        return []
+
+    def _knows(self, node: ast.AST, body: Sequence[ast.stmt]) -> bool:
+        """Whether a handler or the like uses the session, or an instance that came from it."""
+        values = Values(body, self.name, self.knowledge)
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return self.name in names or any(values.names.get(n, Kind.PLAIN) & ENTITY for n in names)
+
+    # Why there is none
+
+    def _why_not(self) -> Reason:
+        function = self.module.enclosing_function(self.assign) or self.module.tree
+        closes = sorted({call.lineno for call in closing_calls(function, self.name, self.closers)})
+        if not closes:
+            text = f"{self.name} is never closed in this function; close it in a finally, or open a scope by hand"
+            return Reason("never-closed", text)
+        if len(closes) == 1:
+            text = f"{self.name} is closed on line {closes[0]}, apart from the block that opens it"
+            return Reason("closed-elsewhere", f"{text}; put a try with a finally right behind the assignment")
+        lines = ", ".join(str(line) for line in closes)
+        text = f"{self.name} is closed in several places (lines {lines}); close it once, in a finally"
+        return Reason("closed-in-several-places", text)
+
+    # Questions
+
+    def _closes_in(self, statements: Sequence[ast.stmt]) -> bool:
+        return any(True for s in statements for _ in closing_calls(s, self.name, self.closers))
+
+    def _rebinds(self, statement: ast.stmt) -> bool:
+        return isinstance(statement, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == self.name for t in statement.targets
+        )
+
+    def _mentions(self, node: ast.AST) -> bool:
+        return any(isinstance(n, ast.Name) and n.id == self.name for n in ast.walk(node))
+
+
+def _empties(node: ast.stmt, name: str) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Constant(value=None)):
+            return bound == name
+        case _:
+            return False

@@ -1,0 +1,109 @@
+"""What a scope changes of a block's behaviour: the effects of handing a session's life to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ormlift.model import Effect
+from ormlift.project.flow.block import Block
+from ormlift.project.flow.errors import error_effects
+from ormlift.project.flow.events import Look, Reader
+from ormlift.project.flow.keeps import kept_instances
+from ormlift.project.flow.knowledge import Knowledge
+from ormlift.project.flow.values import Values
+from ormlift.project.flow.walk import CLEAN, Exit, Mark, Outs, Walker
+from ormlift.schema import Scope, SourceKind, Tri
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The scope that a block is to be handed to."""
+
+    words: str  # how messages name it: `session_scope()`
+    scope: Scope | None  # what is known of it; None: nothing
+
+    def tri(self, name: str) -> Tri:
+        """One of its facts."""
+        found = Tri.UNKNOWN if self.scope is None else getattr(self.scope, name)
+        assert isinstance(found, Tri)
+        return found
+
+
+def block_effects(block: Block, chosen: Chosen, kind: SourceKind, knowledge: Knowledge, look: Look) -> list[Effect]:
+    """All effects of running `block` under the scope, in the order of their lines."""
+    values = Values(block.body, block.name, knowledge)
+    reader = Reader(values, knowledge, look)
+    # A commit inside the block expires instances under both sessions, or only under the scope's.
+    keeps_fresh = block.session_expires is not True
+    outs = Walker(reader, block.dropped, keeps_fresh=keeps_fresh).block(block.body, CLEAN)
+    found = [
+        *_scope_effects(block, chosen, kind),
+        *_commit_effects(chosen, outs),
+        *kept_instances(block, chosen.scope, chosen.words, values, outs),
+        *error_effects(block, chosen.scope, chosen.words, outs),
+    ]
+    return sorted(dict.fromkeys(found), key=lambda e: (e.line, e.code))
+
+
+def exits(outs: Outs) -> Iterator[Exit]:
+    """Every way out that is no exception, the end of the block included."""
+    if outs.normal:
+        yield Exit(0, outs.normal)
+    yield from outs.returns
+    yield from outs.breaks
+    yield from outs.continues
+
+
+def _scope_effects(block: Block, chosen: Chosen, kind: SourceKind) -> Iterator[Effect]:
+    scope, words = chosen.scope, chosen.words
+    if scope is None:
+        text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
+        yield Effect("scope-unknown", block.line, text)
+        return
+    if chosen.tri("closes") is not Tri.YES and chosen.tri("shared") is not Tri.YES:
+        not_read = "is not known to close" if chosen.tri("closes") is Tri.UNKNOWN else "does not close"
+        yield Effect("not-closed", block.line, f"{words} {not_read} the session, which was closed here")
+    if chosen.tri("shared") is Tri.YES:
+        text = f"{words} hands out a session that others use too: what it does at exit reaches further than this block"
+        yield Effect("shared-session", block.line, text)
+    elif kind is SourceKind.SHARED_SESSION:
+        text = f"the session here was shared; {words} hands out its own, which does not see the other's pending changes"
+        yield Effect("shared-session", block.line, text)
+
+
+def _commit_effects(chosen: Chosen, outs: Outs) -> Iterator[Effect]:
+    commits = chosen.tri("commits")
+    if commits is Tri.NO:
+        return
+    seen: set[tuple[str, int]] = set()
+    for way in exits(outs):
+        for point in sorted(way.state, key=lambda p: (p.mark.line if p.mark else 0, p.handler)):
+            if point.mark is None:
+                continue
+            effect = _commit_effect(chosen, way, point.mark, point.handler)
+            if (effect.code, effect.line) not in seen:
+                seen.add((effect.code, effect.line))
+                yield effect
+
+
+def _commit_effect(chosen: Chosen, way: Exit, mark: Mark, handler: int) -> Effect:
+    where = f"leaves on line {way.line}" if way.line else "ends"
+    would = "would" if chosen.tri("commits") is Tri.YES else "may"
+    if handler and mark.sure:
+        text = (
+            f"line {handler} takes an error without rollback after line {mark.line} {mark.what}: the session was then "
+            f"closed, and now {chosen.words} {would} commit, which raises or commits a half"
+        )
+        return Effect("swallowed-error-then-commit", handler, text)
+    if mark.sure:
+        text = (
+            f"line {mark.line} {mark.what}, and the block {where} without commit(): the change was rolled back at "
+            f"close and {would} now be committed"
+        )
+        return Effect("commits-uncommitted", mark.line, text)
+    text = (
+        f"line {mark.line} {mark.what}, which may leave a change uncommitted; the block {where} without commit(), and "
+        f"the change {would} now be committed"
+    )
+    return Effect("may-commit-uncommitted", mark.line, text)

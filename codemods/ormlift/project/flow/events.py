@@ -1,0 +1,233 @@
+"""What a statement does to a session: writes, commits, rolls back, loads; and whether it may raise."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ormlift.project.flow.knowledge import (
+    CONTAINER_CHANGERS,
+    CONTAINER_READERS,
+    DIRTY_METHODS,
+    PLAIN_METHODS,
+    READ_METHODS,
+    RUN_METHODS,
+    Knowledge,
+    is_quiet,
+)
+from ormlift.project.flow.sqltext import literal_start, reads_only
+from ormlift.project.flow.values import ENTITY, Kind, Values
+from ormlift.syntax import dotted
+
+
+class Act(Enum):
+    """What happens to the session."""
+
+    WRITE = "write"  # a change that needs a commit
+    MAY_WRITE = "may-write"  # perhaps such a change: the session or an instance goes where we can't look
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    LOAD = "load"  # instances are loaded, or refreshed by reading an attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One act, and the line and words that show it."""
+
+    act: Act
+    line: int
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception that may leave a statement."""
+
+    line: int
+    type: str = ""  # the type's name where the code raises it itself; empty: whatever a call raises
+    database: bool = False  # it may come from the database
+
+
+Look = Callable[[ast.Call, "Values"], bool]  # whether a look into the called function found it to change nothing
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads events off expressions and simple statements."""
+
+    values: Values
+    knowledge: Knowledge
+    look: Look
+
+    def events(self, node: ast.AST) -> list[Event]:
+        """The acts of one expression or simple statement, in the order of evaluation."""
+        return list(self._visit(node, sure=True))
+
+    def _visit(self, node: ast.AST, *, sure: bool) -> Iterator[Event]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            return
+        for child, child_sure in self._children(node, sure):
+            yield from self._visit(child, sure=child_sure)
+        for event in self._own(node):
+            # What may not be evaluated at all must not count as having cleaned the session.
+            if sure or event.act not in (Act.COMMIT, Act.ROLLBACK):
+                yield event
+
+    @staticmethod
+    def _children(node: ast.AST, sure: bool) -> Iterator[tuple[ast.AST, bool]]:
+        match node:
+            case ast.BoolOp(values=[first, *rest]):
+                yield first, sure
+                yield from ((value, False) for value in rest)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                yield test, sure
+                yield body, False
+                yield orelse, False
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                yield from ((child, False) for child in ast.iter_child_nodes(node))
+            case ast.Assign(targets=targets, value=value):
+                yield value, sure
+                yield from ((target, sure) for target in targets)
+            case _:
+                yield from ((child, sure) for child in ast.iter_child_nodes(node))
+
+    def _own(self, node: ast.AST) -> Iterator[Event]:
+        match node:
+            case ast.Call():
+                yield from self._call(node)
+            case ast.Attribute(value=base, ctx=ctx) if self.values.kind(base) & ENTITY:
+                if isinstance(ctx, ast.Load):
+                    yield Event(Act.LOAD, node.lineno)
+                else:
+                    yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
+            case ast.Subscript(value=base, ctx=ast.Store() | ast.Del()) if self.values.kind(base) & ENTITY:
+                if not self.values.kind(base) & (Kind.FULL | Kind.BOX):
+                    yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
+            case _:
+                pass
+
+    # Calls
+
+    def _call(self, call: ast.Call) -> Iterator[Event]:
+        if isinstance(call.func, ast.Attribute):
+            kind = self.values.kind(call.func.value)
+            if kind & Kind.SESSION:
+                yield from self._session_call(call, call.func.attr)
+                return
+            if kind & (Kind.QUERY | Kind.COLUMNS | Kind.DML):
+                yield from self._query_call(call, call.func.attr)
+                return
+            if kind & (ENTITY | Kind.BOX | Kind.HOLDER):
+                yield from self._method_call(call, call.func.attr, kind)
+                return
+        yield from self._function_call(call)
+
+    def _session_call(self, call: ast.Call, method: str) -> Iterator[Event]:
+        words = f"calls {_short(call.func)}()"
+        if method in ("commit", "rollback"):
+            yield Event(Act.COMMIT if method == "commit" else Act.ROLLBACK, call.lineno)
+        elif method in DIRTY_METHODS:
+            yield Event(Act.WRITE, call.lineno, words)
+        elif method in RUN_METHODS and call.args:
+            yield Event(Act.LOAD, call.lineno)
+            yield from self._run(call, words)
+        elif method in READ_METHODS:
+            yield Event(Act.LOAD, call.lineno)
+        else:
+            yield Event(Act.MAY_WRITE, call.lineno, words)
+
+    def _run(self, call: ast.Call, words: str) -> Iterator[Event]:
+        statement = call.args[0]
+        kind = self.values.kind(statement)
+        if kind & Kind.DML:
+            yield Event(Act.WRITE, call.lineno, f"{words} with a statement that writes, or that can't be read")
+        elif not kind & (Kind.QUERY | Kind.COLUMNS) and not reads_only(literal_start(statement)):
+            yield Event(Act.MAY_WRITE, call.lineno, f"{words} with a statement that can't be read here")
+
+    @staticmethod
+    def _query_call(call: ast.Call, method: str) -> Iterator[Event]:
+        if method in ("update", "delete"):
+            yield Event(Act.WRITE, call.lineno, f"calls {method}() on a query")
+        else:
+            yield Event(Act.LOAD, call.lineno)
+
+    def _method_call(self, call: ast.Call, method: str, kind: Kind) -> Iterator[Event]:
+        assert isinstance(call.func, ast.Attribute)
+        if kind & Kind.HOLDER:
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which holds the session")
+        elif kind & (Kind.FULL | Kind.BOX) and not method_is_mutating(method, self.knowledge):
+            return
+        elif method in self.knowledge.mutating or (method in CONTAINER_CHANGERS and kind & Kind.INSTANCE):
+            yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which changes the instance")
+        elif method not in CONTAINER_READERS and method not in PLAIN_METHODS and not self.knowledge.models:
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
+        elif self._hands_on(call, Kind.SESSION | Kind.HOLDER):
+            yield Event(Act.MAY_WRITE, call.lineno, f"passes the session to {_short(call.func)}()")
+
+    def _function_call(self, call: ast.Call) -> Iterator[Event]:
+        name = dotted(call.func)
+        if name in ("setattr", "delattr") and call.args and self.values.kind(call.args[0]) & ENTITY:
+            yield Event(Act.WRITE, call.lineno, f"sets an attribute of {_short(call.args[0])}")
+            return
+        if name == "next" and self._hands_on(call, Kind.QUERY | Kind.COLUMNS):
+            yield Event(Act.LOAD, call.lineno)
+        if self.knowledge.is_harmless(call.func):
+            return
+        if self.values.kind(call.func) & Kind.CLOSURE:
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")
+            return
+        handed = self._hands_on(call, ENTITY | Kind.SESSION | Kind.HOLDER | Kind.CLOSURE)
+        if handed is not None and not self.look(call, self.values):
+            yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
+
+    def _hands_on(self, call: ast.Call, kinds: Kind) -> ast.expr | None:
+        """The first argument that may be one of `kinds`."""
+        values = [*call.args, *(k.value for k in call.keywords)]
+        return next((value for value in values if self.values.kind(value) & kinds), None)
+
+    # Exceptions
+
+    def raised(self, node: ast.AST) -> frozenset[Raised]:
+        """What may be raised by an expression or simple statement."""
+        return frozenset(self._raised(node))
+
+    def _raised(self, node: ast.AST) -> Iterator[Raised]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            return
+        if isinstance(node, ast.Raise):
+            if node.exc is not None:
+                error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+                yield Raised(node.lineno, dotted(error).rpartition(".")[2])
+            return
+        for child in ast.iter_child_nodes(node):
+            yield from self._raised(child)
+        match node:
+            case ast.Call(func=func) if dotted(func).rpartition(".")[2] == "abort":
+                yield Raised(node.lineno, "HTTPException")
+            case ast.Call(func=func) if not is_quiet(func):
+                yield Raised(node.lineno, database=self._touches(node))
+            case ast.Attribute(value=base, ctx=ast.Load()) if self.values.kind(base) & ENTITY:
+                yield Raised(node.lineno, database=True)
+            case ast.Subscript(ctx=ast.Load()) | ast.Assert() | ast.Await() | ast.Yield():
+                yield Raised(node.lineno)
+            case ast.Import() | ast.ImportFrom():
+                yield Raised(node.lineno)
+            case _:
+                pass
+
+    def _touches(self, call: ast.Call) -> bool:
+        wanted = ENTITY | Kind.SESSION | Kind.QUERY | Kind.COLUMNS | Kind.HOLDER | Kind.CLOSURE
+        base = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        return bool(self.values.kind(base) & wanted) or self._hands_on(call, wanted) is not None
+
+
+def method_is_mutating(method: str, knowledge: Knowledge) -> bool:
+    """Whether a method is one that changes an instance, told apart from what containers have."""
+    return method in knowledge.mutating and method not in CONTAINER_CHANGERS
+
+
+def _short(node: ast.expr) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 40 else text[:37] + "..."

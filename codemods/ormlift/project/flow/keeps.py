@@ -1,0 +1,105 @@
+"""Instances that outlive a block: returned, stored, or read after it. A commit at exit expires them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ormlift.model import Effect
+from ormlift.project.flow.block import Block
+from ormlift.project.flow.values import ENTITY, Values
+from ormlift.project.flow.walk import Exit, Outs, State
+from ormlift.schema import Scope, Tri
+from ormlift.syntax import walk_scope
+
+_TAKES = frozenset({"append", "add", "extend", "insert", "update", "put", "setdefault", "set"})
+
+
+def kept_instances(block: Block, scope: Scope | None, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
+    """The effects of expiring what outlives the block."""
+    if scope is None or Tri.NO in (scope.commits, scope.closes, scope.expire_on_commit):
+        return
+    sure = scope.commits is Tri.YES and scope.expire_on_commit is Tri.YES
+    expires = f"{words} {'expires' if sure else 'may expire'} it by its commit, and reading an attribute then raises"
+    for way in outs.returns:
+        value = way.node.value if isinstance(way.node, ast.Return) else None
+        if _is_fresh(way.state) and value is not None and values.kind(value) & ENTITY:
+            text = f"line {way.line} returns what may be an instance: {expires} DetachedInstanceError"
+            yield Effect("expires-instances", way.line, text)
+    staying = [Exit(0, outs.normal), *outs.breaks, *outs.continues]
+    if any(_is_fresh(way.state) for way in staying):
+        for name, line in _read_after(block, values):
+            text = (
+                f"line {line} uses {name}, which may hold an instance, after the block: {expires} DetachedInstanceError"
+            )
+            yield Effect("expires-instances", line, text)
+    for line, what in _stored(block, values):
+        text = f"line {line} stores what may be an instance in {what}: {expires} DetachedInstanceError"
+        yield Effect("expires-instances", line, text)
+
+
+def _is_fresh(state: State) -> bool:
+    return any(point.fresh for point in state)
+
+
+def _read_after(block: Block, values: Values) -> Iterator[tuple[str, int]]:
+    """The first use after the block of each name that may hold an instance."""
+    told: set[str] = set()
+    loops = [(loop.lineno, loop.end_lineno or loop.lineno) for loop in block.enclosing_loops()]
+    rebound: set[str] = set()
+    nodes = [n for n in walk_scope(block.function) if isinstance(n, ast.Name) and not block.covers(n)]
+    again = [n for n in nodes if n.lineno < block.line and any(a <= n.lineno <= b for a, b in loops)]
+    for run in ([n for n in nodes if n.lineno > block.end_line], again):
+        rebound.clear()
+        for node in sorted(run, key=lambda n: (n.lineno, not _is_load(n), n.col_offset)):
+            if not _is_load(node):
+                rebound.add(node.id)
+            elif node.id in told or node.id in rebound or not values.names.get(node.id, 0):
+                continue
+            elif values.names[node.id] & ENTITY and not _only_tested(block, node):
+                told.add(node.id)
+                yield node.id, node.lineno
+
+
+def _is_load(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _only_tested(block: Block, node: ast.Name) -> bool:
+    """Whether only the truth, identity or length of a name is asked for, which reads no attribute."""
+    parent = block.module.parents[node]
+    match parent:
+        case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+            return test is node
+        case ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Compare(ops=[ast.Is() | ast.IsNot()]):
+            return True
+        case ast.Call(func=ast.Name(id="len" | "bool")):
+            return True
+        case _:
+            return False
+
+
+def _stored(block: Block, values: Values) -> Iterator[tuple[int, str]]:
+    """Assignments of instances to what lives on: attributes, and containers that are not the function's own."""
+    local = {n.id for n in walk_scope(block.function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for statement in block.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Assign) and values.kind(node.value) & ENTITY:
+                for target in node.targets:
+                    if isinstance(target, ast.Attribute | ast.Subscript) and _outlives(target, values, local):
+                        yield node.lineno, ast.unparse(target)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES:
+                full = any(values.kind(a) & ENTITY for a in node.args)
+                if full and _outlives(node.func, values, local):
+                    yield node.lineno, ast.unparse(node.func.value)
+
+
+def _outlives(target: ast.expr, values: Values, local: set[str]) -> bool:
+    base = target
+    while isinstance(base, ast.Attribute | ast.Subscript | ast.Call):
+        base = base.func if isinstance(base, ast.Call) else base.value
+    if not isinstance(base, ast.Name):
+        return True
+    return base.id not in local and base.id != values.session

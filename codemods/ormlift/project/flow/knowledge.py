@@ -1,0 +1,111 @@
+"""What the flow analysis knows of the world: the project's models, and names whose calls change no session.
+
+A call that is not known here may do anything with what it is handed, and is told as an effect.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from ormlift.project.index import ProjectIndex
+from ormlift.syntax import dotted
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
+BUILTINS = words(
+    "abs all any ascii bin bool bytes callable chr dict dir divmod enumerate filter float format frozenset getattr "
+    "hasattr hash hex id int isinstance issubclass iter len list locals map max min next object oct ord pow print "
+    "range repr reversed round set slice sorted str sum tuple type vars zip defaultdict Counter OrderedDict deque "
+    "namedtuple SimpleNamespace cast deepcopy"
+)
+CONTAINERS = words("list tuple set frozenset dict sorted reversed enumerate zip filter iter defaultdict deque")
+ELEMENTS = words("next max min getattr deepcopy cast")
+
+_HARMLESS_ROOTS = words(
+    "logging logger log _logger LOGGER LOG json datetime date time timedelta timezone math re os sys uuid hashlib "
+    "random secrets itertools functools operator collections statistics decimal Decimal Path pathlib warnings "
+    "traceback jinja2 escape markupsafe st click typer console func sa sqlalchemy orm joinedload selectinload "
+    "subqueryload contains_eager or_ and_ not_ desc asc case cast literal exists aliased inspect copy string "
+    "textwrap base64 urllib csv io pprint messagebox"
+)
+_HARMLESS_NAMES = words(
+    "render_template render_template_string jsonify flash url_for redirect make_response abort Response JSONResponse "
+    "HTMLResponse TemplateResponse HTTPException escape Markup sanitize_for_log secure_filename json_response "
+    "text select insert update delete joinedload selectinload subqueryload load_only contains_eager or_ and_ not_ "
+    "desc asc case literal exists aliased distinct func tuple_ union union_all jsonable_encoder asdict "
+    "UUID Decimal Path datetime timedelta date"
+)
+_HARMLESS_METHODS = words(
+    "debug info warning warn error exception critical fatal log isoformat strftime from_orm model_validate "
+    "parse_obj dumps loads echo TemplateResponse"
+)
+QUIET_ROOTS = words("logging logger log _logger LOGGER LOG warnings traceback")
+QUIET_METHODS = words("debug info warning warn error exception critical fatal")
+QUIET_NAMES = words(
+    "str repr print len bool isinstance type hasattr id jsonify flash redirect url_for print_exc HTTPException"
+)
+
+PLAIN_METHODS = words(
+    "isoformat strftime timestamp date time lower upper strip lstrip rstrip split rsplit splitlines join replace "
+    "startswith endswith encode decode format title capitalize count index find total_seconds hex keys"
+)
+PLAIN_PREFIXES = ("to_", "as_", "is_", "has_", "can_", "get_display", "serialize", "format", "count", "model_dump")
+CONTAINER_CHANGERS = words(
+    "append extend insert remove pop clear add discard update setdefault popitem sort reverse difference_update "
+    "intersection_update"
+)
+CONTAINER_READERS = words("get values items keys copy index count")
+
+DIRTY_METHODS = words("add add_all delete merge flush bulk_save_objects bulk_insert_mappings bulk_update_mappings")
+READ_METHODS = words(
+    "query get get_one refresh scalar scalars stream stream_scalars execute exec expunge expunge_all expire "
+    "expire_all is_modified in_transaction get_bind no_autoflush"
+)
+RUN_METHODS = words("execute scalar scalars stream stream_scalars exec")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What of the model index the flow analysis asks for, gathered once a file."""
+
+    models: frozenset[str]
+    relationships: frozenset[str]
+    columns: frozenset[str]
+    mutating: frozenset[str]
+
+    @classmethod
+    def of(cls, index: ProjectIndex) -> Knowledge:
+        """Gather it."""
+        models = index.models
+        return cls(
+            models=frozenset(m.name for m in models),
+            relationships=frozenset(r.attr for m in models for r in m.relationships),
+            columns=frozenset(c.attr for m in models for c in m.columns),
+            mutating=frozenset(name for m in models for name in m.mutating_methods),
+        )
+
+    def is_harmless(self, func: ast.expr) -> bool:
+        """Whether calling `func` is known to change neither a session nor an instance that it is handed."""
+        name = dotted(func)
+        if not name:
+            return isinstance(func, ast.Attribute) and func.attr in _HARMLESS_METHODS
+        root, _, _ = name.partition(".")
+        last = name.rpartition(".")[2]
+        if root == name:
+            return name in BUILTINS or name in _HARMLESS_NAMES or name.endswith(("Response", "Out", "Read"))
+        return root in _HARMLESS_ROOTS or last in _HARMLESS_METHODS or last in _HARMLESS_NAMES
+
+
+def is_quiet(func: ast.expr) -> bool:
+    """Whether calling `func` is taken not to raise: logging, and what a handler builds its answer with."""
+    name = dotted(func)
+    last = func.attr if isinstance(func, ast.Attribute) else name
+    if isinstance(func, ast.Attribute):
+        quiet_receiver = name.partition(".")[0] in QUIET_ROOTS or "log" in name.rpartition(".")[0].lower()
+        return (quiet_receiver and last in QUIET_METHODS) or last in ("rollback", "isoformat", "print_exc")
+    return last in QUIET_NAMES

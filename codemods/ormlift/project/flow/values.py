@@ -1,0 +1,323 @@
+"""What the names of a session block may hold: queries, instances of the session, containers of them.
+
+Flow-insensitive on purpose: a name that anywhere in the block holds an instance is taken to hold one everywhere.
+That is sound, and blocks are short.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from enum import Flag, auto
+
+from ormlift.project.flow.knowledge import (
+    CONTAINER_READERS,
+    CONTAINERS,
+    ELEMENTS,
+    PLAIN_METHODS,
+    PLAIN_PREFIXES,
+    RUN_METHODS,
+    Knowledge,
+    words,
+)
+from ormlift.project.flow.sqltext import literal_start, reads_only
+from ormlift.syntax import FunctionNode, dotted
+
+
+class Kind(Flag):
+    """What a value may be. No flag: a plain value that has nothing to do with the session."""
+
+    PLAIN = 0
+    SESSION = auto()
+    QUERY = auto()  # a query or result of entities
+    COLUMNS = auto()  # a query or result of plain columns
+    DML = auto()  # a statement that writes, or that can't be read
+    INSTANCE = auto()  # an instance of the session
+    FULL = auto()  # a container of the block's own that may hold instances
+    BOX = auto()  # a container of the block's own that holds none
+    HOLDER = auto()  # an object that keeps the session
+    CLOSURE = auto()  # a nested function that sees instances
+
+
+ENTITY = Kind.INSTANCE | Kind.FULL
+_MANY = words("all fetchall fetchmany partitions")
+_ONE = words("first one one_or_none scalar scalar_one scalar_one_or_none get fetchone get_or_404 first_or_404")
+_NUMBERS = words("count rowcount update delete close keys")
+_ADOPTS = words("add add_all delete merge refresh")
+
+
+class Values:
+    """The kinds of all names of a block. Ask with `kind`."""
+
+    def __init__(
+        self, body: Sequence[ast.stmt], session: str, knowledge: Knowledge, start: Kind = Kind.SESSION
+    ) -> None:
+        self.session = session
+        self.knowledge = knowledge
+        self.names: dict[str, Kind] = {session: start}
+        self._body = body
+        while True:
+            before = dict(self.names)
+            for statement in body:
+                for node in ast.walk(statement):
+                    self._bind_node(node)
+            if self.names == before:
+                break
+
+    # Binding
+
+    def _bind_node(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(target, self.kind(value), value)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+                self._bind(target, self.kind(value), value)
+            case ast.AugAssign(target=target, value=value):
+                self._bind(target, self.kind(value), value)
+            case ast.For(target=target, iter=source) | ast.AsyncFor(target=target, iter=source):
+                self._bind(target, element(self.kind(source)), None)
+            case ast.comprehension(target=target, iter=source):
+                self._bind(target, element(self.kind(source)), None)
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                self._bind(target, self.kind(value), None)
+            case ast.Call():
+                self._bind_call(node)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if self.sees(node):
+                    self._join(name, Kind.CLOSURE)
+            case _:
+                pass
+
+    def _bind(self, target: ast.expr, kind: Kind, value: ast.expr | None) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._join(name, kind)
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(elts):
+                    for inner, part in zip(elts, value.elts, strict=True):
+                        self._bind(inner, self.kind(part), part)
+                else:
+                    for inner in elts:
+                        self._bind(inner, element(kind), None)
+            case ast.Starred(value=inner):
+                self._bind(inner, kind, None)
+            case ast.Subscript(value=container) if kind & (ENTITY | Kind.HOLDER):
+                self._fill(container)
+            case _:
+                pass
+
+    def _bind_call(self, call: ast.Call) -> None:
+        if not isinstance(call.func, ast.Attribute):
+            return
+        receiver, method = call.func.value, call.func.attr
+        if self.kind(receiver) & Kind.SESSION:
+            if method in _ADOPTS:
+                for arg in call.args[:1]:
+                    self._adopt(arg, Kind.FULL if method == "add_all" else Kind.INSTANCE)
+        elif method in ("append", "add", "extend", "insert", "update", "setdefault", "appendleft"):
+            values = [*call.args, *(k.value for k in call.keywords)]
+            if any(self.kind(value) & ENTITY for value in values):
+                self._fill(receiver)
+
+    def _adopt(self, arg: ast.expr, kind: Kind) -> None:
+        match arg:
+            case ast.Name(id=name) if name != self.session:
+                self._join(name, kind)
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                for inner in elts:
+                    self._adopt(inner, Kind.INSTANCE)
+            case _:
+                pass
+
+    def _fill(self, container: ast.expr) -> None:
+        """Note that a container now holds an instance; it is the root name that is told later."""
+        while isinstance(container, ast.Subscript | ast.Call):
+            container = container.value if isinstance(container, ast.Subscript) else container.func
+            if isinstance(container, ast.Attribute):
+                container = container.value
+        if isinstance(container, ast.Name) and container.id != self.session:
+            self._join(container.id, Kind.FULL)
+
+    def _join(self, name: str, kind: Kind) -> None:
+        if name != self.session and kind:
+            self.names[name] = self.names.get(name, Kind.PLAIN) | kind
+
+    # Questions
+
+    def sees(self, node: ast.AST) -> bool:
+        """Whether any name in `node` may hold the session, an instance, or what keeps one."""
+        wanted = ENTITY | Kind.HOLDER | Kind.SESSION
+        return any(isinstance(n, ast.Name) and self.names.get(n.id, Kind.PLAIN) & wanted for n in ast.walk(node))
+
+    def kind(self, node: ast.expr) -> Kind:
+        """What the value of `node` may be."""
+        match node:
+            case ast.Name(id=name):
+                return self.names.get(name, Kind.PLAIN)
+            case ast.Attribute(value=base, attr=attr):
+                return self._attribute(self.kind(base), attr)
+            case ast.Call():
+                return self._call(node)
+            case ast.Subscript(value=base, slice=index):
+                kind = self.kind(base)
+                return kind if isinstance(index, ast.Slice) else element(kind) & ~Kind.CLOSURE
+            case ast.List(elts=elts) | ast.Tuple(elts=elts) | ast.Set(elts=elts):
+                return self._box(elts)
+            case ast.Dict(values=values):
+                return self._box(values)
+            case ast.ListComp(elt=elt) | ast.SetComp(elt=elt) | ast.GeneratorExp(elt=elt):
+                return self._box([elt])
+            case ast.DictComp(key=key, value=value):
+                return self._box([key, value])
+            case ast.BoolOp(values=values):
+                return self._union(values)
+            case ast.IfExp(body=body, orelse=orelse):
+                return self.kind(body) | self.kind(orelse)
+            case ast.BinOp(left=left, right=right):
+                return self._union([left, right]) & (ENTITY | Kind.BOX | Kind.QUERY | Kind.COLUMNS)
+            case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
+                return self.kind(value)
+            case ast.Lambda():
+                return Kind.CLOSURE if self.sees(node.body) else Kind.PLAIN
+            case _:
+                return Kind.PLAIN
+
+    def _union(self, nodes: Iterable[ast.expr]) -> Kind:
+        kind = Kind.PLAIN
+        for node in nodes:
+            kind |= self.kind(node)
+        return kind
+
+    def _box(self, elements: Iterable[ast.expr]) -> Kind:
+        kind = self._union(elements)
+        keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
+        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps
+
+    def _attribute(self, base: Kind, attr: str) -> Kind:
+        if base & ENTITY:
+            known = self.knowledge
+            if attr in known.relationships:
+                return Kind.INSTANCE
+            return Kind.PLAIN if attr in known.columns or attr.startswith("__") else Kind.INSTANCE
+        return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS)
+
+    # Calls
+
+    def _call(self, call: ast.Call) -> Kind:
+        if isinstance(call.func, ast.Attribute):
+            receiver = self.kind(call.func.value)
+            if receiver & Kind.SESSION:
+                return self._session_call(call, call.func.attr)
+            if receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML):
+                return self._query_call(call, receiver, call.func.attr)
+            if receiver & (ENTITY | Kind.BOX):
+                return self._value_call(receiver, call.func.attr)
+            if receiver & Kind.HOLDER:
+                return Kind.INSTANCE
+        return self._function_call(call, dotted(call.func))
+
+    def _session_call(self, call: ast.Call, method: str) -> Kind:
+        if method == "query":
+            return self._entities(call.args)
+        if method in ("get", "get_one", "merge"):
+            return Kind.INSTANCE
+        if method in RUN_METHODS and call.args:
+            statement = self.kind(call.args[0])
+            if method == "scalar":
+                return Kind.INSTANCE if statement & Kind.QUERY or not statement else Kind.PLAIN
+            return Kind.COLUMNS if statement and not statement & Kind.QUERY else Kind.QUERY
+        return Kind.PLAIN
+
+    def _query_call(self, call: ast.Call, receiver: Kind, method: str) -> Kind:
+        entities = bool(receiver & Kind.QUERY)
+        if method in _MANY:
+            return Kind.FULL if entities else Kind.BOX
+        if method in _ONE:
+            return Kind.INSTANCE if entities else Kind.PLAIN
+        if method == "with_entities":
+            return self._entities(call.args)
+        if method in _NUMBERS:
+            return Kind.PLAIN
+        if method == "paginate":
+            return Kind.INSTANCE
+        return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML)
+
+    def _value_call(self, receiver: Kind, method: str) -> Kind:
+        if method in PLAIN_METHODS or method.startswith(PLAIN_PREFIXES):
+            return Kind.PLAIN
+        if method in ("pop", "get", "setdefault", "popitem"):
+            return element(receiver)
+        if method in CONTAINER_READERS:
+            return receiver
+        return receiver & Kind.INSTANCE
+
+    def _function_call(self, call: ast.Call, name: str) -> Kind:
+        last = name.rpartition(".")[2]
+        values = [*call.args, *(k.value for k in call.keywords)]
+        if last in ("insert", "update", "delete") and name in (last, f"sa.{last}", f"sqlalchemy.{last}"):
+            return Kind.DML
+        if last == "select":
+            return self._entities(call.args)
+        if last == "text" and call.args:
+            return Kind.COLUMNS if self._reads(call.args[0]) else Kind.DML
+        kind = self._union(values)
+        if name in CONTAINERS:
+            return Kind.FULL if kind & (ENTITY | Kind.QUERY) else Kind.BOX
+        if name in ELEMENTS:
+            return element(kind) if name != "getattr" else kind & Kind.INSTANCE
+        if last in self.knowledge.models or self.knowledge.is_harmless(call.func):
+            return Kind.PLAIN
+        if kind & (Kind.SESSION | Kind.HOLDER):
+            return Kind.HOLDER if last[:1].isupper() else Kind.INSTANCE
+        if kind & (Kind.QUERY | Kind.COLUMNS):
+            return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE)
+        return Kind.INSTANCE if kind & (ENTITY | Kind.CLOSURE) else Kind.PLAIN
+
+    def _reads(self, sql: ast.expr) -> bool:
+        """Whether SQL text only reads; a name stands for every literal that the block assigns to it."""
+        if not isinstance(sql, ast.Name):
+            return reads_only(literal_start(sql))
+        texts = [
+            literal_start(node.value)
+            for statement in self._body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == sql.id for t in node.targets)
+        ]
+        return bool(texts) and all(reads_only(text) for text in texts)
+
+    def _entities(self, args: Sequence[ast.expr]) -> Kind:
+        plain = bool(args) and all(self._is_column(arg) for arg in args)
+        return Kind.COLUMNS if plain else Kind.QUERY
+
+    def _is_column(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Attribute(attr=attr):
+                return not attr[:1].isupper() and attr not in self.knowledge.relationships
+            case ast.Call(func=ast.Attribute(value=base, attr=attr)):
+                return dotted(base).endswith("func") or attr in ("count", "literal") or self._is_column(base)
+            case ast.Call(func=ast.Name(id=name)):
+                return name in ("case", "cast", "distinct", "literal", "literal_column", "text", "extract", "exists")
+            case ast.BinOp(left=left, right=right):
+                return self._is_column(left) or self._is_column(right)
+            case ast.Constant() | ast.Compare():
+                return True
+            case _:
+                return False
+
+
+def element(kind: Kind) -> Kind:
+    """What an element of a value may be."""
+    found = kind & (Kind.HOLDER | Kind.BOX)
+    if kind & (Kind.INSTANCE | Kind.QUERY):
+        found |= Kind.INSTANCE
+    if kind & Kind.FULL:
+        found |= ENTITY
+    return found
+
+
+def parameters(function: FunctionNode) -> list[str]:
+    """The names of a function's parameters, in order."""
+    a = function.args
+    named = [*a.posonlyargs, *a.args, *a.kwonlyargs, *(x for x in (a.vararg, a.kwarg) if x is not None)]
+    return [p.arg for p in named]
