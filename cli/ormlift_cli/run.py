@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ormlift.model import Failed, Outcome, Settings
 from ormlift.project.facts import FileFacts
+from ormlift.project.graph import ImportLine
 from ormlift.project.index import ProjectIndex
 from ormlift.rules.base import Codemod
 
@@ -62,6 +63,7 @@ class Survey:
 
 def survey(project: Project, request: Request, progress: Progress) -> Survey:
     """Plan everything that was asked for. Raises UserError."""
+    from ormlift.project.graph import ImportGraph
     from ormlift.project.index import link
     from ormlift.rules import ALL
 
@@ -71,9 +73,10 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     result = Survey(project, settings, read=len(selection.selected))
     result.notes += selection.found.notes
     result.mistakes += selection.mistakes
-    for_index, to_plan, failures = _read(project, selection, codemods, progress)
+    imports: dict[str, tuple[ImportLine, ...]] = {}
+    for_index, to_plan, failures = _read(project, selection, codemods, imports, progress)
     jobs = request.jobs or cores()
-    result.index = link(_facts(for_index, jobs, progress))
+    result.index = replace(link(_facts(for_index, jobs, progress)), imports=ImportGraph(imports))
     result.notes += check_scopes(settings, result.index, selection.found.files, lambda path: read(project.root, path))
     planned = _plan(to_plan, result.index, settings, jobs, progress)
     result.outcomes = sorted([*planned, *failures, *selection.found.failures], key=lambda outcome: outcome.path)
@@ -113,10 +116,18 @@ def _drop(selection: Selection, excluded: Sequence[str], globs: Sequence[str]) -
 
 
 def _read(
-    project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress
+    project: Project,
+    selection: Selection,
+    codemods: Sequence[Codemod],
+    imports: dict[str, tuple[ImportLine, ...]],
+    progress: Progress,
 ) -> tuple[list[_Item], list[_Item], list[Failed]]:
-    """The files to take facts from, the files to plan, and those that were asked for and could not be read."""
+    """The files to take facts from, the files to plan, and those that were asked for and could not be read.
+
+    The imports of every file are put into `imports`.
+    """
     from ormlift.project.facts import NEEDLES
+    from ormlift.project.graph import import_lines
 
     tick = progress.stage("reading", len(selection.found.files))
     selected = set(selection.selected)
@@ -132,6 +143,7 @@ def _read(
             if path in selected:
                 failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
+        imports[path] = import_lines(data.decode(errors="replace"))
         if any(needle in data for needle in NEEDLES):
             for_index.append((path, data))
         if path in selected and codemods and (_wanted(data, needles) or _IGNORE_COMMENT in data):

@@ -108,6 +108,13 @@ class _Planner:
         stuck = self.stuck.get((rewrite.codemod, line))
         if stuck:
             return Reason("unusual-layout", f"{stuck}; put each statement on a line of its own")
+        circle = self._circle(rewrite)
+        if circle:
+            return Reason(
+                "import-cycle",
+                f"importing {circle} here would close a circle of imports; move it, or import it "
+                "inside the function first",
+            )
         if rewrite.applicability is Applicability.MANUAL:
             return Reason("manual-only", "shown, never applied: change it by hand")
         if rewrite.applicability is Applicability.UNSAFE and not self.context.settings.unsafe:
@@ -115,6 +122,15 @@ class _Planner:
             what = f"{count} effect{'' if count == 1 else 's'}" if count else "no certificate"
             return Reason("needs-unsafe", f"{what}; applied with --unsafe")
         return None
+
+    def _circle(self, rewrite: Rewrite) -> str:
+        """The module that the rewrite would import and that leads back to this file, or the empty string."""
+        imports, path = self.context.index.imports, self.module.source.path
+        bound = set(self.current.imports.values())
+        for need in rewrite.imports:
+            if f"{need.module}.{need.name}" not in bound and imports.closes_circle(path, need.module):
+                return need.module
+        return ""
 
     def _is_ignored(self, site: Site) -> bool:
         return any(s.covers(site.codemod, self._was(site.line)) for s in self.ignored)
@@ -138,11 +154,16 @@ class _Planner:
 
     def _try(self, batch: list[Rewrite]) -> Edited | None:
         try:
-            return apply(self.current, batch)
+            return apply(self.current, [self._keeping_taken(rewrite) for rewrite in batch])
         except LayoutError as error:
             if len(batch) == 1:
                 self.stuck[batch[0].codemod, self._was(batch[0].line)] = str(error)
             return None
+
+    def _keeping_taken(self, rewrite: Rewrite) -> Rewrite:
+        """Imports that other files take from this one stay, used here or not."""
+        imports, path = self.context.index.imports, self.module.source.path
+        return replace(rewrite, unused=tuple(n for n in rewrite.unused if not imports.imported_from(path, n)))
 
     # The account
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ormlift.project.graph import ImportGraph, graph, import_lines
+from ormlift.project.graph import ImportGraph, import_lines
 
 
 def build(**files: str) -> ImportGraph:
@@ -10,7 +10,7 @@ def build(**files: str) -> ImportGraph:
 
 
 def build_paths(files: dict[str, str]) -> ImportGraph:
-    return graph((path, import_lines(text)) for path, text in files.items())
+    return ImportGraph({path: import_lines(text) for path, text in files.items()})
 
 
 def test_lines_in_every_layout() -> None:

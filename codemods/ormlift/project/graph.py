@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -152,8 +152,3 @@ class ImportGraph:
 def _parts(path: str) -> tuple[str, ...]:
     stem = path.removesuffix(".py").removesuffix("/__init__")
     return tuple(part for part in stem.split("/") if part)
-
-
-def graph(files: Iterable[tuple[str, tuple[ImportLine, ...]]]) -> ImportGraph:
-    """Put the imports of all files together."""
-    return ImportGraph(dict(files))

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, module_facts
+from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import read_handle, read_locals
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
@@ -38,6 +39,7 @@ class ProjectIndex:
     scopes: tuple[Scope, ...] = ()
     engines: tuple[Engine, ...] = ()
     session_events: tuple[str, ...] = ()  # listeners on sessions and mappers in general, which fire for every model
+    imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
 
     def __getstate__(self) -> dict[str, object]:

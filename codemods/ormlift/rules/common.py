@@ -18,5 +18,10 @@ REASONS: Mapping[str, str] = {
         "The site is laid out in a way that an edit cannot follow without touching what stands beside it, such as two "
         "statements on one line. Put each statement on a line of its own and run again."
     ),
+    "import-cycle": (
+        "The new text needs a name from a module that, while it is imported, imports this file: at the top of the file the "
+        "import would fail. Move the scope or the models into a module that imports neither, or import the name inside "
+        "the function first and run again."
+    ),
     "covered": "The site was rewritten as a part of another codemod's site, which is named.",
 }
