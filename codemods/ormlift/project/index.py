@@ -173,7 +173,7 @@ def link(facts: Iterable[FileFacts]) -> ProjectIndex:
         tuple(s for f in files for s in scopes_of(f, values)),
         tuple(_engine(f.path, e) for f in files for e in f.engines),
         tuple(_session_events(files)),
-        files,
+        facts=files,
     )
 
 

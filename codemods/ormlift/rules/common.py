@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 REASONS: Mapping[str, str] = {
     "needs-unsafe": (
-        "A rewrite is planned, but it has effects: behaviour of the program that it would or may change. Read them, and "
-        "apply it with --unsafe if they are what you want."
+        "A rewrite is planned, but it has effects: behaviour of the program that it would or may change. Read them, "
+        "and apply it with --unsafe if they are what you want."
     ),
     "manual-only": (
         "A rewrite can be shown but is never applied: the evidence speaks against it, or it needs a decision that only "
@@ -19,8 +19,8 @@ REASONS: Mapping[str, str] = {
         "statements on one line. Put each statement on a line of its own and run again."
     ),
     "import-cycle": (
-        "The new text needs a name from a module that, while it is imported, imports this file: at the top of the file the "
-        "import would fail. Move the scope or the models into a module that imports neither, or import the name inside "
+        "The new text needs a name from a module that, while it is imported, imports this file: at the top of the "
+        "file the import would fail. Move the scope or the models into a module that imports neither, or import the name inside "
         "the function first and run again."
     ),
     "covered": "The site was rewritten as a part of another codemod's site, which is named.",
