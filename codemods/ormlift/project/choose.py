@@ -19,13 +19,13 @@ class ChosenScope:
     scope: Scope | None = None  # its definition; None: the project does not hold it, or it could not be read
 
 
-def choose_scope(settings: Settings, index: ProjectIndex, path: str) -> ChosenScope | None:
+def choose_scope(settings: Settings, index: ProjectIndex, path: str, *, is_async: bool = False) -> ChosenScope | None:
     """The scope for sites of the file at `path`, or None where none is configured and none can be found."""
     for choice in settings.scopes:
         if not choice.where or any(matches(pattern, path) for pattern in choice.where):
             return _configured(choice, index)
     for scope in index.default_scopes():
-        if not scope.is_async:
+        if scope.is_async is is_async:
             need = ImportNeed(scope.module, scope.name) if scope.path != path else None
             return ChosenScope(scope.name, need, scope)
     return None

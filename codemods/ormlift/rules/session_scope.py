@@ -40,7 +40,8 @@ from ormlift.model import (
     Site,
     Wrap,
 )
-from ormlift.project.escape.choice import Named, choose, name_scope
+from ormlift.project.choose import choose_scope
+from ormlift.project.escape.choice import Named, name_scope
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, owner
@@ -93,7 +94,8 @@ class _Finder:
         if problem := uses.problem(shape, values):
             return problem, shape.end_line
         is_async = found.kind is SourceKind.ASYNC_SESSION
-        choice = choose(self.module, self.context.settings, self.context.index, is_async=is_async)
+        path = self.module.source.path
+        choice = choose_scope(self.context.settings, self.context.index, path, is_async=is_async)
         if choice is None:
             return _no_scope(), shape.end_line
         named = name_scope(self.module, function, shape.first.lineno, choice)
@@ -282,7 +284,7 @@ EFFECTS = {
         "An instance outlives the block; the scope's commit expires it, so that reading an attribute raises "
         "DetachedInstanceError. Read what is needed inside the block, or use a scope that only closes."
     ),
-    "wraps-errors": "Errors that leave the block come as the scope's type: code that catches the old one must learn it.",
+    "wraps-errors": "Errors that leave the block come as the scope's type, which who catches the old one must learn.",
     "swallows-errors": "The scope keeps errors from the caller: code behind the block runs as if nothing had happened.",
     "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",

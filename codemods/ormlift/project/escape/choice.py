@@ -1,14 +1,12 @@
-"""Which scope a session block is handed to, and how its file names it."""
+"""How a file names the scope that a session block is handed to."""
 
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 
-from ormlift.model import ImportNeed, Reason, ScopeChoice, Settings
-from ormlift.project.index import ProjectIndex
+from ormlift.model import ImportNeed, Reason
+from ormlift.project.choose import ChosenScope
 from ormlift.schema import Scope
 from ormlift.syntax import FunctionNode, Module, module_level, suites, walk_scope
 
@@ -19,50 +17,15 @@ class Named:
 
     call: str  # `session_scope()`
     scope: Scope | None  # None: nothing is known of it
-    imports: tuple[ImportNeed, ...] = ()
+    imports: tuple[ImportNeed, ...] = ()  # names that the file must bind first
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A scope to use, and what is known of it."""
-
-    wanted: ScopeChoice
-    scope: Scope | None
-
-
-def choose(module: Module, settings: Settings, index: ProjectIndex, *, is_async: bool) -> Choice | None:
-    """The scope for a file: the first configured one whose globs fit, else the best one found in the project."""
-    if settings.scopes:
-        configured = next((c for c in settings.scopes if fits(module.source.path, c.where)), None)
-        return None if configured is None else Choice(configured, index.scope_named(configured))
-    for scope in index.default_scopes():
-        home = index.import_path(scope.path, module.source.path)
-        if scope.is_async is is_async and home is not None:
-            return Choice(ScopeChoice(scope.name, home), scope)
-    return None
-
-
-def fits(path: str, globs: tuple[str, ...]) -> bool:
-    """Whether a path fits any of the globs; no globs fit every path."""
-    return not globs or any(_pattern(glob).match(path) for glob in globs)
-
-
-@lru_cache(maxsize=256)
-def _pattern(glob: str) -> re.Pattern[str]:
-    """A glob as in .gitignore: without an inner slash it fits at any depth, and a folder fits all that is in it."""
-    anchored = "/" in glob.rstrip("/")
-    text = re.escape(glob.strip("/"))
-    text = text.replace(r"\*\*/", "(?:.*/)?").replace(r"/\*\*", "/.*").replace(r"\*\*", ".*")
-    text = text.replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-    return re.compile(("" if anchored else "(?:.*/)?") + text + "(?:/.*)?$")
-
-
-def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, chosen: Choice) -> Named | Reason:
+def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, chosen: ChosenScope) -> Named | Reason:
     """How the file calls the scope at `line` of `function`, or why it can't."""
-    choice, scope = chosen.wanted, chosen.scope
-    root = choice.expression.partition(".")[0]
-    target = f"{choice.module}.{root}" if choice.module else ""
-    call = f"{choice.expression}()"
+    scope, call = chosen.scope, f"{chosen.expression}()"
+    root = chosen.expression.partition(".")[0]
+    home = chosen.need.module if chosen.need is not None else ""
+    target = f"{home}.{root}" if home else ""
     if isinstance(function, FunctionNode) and root in bound_in(function):
         bound = module.local_imports(function).get(root)
         if not (bound and target and _same(bound, target)):
@@ -72,21 +35,21 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
     bound_line = _bound_at(module, root)
     imported = module.imports.get(root)
     if imported is not None and target and not _same(imported, target):
-        text = f"{root} is imported from {imported} in this file, and the scope from {choice.module}"
+        text = f"{root} is imported from {imported} in this file, and the scope from {home}"
         return Reason("name-taken", f"{text}; rename one of them")
     if bound_line:
-        if imported is None and choice.module and not _is_module(module.source.path, choice.module):
+        if imported is None and home and not _is_module(module.source.path, home):
             text = f"{root} is bound to something else on line {bound_line} of this file"
             return Reason("name-taken", f"{text}; rename it, or configure the scope without `import` for this file")
         if isinstance(function, ast.Module) and bound_line >= line:
             return Reason("name-taken", f"{root} is bound on line {bound_line}, after this block runs; move it up")
         return Named(call, scope, ())
-    if not choice.module:
+    if not home:
         text = f"{root} is not bound in this file"
         return Reason("scope-not-bound", f'{text}; say where it is imported from: `import = "module:{root}"`')
-    if _is_module(module.source.path, choice.module):
-        return Reason("scope-not-bound", f"this file is {choice.module}, but does not bind {root} at module level")
-    return Named(call, scope, (ImportNeed(choice.module, root),))
+    if _is_module(module.source.path, home):
+        return Reason("scope-not-bound", f"this file is {home}, but does not bind {root} at module level")
+    return Named(call, scope, (ImportNeed(home, root),))
 
 
 def bound_in(function: FunctionNode) -> set[str]:
