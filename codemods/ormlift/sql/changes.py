@@ -32,8 +32,9 @@ class ChangeWriter:
 
         tree = self.tree
         self._refuse(
-            ("alternative", "INSERT OR …"), ("conflict", "ON CONFLICT"), ("returning", "RETURNING"), ("ignore", "INSERT IGNORE"),
-            ("with_", "WITH"), ("default", "DEFAULT VALUES"), ("overwrite", "INSERT OVERWRITE"), ("where", "WHERE in INSERT"),
+            ("alternative", "INSERT OR …"), ("conflict", "ON CONFLICT"), ("returning", "RETURNING"),
+            ("ignore", "INSERT IGNORE"), ("with_", "WITH"), ("default", "DEFAULT VALUES"),
+            ("overwrite", "INSERT OVERWRITE"), ("where", "WHERE in INSERT"),
         )  # fmt: skip
         values = tree.args.get("expression")
         if not isinstance(values, exp.Values):
@@ -68,8 +69,8 @@ class ChangeWriter:
         """`update(Model).where(...).values(...)`, or `session.query(Model).filter(...).update({...})`."""
         tree = self.tree
         self._refuse(
-            ("from_", "UPDATE … FROM"), ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"), ("returning", "RETURNING"),
-            ("with_", "WITH"), ("alternative", "UPDATE OR …"),
+            ("from_", "UPDATE … FROM"), ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"),
+            ("returning", "RETURNING"), ("with_", "WITH"), ("alternative", "UPDATE OR …"),
         )  # fmt: skip
         if tree.this.args.get("joins"):
             raise unsupported("UPDATE with a join")
@@ -84,10 +85,10 @@ class ChangeWriter:
         refs = [ref for ref, _ in written]
         self._updated(entity, refs)
         if query and not entity.model.is_table:
-            chain = self._query(entity, where)
+            base = self._query(entity, where)
             mapping = Items("", "{", tuple(Pair(ref.text, ": ", node) for ref, node in written), "}")
-            return method(chain, "update", mapping, Pair("synchronize_session", "=", Atom("False")))
-        chain = call(self.names.sa("update"), Atom(entity.said))
+            return method(base, "update", mapping, Pair("synchronize_session", "=", Atom("False")))
+        chain: Node = call(self.names.sa("update"), Atom(entity.said))
         chain = method(chain, "where", *where) if where else chain
         chain = method(chain, "values", *self._pairs(written))
         return self._unsynchronised(chain, entity)
@@ -103,9 +104,10 @@ class ChangeWriter:
         if self.dialect != "mysql" or len(refs) < 2:
             return
         for item in self.tree.expressions:
+            others = named - {item.this.name.lower()}
             for column in item.args["expression"].find_all(type(item.this)):
-                if column.name.lower() in named:
-                    raise unsupported("SET with an expression over a column that is set too, on MySQL,")
+                if column.name.lower() in others:
+                    raise unsupported("SET with an expression over another column that is set too, on MySQL,")
 
     def delete(self, *, query: bool) -> Node:
         """`delete(Model).where(...)`, or `session.query(Model).filter(...).delete()`."""
@@ -119,7 +121,7 @@ class ChangeWriter:
         where = self._where()
         if query and not entity.model.is_table:
             return method(self._query(entity, where), "delete", Pair("synchronize_session", "=", Atom("False")))
-        chain = call(self.names.sa("delete"), Atom(entity.said))
+        chain: Node = call(self.names.sa("delete"), Atom(entity.said))
         chain = method(chain, "where", *where) if where else chain
         return self._unsynchronised(chain, entity)
 

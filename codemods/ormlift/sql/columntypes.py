@@ -31,7 +31,7 @@ KINDS: Mapping[str, str] = {
     for name in names.split()
 }
 
-# Kind -> Python types that the type takes as they are, on SQLite, where it converts; any other type raises or is changed.
+# Kind -> Python types that the type takes as they are, on SQLite, where it converts; any other raises or is changed.
 _TAKES: Mapping[str, tuple[str, ...]] = {
     "datetime": ("datetime",),
     "date": ("date",),

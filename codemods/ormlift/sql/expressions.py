@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ormlift.sql.binding import Binder, Use
 from ormlift.sql.layout import (
@@ -25,7 +25,7 @@ from ormlift.sql.layout import (
 from ormlift.sql.scope import ColumnRef, Names, Refused, Scope, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlglot import exp
 
@@ -63,8 +63,17 @@ class Expressions:
         self.scope, self.binder, self.names, self.timestamps = scope, binder, names, timestamps
         self.dialect = binder.statement.dialect
         self.aliases: Mapping[str, exp.Expr] = {}  # what a bare name in HAVING or GROUP BY may stand for
-        comparisons = {exp.EQ: "==", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
-        self.comparisons: dict[type[exp.Expr], str] = dict(comparisons)
+        self.comparisons: dict[type[exp.Expr], str] = {
+            exp.EQ: "==", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+        }  # fmt: skip
+        self.values: dict[type[exp.Expr], Callable[[Any], Value]] = {
+            exp.Column: self._column, exp.Literal: _literal, exp.Neg: self._negative, exp.Placeholder: self._parameter,
+            exp.Null: self._null, exp.Boolean: self._boolean, exp.Add: self._arithmetic, exp.Sub: self._arithmetic,
+            exp.Mul: self._arithmetic, exp.Div: self._arithmetic, exp.Mod: self._arithmetic,
+            exp.DPipe: self._concatenation, exp.Case: self._case, exp.Cast: self._cast, exp.Anonymous: self._function,
+            exp.CurrentTimestamp: self._now, exp.CurrentDate: self._now, exp.CurrentTime: self._now,
+            exp.Extract: self._extract,
+        }  # fmt: skip
 
     # Conditions
 
@@ -251,37 +260,22 @@ class Expressions:
         from sqlglot import exp
 
         tree = tree.unnest()
-        if isinstance(tree, exp.Column):
-            return self._column(tree)
-        if isinstance(tree, exp.Literal):
-            return _literal(tree)
-        if isinstance(tree, exp.Neg):
-            return self._negative(tree)
-        if isinstance(tree, exp.Placeholder):
-            return Value(self.binder.slot(_slot(tree), None, "", Use.PLAIN), python="", slot=_slot(tree))
-        if isinstance(tree, exp.Null):
-            return Value(call(self.names.sa("null")), python="None", null=True)
-        if isinstance(tree, exp.Boolean):
-            return Value(call(self.names.sa("true" if tree.this else "false")), "bool")
-        if isinstance(tree, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
-            return self._arithmetic(tree)
-        if isinstance(tree, exp.DPipe):
-            return self._concatenation(tree)
-        if isinstance(tree, exp.Case):
-            return self._case(tree)
-        if isinstance(tree, exp.Cast):
-            return self._cast(tree)
-        if isinstance(tree, exp.Anonymous):
-            return self._function(tree)
+        if type(tree) in self.values:
+            return self.values[type(tree)](tree)
         if isinstance(tree, exp.If) and self.dialect == "mysql":
             return self._if(tree)
-        if isinstance(tree, exp.CurrentTimestamp | exp.CurrentDate | exp.CurrentTime):
-            return self._now(tree)
-        if isinstance(tree, exp.Extract):
-            return self._extract(tree)
         if isinstance(tree, exp.Connector | exp.Not | exp.Predicate | exp.Like | exp.Escape | exp.Between):
             return Value(self.condition(tree, positive=False), "bool")
         raise unsupported(_named(tree))
+
+    def _parameter(self, tree: exp.Placeholder) -> Value:
+        return Value(self.binder.slot(_slot(tree), None, "", Use.PLAIN), python="", slot=_slot(tree))
+
+    def _null(self, _tree: exp.Null) -> Value:
+        return Value(call(self.names.sa("null")), python="None", null=True)
+
+    def _boolean(self, tree: exp.Boolean) -> Value:
+        return Value(call(self.names.sa("true" if tree.this else "false")), "bool")
 
     def _column(self, tree: exp.Column) -> Value:
         ref = self.scope.find(tree)

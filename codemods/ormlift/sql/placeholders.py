@@ -116,11 +116,15 @@ def numbered(sql: str, paramstyle: str, dialect: str) -> tuple[str, list[int | s
     keys: list[int | str] = []
     parts: list[str] = []
     at = 0
-    unescape = (lambda text: text.replace("%%", "%")) if paramstyle in ("format", "pyformat") else (lambda text: text)
+    percent = paramstyle in ("format", "pyformat")
     for found in placeholders(sql, paramstyle, dialect):
         if found.key not in keys:
             keys.append(found.key)
-        parts += [unescape(sql[at : found.start]), f":p{keys.index(found.key)}"]
+        parts += [_unescaped(sql[at : found.start], percent), f":p{keys.index(found.key)}"]
         at = found.end
-    parts.append(unescape(sql[at:]))
+    parts.append(_unescaped(sql[at:], percent))
     return "".join(parts), keys
+
+
+def _unescaped(text: str, percent: bool) -> str:
+    return text.replace("%%", "%") if percent else text

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from ormlift.model import Certificate
-from ormlift.sql.statement import Request, Statement, Written
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ormlift.model import Certificate, Reason, Verdict
+from ormlift.sql.arguments import completed, dumped
+from ormlift.sql.canonical import Canonical
+from ormlift.sql.statement import Argument, Fetch, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ormlift.schema import MappedClass
+    from ormlift.sql.canonical import Shape
+    from ormlift.sql.compiled import Compiled
+    from ormlift.sql.statement import Request, Statement
+    from ormlift.sql.synthetic import Synthetic
 
 
 def prove(statement: Statement, written: Written, request: Request) -> Certificate:
@@ -11,4 +26,141 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
 
     Only our own text is ever executed, on synthetic classes built from the request's models.
     """
-    raise NotImplementedError
+    stage = Stage.build(statement, request)
+    if isinstance(stage, Reason) or not stage.stands_for(written):
+        return Certificate(
+            Verdict.UNKNOWN, statement.normal, "", ("the written text could not be rebuilt on synthetic classes",)
+        )
+    after = stage.compiled({})
+    steps: list[str] = ["compiled on synthetic classes, and parsed"]
+    problem = stage.difference({}, after, steps) or stage.none_difference(steps)
+    if not problem:
+        return Certificate(Verdict.PROVEN, statement.normal, after.sql, tuple(dict.fromkeys(steps)))
+    if statement.dialect != "sqlite":
+        return Certificate(Verdict.UNKNOWN, statement.normal, after.sql, (*steps, problem))
+    from ormlift.sql.trial import trial
+
+    verdict, notes = trial(stage)
+    return Certificate(verdict, statement.normal, after.sql, (*steps, problem, *notes))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A statement and its written form, with stand-ins for parameters and classes."""
+
+    statement: Statement
+    request: Request
+    arguments: tuple[Argument, ...]  # the real ones, completed
+    synthetic: Synthetic
+    written: Written  # on the stand-ins
+
+    @classmethod
+    def build(cls, statement: Statement, request: Request) -> Stage | Reason:
+        """Write the statement again on stand-ins."""
+        from ormlift.sql.synthetic import Synthetic
+        from ormlift.sql.write import write
+
+        used = list(dict.fromkeys(_model(request.models, table) for table in statement.tables))
+        synthetic = Synthetic(request.models, [model for model in used if model is not None])
+        arguments = tuple(completed(argument) for argument in request.arguments)
+        standing = tuple(_standing(number, argument) for number, argument in enumerate(arguments))
+        twin = replace(request, arguments=standing, names=synthetic.names, session="session", line_length=10_000)
+        written = write(statement, twin)
+        return written if isinstance(written, Reason) else cls(statement, request, arguments, synthetic, written)
+
+    def stands_for(self, written: Written) -> bool:
+        """True where the text handed over is the one on stand-ins, but for the stand-ins."""
+        real = {
+            value: self.request.names.get(key) or key.rpartition(".")[2] for key, value in self.synthetic.names.items()
+        }
+        real |= {f"_p{n}": dumped(a.text) or a.text for n, a in enumerate(self.arguments)}
+        real |= {
+            need.name: self.request.names.get(f"{need.module}.{need.name}", need.name) for need in self.written.imports
+        }
+        real["session"] = self.request.session
+        try:
+            twin = _Put(real).visit(ast.parse(self.written.text.strip(), mode="eval"))
+            return ast.dump(twin) == ast.dump(ast.parse(written.text.strip(), mode="eval"))
+        except SyntaxError:
+            return False
+
+    def compiled(self, none: Mapping[int, None]) -> Compiled:
+        """The SQL that comes out, with the slots of `none` as None."""
+        from ormlift.sql.compiled import caught, compile_for
+
+        values = {**sentinels(self.arguments), **{f"_p{n}": None for n in none}}
+        return compile_for(caught(self.written, self.synthetic, values), self.statement.dialect)
+
+    def difference(self, none: Mapping[int, None], after: Compiled, steps: list[str]) -> str:
+        """In what the two forms differ; empty where they are equal."""
+        from ormlift.sql.dialects import parse
+
+        old_binds: dict[str, Shape] = {
+            f"p{n}": ("null",) if n in none else ("slot", n) for n in range(len(self.arguments))
+        }
+        old = self._canonical(old_binds)
+        new = self._canonical({})
+        slots = {repr(_sentinel(n, a)): n for n, a in enumerate(self.arguments) if n not in none}
+        for name, value in after.binds.items():
+            slot = slots.get(repr(value))
+            new.binds[name] = ("slot", slot) if slot is not None else new.constant(value)  # type: ignore[index]
+        before_shape = old.statement(self.statement.tree)
+        tree = parse(after.sql, self.statement.dialect)[0]
+        assert tree is not None
+        after_shape = new.statement(tree)
+        steps.extend(sorted(old.steps | new.steps))
+        return "" if before_shape == after_shape else _first_difference(before_shape, after_shape)
+
+    def none_difference(self, steps: list[str]) -> str:
+        """The same with each parameter None that may be."""
+        for number, argument in enumerate(self.arguments):
+            if argument.may_be_none:
+                none = {number: None}
+                problem = self.difference(none, self.compiled(none), steps)
+                if problem:
+                    return f"with parameter {number + 1} None: {problem}"
+                steps.append("equal with each parameter None as well")
+        return ""
+
+    def _canonical(self, binds: dict[str, Shape]) -> Canonical:
+        return Canonical(self.statement.dialect, self.request.models, binds, one_row=self.request.fetch is Fetch.FIRST)
+
+
+class _Put(ast.NodeTransformer):
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        text = self.texts.get(node.id)
+        return ast.parse(text.strip(), mode="eval").body if text else node
+
+
+def _model(models: Mapping[str, MappedClass], table: tuple[str, str]) -> MappedClass | None:
+    schema, name = (part.lower() for part in table)
+    return models.get(f"{schema}.{name}" if schema else name) or models.get(name)
+
+
+def _standing(number: int, argument: Argument) -> Argument:
+    text = f"json.dumps(_p{number})" if dumped(argument.text) else f"_p{number}"
+    return replace(argument, text=text)
+
+
+def _sentinel(number: int, argument: Argument) -> str | int:
+    """A value that no literal of the SQL is."""
+    if argument.type == "str":
+        return f"\N{MIDDLE DOT}p{number}\N{MIDDLE DOT}"
+    return 7_700_000_001 + number
+
+
+def sentinels(arguments: tuple[Argument, ...]) -> dict[str, str | int | None]:
+    """A stand-in value for each slot, by the name that the text on stand-ins gives it."""
+    return {f"_p{number}": _sentinel(number, argument) for number, argument in enumerate(arguments)}
+
+
+def _first_difference(old: Shape, new: Shape) -> str:
+    """The smallest parts in which two forms differ."""
+    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+        for left, right in zip(old, new, strict=True):
+            if left != right:
+                return _first_difference(left, right)
+    return f"the trees differ: {old} and {new}"

@@ -9,12 +9,12 @@ from ormlift.sql.statement import ResultColumn
 
 if TYPE_CHECKING:
     from ormlift.sql.selects import Selected, SelectParts
-    from ormlift.sql.statement import Request, Statement
 
 # Kind -> Python type of the raw driver and of the mapped column, by dialect, where they differ or are worth naming.
 _SAME = {
     "int": "int", "float": "float", "str": "str", "bytes": "bytes", "numeric": "Decimal", "datetime": "datetime",
-    "date": "date", "time": "time", "interval": "timedelta", "bool": "bool", "json": "dict", "uuid": "UUID", "enum": "Enum",
+    "date": "date", "time": "time",
+    "interval": "timedelta", "bool": "bool", "json": "dict", "uuid": "UUID", "enum": "Enum",
 }  # fmt: skip
 _RAW = {
     "sqlite": {
@@ -28,11 +28,9 @@ _RAW = {
 _OWN = ("t", "tuple")
 
 
-def result_columns(parts: SelectParts, statement: Statement, request: Request) -> tuple[ResultColumn, ...]:
+def result_columns(parts: SelectParts, dialect: str) -> tuple[ResultColumn, ...]:
     """The columns in order."""
-    return tuple(
-        _column(item, attr, statement.dialect) for item, attr in zip(parts.items, _attributes(parts), strict=True)
-    )
+    return tuple(_column(item, attr, dialect) for item, attr in zip(parts.items, _attributes(parts), strict=True))
 
 
 def _attributes(parts: SelectParts) -> list[str]:

@@ -113,7 +113,7 @@ class Scope:
         """The mapped class of a table. Raises Refused where there is none."""
         from sqlglot import exp
 
-        if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
+        if type(table) is not exp.Table or not isinstance(table.this, exp.Identifier):
             raise unsupported("A table that is a query or a function")
         if table.args.get("joins") or table.args.get("pivots") or table.args.get("sample"):
             raise unsupported("Joins in parentheses")
@@ -121,7 +121,7 @@ class Scope:
         model = self.request.models.get(qualified if table.db else table.name.lower())
         if model is None and table.db.lower() in ("main", "public"):
             model = self.request.models.get(table.name.lower())
-            model = None if model and model.schema else model
+            model = None if model is not None and model.schema else model
         if model is None:
             said = f"{table.db}.{table.name}" if table.db else table.name
             raise Refused("table-not-mapped", f"The table `{said}` has no mapped class; write a model for it.")

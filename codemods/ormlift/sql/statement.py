@@ -100,10 +100,10 @@ class Request:
     timestamps: str = "func"  # func | utcnow | now-utc: what CURRENT_TIMESTAMP becomes
     line_length: int = 100
     indent: int = 0  # column at which the expression's first line starts, e.g. behind `row = `; wraps accordingly
-    base_indent: int = 0  # indentation of the statement that holds it; later lines hang from here (written relative to
-    # column 0: the text's own later lines do not include it)
-    names: Mapping[str, str] = field(default_factory=dict)  # how the file says a dotted target, where it is bound
-    # already or must not be imported by its own name: {"app.models.Job": "models.Job", "sqlalchemy.select": "sa.select"}
+    base_indent: int = 0  # what later lines of the text hang from, and include; 0 where the applier indents them itself
+    # How the file says a dotted target, where it is bound already or must not be imported by its own name: the key is
+    # `app.models.Job` or `sqlalchemy.select`, the value `models.Job` or `sa.select`.
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Bind:
 class Written:
     """A statement as SQLAlchemy source text."""
 
-    text: str  # the expression, up to what hands out rows; lines after the first are indented relative to column 0
+    text: str  # the expression, up to what hands out rows; later lines include `base_indent`
     imports: tuple[ImportNeed, ...]  # names the text uses that `Request.names` does not give
     columns: tuple[ResultColumn, ...] = ()  # of a SELECT (or RETURNING)
     effects: tuple[Finding, ...] = ()

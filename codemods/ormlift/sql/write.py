@@ -29,7 +29,7 @@ def write(statement: Statement, request: Request) -> Written | Reason:
     if len(request.arguments) != len(statement.slots):
         return Reason(
             "arguments-mismatch",
-            f"{len(statement.slots)} parameters stand in the SQL and {len(request.arguments)} are passed; mend the call.",
+            f"{len(statement.slots)} parameters are in the SQL and {len(request.arguments)} passed; mend the call.",
         )
     names = Names(request)
     scope = Scope(request, names)
@@ -46,7 +46,7 @@ def write(statement: Statement, request: Request) -> Written | Reason:
     return Written(
         text=lay_out(node, request.line_length, request.indent, request.base_indent),
         imports=tuple(sorted(names.imports)),
-        columns=result_columns(parts, statement, request) if parts else (),
+        columns=result_columns(parts, statement.dialect) if parts else (),
         effects=tuple(binder.findings.values()),
         slot_order=tuple(dict.fromkeys(atom.slot for atom in _slots(node))),
         binds=tuple(dict.fromkeys(binder.binds)),
@@ -124,7 +124,7 @@ def _query_fits(statement: Statement, fetch: Fetch, parts: SelectParts) -> bool:
     if fetch is Fetch.SCALAR:
         return statement.gives_one_row
     if fetch is Fetch.FIRST and parts.limit is not None:
-        return isinstance(parts.limit, Atom) and parts.limit.text.isdigit() and int(parts.limit.text) > 0
+        return type(parts.limit) is Atom and parts.limit.text.isdigit() and int(parts.limit.text) > 0
     return True
 
 

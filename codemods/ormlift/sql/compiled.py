@@ -1,0 +1,64 @@
+"""What a written expression compiles to: its statement is caught on the way to the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ormlift.sql.synthetic import Synthetic, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ormlift.sql.statement import Written
+
+Element = Any  # an executable of SQLAlchemy's
+
+
+class Caught(Exception):  # noqa: N818 - carries a statement out of a call
+    """Raised by the recording session in place of executing."""
+
+    def __init__(self, statement: Element) -> None:
+        super().__init__("caught")
+        self.statement = statement
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """SQL and the values bound in it."""
+
+    sql: str  # with `:name` for each bind
+    binds: Mapping[str, Any]
+
+
+def caught(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) -> Element:
+    """The SQLAlchemy statement that the text hands to the session. `values`: the slots' stand-ins by name."""
+    from sqlalchemy.orm import Query, Session
+
+    def catch(_session: object, statement: Element, *_args: object, **_kwargs: object) -> None:
+        raise Caught(statement)
+
+    recording = type("Recording", (Session,), {"execute": catch, "scalar": catch, "scalars": catch})
+    try:
+        result = evaluate(written.text, written.imports, {**synthetic.classes, **values, "session": recording()})
+    except Caught as error:
+        return error.statement
+    assert isinstance(result, Query)
+    return result.statement
+
+
+def compile_for(statement: Element, dialect: str) -> Compiled:
+    """Compile a statement for a dialect, with named binds."""
+    from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
+    from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+    makers: dict[str, Any] = {
+        "sqlite": SQLiteDialect_pysqlite,
+        "postgresql": PGDialect_psycopg2,
+        "mysql": MySQLDialect_pymysql,
+    }
+    compiled = statement.compile(
+        dialect=makers[dialect](paramstyle="named"), compile_kwargs={"render_postcompile": True}
+    )
+    return Compiled(compiled.string, dict(compiled.params))

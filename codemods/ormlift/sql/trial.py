@@ -1,0 +1,218 @@
+"""The tested step: the raw and the written statement, both run on a seeded in-memory SQLite database.
+
+The raw side runs on the `sqlite3` driver, as the code did; the written side through a Session on synthetic classes.
+Values, order where ordered, row counts and the tables' contents afterwards are compared.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ormlift.model import Verdict
+from ormlift.sql import seeds
+from ormlift.sql.arguments import dumped
+from ormlift.sql.statement import Fetch, Kind
+from ormlift.sql.synthetic import AFFINITIES, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ormlift.schema import MappedClass
+    from ormlift.sql.prove import Stage
+
+
+Result = Any  # rows, one row, one value or a row count
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of one side."""
+
+    rows: Any
+    tables: tuple[tuple[Any, ...], ...]
+    error: str = ""
+
+
+def trial(stage: Stage, rounds: int = seeds.ROUNDS) -> tuple[Verdict, tuple[str, ...]]:
+    """Run both sides on seeds 0, 1, 2 …; the verdict, and the seeds or the counterexample."""
+    failed = ""
+    compared = 0
+    for seed in range(rounds):
+        try:
+            contents, values = draw(stage, seed)
+            old, new = run_raw(stage, contents, values), run_written(stage, contents, values)
+        except Exception as error:
+            return Verdict.UNKNOWN, (f"could not be run: {type(error).__name__}: {error}".split("\n", 1)[0],)
+        if old.error:
+            failed = old.error
+            continue
+        problem = compare(stage, old, new)
+        if problem:
+            return Verdict.DIFFERENT, (f"seed {seed}, parameters {values!r}: {problem}",)
+        compared += 1
+    if not compared:
+        return Verdict.UNKNOWN, (f"the raw statement fails on every seed: {failed}",)
+    return Verdict.TESTED, (f"equal on seeds 0 to {rounds - 1} ({compared} compared)",)
+
+
+def draw(stage: Stage, seed: int) -> tuple[list[list[tuple[Any, ...]]], list[Any]]:
+    """The tables' contents and the parameters of a seed."""
+    random = Random(seed)
+    models = stage.request.models
+    literals = _literals(stage)
+    values = []
+    for number, argument in enumerate(stage.arguments):
+        bind = next((b for b in stage.written.binds if b.slot == number and b.column is not None), None)
+        values.append(seeds.parameter(argument, bind, models, number, random))
+    known = [*literals, *(value for value in values if value is not None)]
+    return [seeds.rows(model, models, known, random) for model in stage.synthetic.used], values
+
+
+def _literals(stage: Stage) -> list[Any]:
+    from sqlglot import exp
+
+    found: list[Any] = []
+    for node in stage.statement.tree.find_all(exp.Literal):
+        if node.is_string:
+            found += [node.name, node.name.strip("%"), f"{node.name.strip('%')}x"]
+        elif node.name.isdigit() and len(node.name) < 12:
+            found += [int(node.name), int(node.name) + 1]
+    return found
+
+
+def database(
+    used: list[MappedClass], models: Mapping[str, MappedClass], contents: list[list[tuple[Any, ...]]]
+) -> sqlite3.Connection:
+    """An in-memory database with the models' tables and the given rows."""
+    from ormlift.sql.columntypes import kind_of
+
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    for schema in {model.schema for model in used if model.schema}:
+        connection.execute(f"ATTACH ':memory:' AS {_quoted(schema)}")
+    for model, rows in zip(used, contents, strict=True):
+        keys = [column.name for column in model.columns if column.primary_key]
+        columns = [
+            f"{_quoted(c.name)} {AFFINITIES[kind_of(c, models)]}{' PRIMARY KEY' if keys == [c.name] else ''}"
+            for c in model.columns
+        ]
+        connection.execute(f"CREATE TABLE {_table(model)} ({', '.join(columns)})")
+        places = ", ".join("?" for _ in model.columns)
+        connection.executemany(f"INSERT INTO {_table(model)} VALUES ({places})", rows)
+    connection.commit()
+    return connection
+
+
+def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[Any]) -> Ran:
+    """The SQL as it stood, on the driver."""
+    import json
+
+    used = list(stage.synthetic.used)
+    connection = database(used, stage.request.models, contents)
+    given = {f"p{n}": json.dumps(value) if dumped(stage.arguments[n].text) else value for n, value in enumerate(values)}
+    try:
+        cursor = connection.execute(stage.statement.normal, given)
+        fetch = stage.request.fetch
+        result: Any = cursor.fetchall()
+        if stage.statement.kind is not Kind.SELECT:
+            result = {Fetch.ROWCOUNT: cursor.rowcount, Fetch.LASTROWID: cursor.lastrowid}.get(fetch)
+        elif fetch in (Fetch.FIRST, Fetch.SCALAR):
+            first = result[0] if result else None
+            result = first if fetch is Fetch.FIRST else first[0] if first else None
+        elif fetch is Fetch.SCALARS:
+            result = [row[0] for row in result]
+        return Ran(result, _dump(connection, used))
+    except (sqlite3.Error, OverflowError) as error:
+        return Ran(None, (), f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+
+
+def run_written(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[Any]) -> Ran:
+    """The written text, through a Session."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import Session
+    from sqlalchemy.pool import StaticPool
+
+    used = list(stage.synthetic.used)
+    connection = database(used, stage.request.models, contents)
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    try:
+        with Session(engine) as session:
+            given = {f"_p{n}": value for n, value in enumerate(values)}
+            try:
+                result = evaluate(
+                    stage.written.text, stage.written.imports, {**stage.synthetic.classes, **given, "session": session}
+                )
+                fetch = stage.request.fetch
+                if fetch in (Fetch.ALL, Fetch.ITERATE):
+                    result = [tuple(row) for row in result]
+                elif fetch is Fetch.FIRST:
+                    result = tuple(result) if result is not None else None
+                elif fetch is Fetch.NONE:
+                    result = None
+                session.commit()
+            except Exception as error:
+                return Ran(None, (), f"{type(error).__name__}: {error}".split("\n", 1)[0])
+            return Ran(result, _dump(connection, used))
+    finally:
+        engine.dispose()
+        connection.close()
+
+
+def compare(stage: Stage, old: Ran, new: Ran) -> str:
+    """In what the two sides differ; empty where they agree."""
+    if new.error:
+        return f"the written statement raises {new.error}"
+    if old.tables != new.tables:
+        return f"the tables hold {old.tables!r} and {new.tables!r}"
+    if stage.statement.kind is not Kind.SELECT:
+        return "" if old.rows == new.rows else f"{old.rows!r} and {new.rows!r}"
+    if stage.request.fetch is Fetch.NONE:
+        return ""
+    expected, actual = _converted(stage, old.rows), new.rows
+    if stage.request.fetch in (Fetch.ALL, Fetch.ITERATE, Fetch.SCALARS) and not stage.statement.tree.args.get("order"):
+        expected, actual = sorted(expected, key=repr), sorted(actual, key=repr)
+    return "" if expected == actual else f"{old.rows!r} and {new.rows!r}"
+
+
+def _converted(stage: Stage, result: Result) -> Result:
+    """Raw values as the result columns' types convert them."""
+    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+    from ormlift.sql.compiled import caught
+    from ormlift.sql.prove import sentinels
+
+    dialect = SQLiteDialect_pysqlite()
+    statement = caught(stage.written, stage.synthetic, sentinels(stage.arguments))
+    processors = [
+        column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.selected_columns
+    ]
+
+    def row(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        pairs = zip(values, processors, strict=True)
+        return tuple(process(value) if process else value for value, process in pairs)
+
+    fetch = stage.request.fetch
+    if fetch in (Fetch.ALL, Fetch.ITERATE):
+        return [row(values) for values in result]
+    if fetch is Fetch.FIRST:
+        return row(result) if result is not None else None
+    first = processors[0]
+    if fetch is Fetch.SCALARS:
+        return [first(value) if first else value for value in result]
+    return first(result) if first else result
+
+
+def _dump(connection: sqlite3.Connection, used: list[MappedClass]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(connection.execute(f"SELECT * FROM {_table(model)} ORDER BY rowid")) for model in used)
+
+
+def _table(model: MappedClass) -> str:
+    return f"{_quoted(model.schema)}.{_quoted(model.table)}" if model.schema else _quoted(model.table)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
