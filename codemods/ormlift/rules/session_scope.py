@@ -49,6 +49,7 @@ from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.values import Values
 from ormlift.rules.base import Codemod, Context
+from ormlift.rules.examples.session_scope import EXAMPLES
 from ormlift.schema import SourceKind, Tri
 from ormlift.syntax import FunctionNode, Module
 
@@ -302,5 +303,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(),
+    examples=EXAMPLES,
 )
