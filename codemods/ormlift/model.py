@@ -108,7 +108,14 @@ class DropFinally:
     span: Span
 
 
-Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally
+@dataclass(frozen=True, slots=True)
+class DropWithItem:
+    """The item of a `with` whose expression stands at `span` goes; a `with` left with no item is opened into its suite."""
+
+    span: Span
+
+
+Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropWithItem
 
 
 @dataclass(frozen=True, slots=True, order=True)
