@@ -121,8 +121,7 @@ class SessionSource:
     driver: str = ""  # sqlite3 | psycopg2 | ..., for connections
     database: str = ""  # the source text of what was passed to connect(), for connections
     shared: bool = False  # what is handed out is kept elsewhere too: on an object, in a global, by a scoped_session
-    row_factory: str = "tuple"  # what a connection's rows are: tuple | sqlite3.Row | dict | the source text of another
-    isolation: str = ""  # the source text of isolation_level or autocommit, where a connection sets it
+    row_factory: str = ""  # what makes a connection's rows: tuple | sqlite3.Row | dict | the source text of another
     settings: tuple[tuple[str, str], ...] = ()  # other attributes set on the connection: (name, source text)
     autocommit: Tri = Tri.UNKNOWN  # each statement commits itself: `isolation_level=None`, `conn.autocommit = True`
     rows: str = ""  # how rows come: `tuple`, or `mapping` (sqlite3.Row, DictCursor: `row["a"]`); empty: not read

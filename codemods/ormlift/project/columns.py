@@ -208,8 +208,8 @@ def read_field(attr: str, annotation: ast.expr, value: ast.expr | None, imports:
     python, optional = python_type(annotation)
     call = value if isinstance(value, ast.Call) and called(value, imports) == "Field" else None
     options = {k.arg: k.value for k in call.keywords if k.arg} if call else {}
-    if (column := options.get("sa_column")) is not None:
-        return read_column(attr, column, imports)
+    if (given := options.get("sa_column")) is not None:
+        return read_column(attr, given, imports)
     primary = _true(options.get("primary_key"))
     type_name, type_args = type_of(options.get("sa_type"))
     extra = options.get("sa_column_kwargs")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from ormlift.project.facts import FileFacts
 from ormlift.project.handles import Handle
+from ormlift.project.known import SESSIONS
 from ormlift.project.scopes import ExitFacts, agreed, either
 from ormlift.project.sessions import FunctionFacts
-from ormlift.project.values import SESSIONS, Value, Values, Where
+from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Scope, SessionSource, SourceKind, Tri
 
 YIELDED = {
@@ -30,9 +31,7 @@ def scopes_of(facts: FileFacts, values: Values) -> list[Scope]:
 def function_scope(path: str, function: FunctionFacts, values: Values, depth: int = INNER) -> Scope | None:
     """The scope that a `@contextmanager` function is, or None where it hands out no session or connection."""
     where = Where(path, function.owner, function.imports)
-    value = values.evaluate(function.yields, where)
-    if value is None and function.returned_type:
-        value = values.annotated(function.returned_type, where)
+    value = values.yielded(path, function)
     if value is None or value.handed is None or function.exit is None:
         return None
     scope = Scope(

@@ -1,7 +1,7 @@
 """Expressions that may hand out a session or a connection, in the little of them that linking needs.
 
-A file is read alone, so `SessionLocal()` cannot yet be told from any other call. It is kept as a `Handle`: a small tree of
-names, attributes and calls, with the function's local variables already put in place.
+A file is read alone, so `SessionLocal()` cannot yet be told from any other call. It is kept as a `Handle`: a small tree
+of names, attributes and calls, with the function's local variables already put in place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ormlift.syntax import FunctionNode, dotted, walk_scope
+from ormlift.project.bodies import flat
+from ormlift.syntax import FunctionNode, dotted
 
 YIELDING = {"Iterator", "Generator", "AsyncIterator", "AsyncGenerator", "ContextManager", "AsyncContextManager"}
 DEPTH = 8  # how far local variables are followed: enough for real code, and an end to cycles
@@ -56,7 +57,7 @@ def read_locals(function: FunctionNode | None) -> Locals:
     for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         if arg.arg not in ("self", "cls"):
             found.params[arg.arg] = annotation_name(arg.annotation)
-    for node in walk_scope(function):
+    for node in flat(function.body):
         if isinstance(node, ast.Global):
             found.shared.update(node.names)
         for target, how, value in bindings(node):
@@ -72,17 +73,22 @@ def _bind(found: Locals, target: ast.expr, how: str, value: ast.expr) -> None:
         found.settings.setdefault(owner, []).append((target.attr, ast.unparse(value)))
 
 
-def bindings(node: ast.AST) -> Iterator[tuple[ast.expr, str, ast.expr]]:
-    """The (target, how, value) that a statement or expression binds; a tuple is taken apart where both sides are one."""
+def bindings(node: ast.stmt) -> Iterator[tuple[ast.expr, str, ast.expr]]:
+    """The (target, how, value) that a statement binds; a tuple is taken apart where both sides are one."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             yield from _unpacked(target, node.value)
-    elif (isinstance(node, ast.AnnAssign) and node.value is not None) or isinstance(node, ast.NamedExpr):
-        yield node.target, "is", node.value
+    elif isinstance(node, ast.AnnAssign):
+        if node.value is not None:
+            yield node.target, "is", node.value
     elif isinstance(node, ast.With | ast.AsyncWith):
         for item in node.items:
             if item.optional_vars is not None:
                 yield item.optional_vars, "enter", item.context_expr
+    elif isinstance(node, ast.If | ast.While):
+        test = node.test.left if isinstance(node.test, ast.Compare) else node.test
+        if isinstance(test, ast.NamedExpr):
+            yield test.target, "is", test.value
 
 
 def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, str, ast.expr]]:

@@ -20,6 +20,7 @@ from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, Tri
 from ormlift.syntax import Module
 
+DEFAULT_SCHEMAS = {"", "public", "main", "dbo"}
 DIALECTS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql",
@@ -60,11 +61,11 @@ class ProjectIndex:
         """The one mapped class of a table, compared without case; None where there is none or more than one.
 
         Models of the application come before those of its tests, classes before the Core table beside them, and the
-        base of a single-table hierarchy before its subclasses.
+        base of a single-table hierarchy before its subclasses. A model whose schema is not the one asked for is none.
         """
         found = self._by_table.get(table.lower(), [])
-        if schema:
-            found = [m for m in found if m.schema.lower() == schema.lower()] or [m for m in found if not m.schema]
+        wanted = "" if schema.lower() in DEFAULT_SCHEMAS else schema.lower()
+        found = [m for m in found if ("" if m.schema.lower() in DEFAULT_SCHEMAS else m.schema.lower()) == wanted]
         for preferred in (_in_application, _is_class, _is_base):
             found = [m for m in found if preferred(m)] or found
         return found[0] if len(found) == 1 else None
@@ -72,7 +73,7 @@ class ProjectIndex:
     def source_of(self, call: ast.Call, module: Module) -> SessionSource | None:
         """What session or connection a call hands out, or None where it is no such call or nothing is known of it."""
         value = self._value(call, module)
-        if value is None or value.handed is None:
+        if value is None or value.what != "handed" or value.handed is None:
             return None
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
@@ -192,7 +193,7 @@ def _sources(values: Values) -> list[SessionSource]:
     for path, facts in values.names.files.items():
         for function in facts.functions:
             value = values.returned(path, function)
-            if value is not None and value.handed is not None:
+            if value is not None and value.what == "handed" and value.handed is not None:
                 found.append(value.handed)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -83,7 +84,7 @@ class ModelLinker:
         target = self.names.place(key[0], base)
         if last(target.name) in DECLARATIVE and not target.path:
             return True
-        return self._is_db_model(key, base) or self._is_base_variable(target.path, target.name)
+        return self._is_db_model(base) or self._is_base_variable(target.path, target.name)
 
     def _is_base_variable(self, path: str, name: str) -> bool:
         facts = self.names.files.get(path)
@@ -91,11 +92,11 @@ class ModelLinker:
         roots = [last(h.root) or h.base.name if h is not None and h.base is not None else "" for h in holders]
         return any(r in ("declarative_base", "automap_base", "generate_base", "as_declarative") for r in roots)
 
-    def _is_db_model(self, key: Key, base: str) -> bool:
+    def _is_db_model(self, base: str) -> bool:
         return base.endswith(".Model") and last(base.removesuffix(".Model")) in ("db", "database", "sa", "flask_db")
 
     def _is_flask(self, key: Key) -> bool:
-        return any(self._is_db_model(k, b) for k, f in self._lineage(key) for b in f.bases)
+        return any(self._is_db_model(b) for _, f in self._lineage(key) for b in f.bases)
 
     def _is_sqlmodel(self, key: Key) -> bool:
         for k, facts in self._lineage(key):
@@ -244,11 +245,16 @@ class ModelLinker:
 
     def _decorated(self, key: Key, raw: RawColumn) -> MappedColumn:
         """A project's own type keeps its class name; what it is stored as goes into `impl`."""
-        target = self.base_key(key[0], raw.type_name)
-        if target is None:
-            return raw.column
-        impl = next((f.impl for _, f in self._lineage(target) if f.impl), "")
-        return replace(raw.column, type=target[1], impl=last(impl))
+        place = self.names.place(key[0], raw.type_name)
+        target = (place.path, place.name)
+        if target in self.classes:
+            impl = next((f.impl for _, f in self._lineage(target) if f.impl), "")
+            return replace(raw.column, type=target[1], impl=last(impl))
+        file = self.names.files.get(place.path)
+        held = next((t for t in file.types if t[0] == place.name), None) if file is not None else None
+        if held is not None:
+            return replace(raw.column, type=last(self.names.place(place.path, held[1]).name), type_args=held[2])
+        return replace(raw.column, type=last(place.name))
 
     def _free_tables(self) -> Iterator[tuple[str, TableFacts]]:
         """The tables that no class maps."""
@@ -257,8 +263,8 @@ class ModelLinker:
             inner = self._inner_table(key, facts) or self._imperative_table(key)
             if inner is not None:
                 taken.add(id(inner))
-        for path, facts in self.names.files.items():
-            yield from ((path, t) for t in facts.tables if id(t) not in taken)
+        for path, file in self.names.files.items():
+            yield from ((path, t) for t in file.tables if id(t) not in taken)
 
     def _table(self, path: str, table: TableFacts) -> MappedClass:
         return MappedClass(
@@ -316,7 +322,33 @@ def snake(name: str) -> str:
 
 
 def _by_rule(name: str, rule: str) -> str:
-    return {"lower": name.lower(), "lower-s": f"{name.lower()}s", "same": name}.get(rule, "")
+    """The table name that an expression over `cls.__name__` makes; empty where it uses what is not read."""
+    try:
+        return _evaluate(ast.parse(rule, mode="eval").body, name)
+    except (ValueError, SyntaxError, re.error):
+        return ""
+
+
+def _evaluate(node: ast.expr, name: str) -> str:
+    """Only what table names are made with: literals, the class's name, `+`, f-strings, `lower()`, `re.sub(...)`."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Attribute(value=ast.Name(id="cls"), attr="__name__"):
+            return name
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _evaluate(left, name) + _evaluate(right, name)
+        case ast.JoinedStr(values=values):
+            return "".join(_evaluate(v, name) for v in values)
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            return _evaluate(value, name)
+        case ast.Call(func=ast.Attribute(value=value, attr="lower" | "upper" | "replace" as method), args=args):
+            if not (isinstance(value, ast.Name) and value.id == "re"):
+                return str(getattr(_evaluate(value, name), method)(*(_evaluate(a, name) for a in args)))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr="sub"), args=[pattern, to, text]):
+            return re.sub(_evaluate(pattern, name), _evaluate(to, name), _evaluate(text, name))
+    msg = "not an expression that makes a table name"
+    raise ValueError(msg)
 
 
 def _attrs_to_names(

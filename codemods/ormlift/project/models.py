@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ormlift.project.bodies import flat, returned
 from ormlift.project.columns import RawColumn, called, last, read_column, read_field, read_mapped, type_of
 from ormlift.schema import Relationship
-from ormlift.syntax import FunctionNode, dotted, module_level, walk_scope
+from ormlift.syntax import FunctionNode, dotted
 
 RELATIONSHIP_CALLS = {"relationship", "relation", "dynamic_loader", "Relationship"}
 NO_COLUMN_CALLS = {
@@ -30,7 +31,7 @@ class ClassFacts:
     line: int
     bases: tuple[str, ...] = ()  # dotted, as written
     table: str = ""  # `__tablename__`
-    table_rule: str = ""  # how the name is made where it is no literal: lower | snake | unreadable
+    table_rule: str = ""  # the expression that makes the name where it is no literal; or `unreadable`
     table_variable: str = ""  # `__table__ = variable`
     schema: str = ""
     abstract: bool = False
@@ -86,7 +87,7 @@ class _Draft:
 def read_class(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassFacts:
     """What one class statement says."""
     draft = _Draft()
-    for statement in _class_level(node.body):
+    for statement in flat(node.body):
         _read_statement(draft, statement, imports)
     keywords = {k.arg: k.value for k in node.keywords if k.arg}
     decorators = {last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list}
@@ -114,10 +115,6 @@ def read_class(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassFacts:
         impl=draft.impl,
         type_map=tuple(draft.type_map),
     )
-
-
-def _class_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    return module_level(ast.Module(body, []))
 
 
 def _base_name(node: ast.expr) -> str:
@@ -219,7 +216,9 @@ def _read_annotated(
     if called(value, imports) in RELATIONSHIP_CALLS and isinstance(value, ast.Call):
         target = _relationship_target(value) or _annotated_target(annotation)
         draft.relationships.append(Relationship(name, target, annotation.lineno))
-    elif (column := read_mapped(name, annotation, value, imports)) is not None or (value is not None and (column := read_column(name, value, imports)) is not None):
+    elif (column := read_mapped(name, annotation, value, imports)) is not None or (
+        value is not None and (column := read_column(name, value, imports)) is not None
+    ):
         draft.columns.append(column)
     elif (column := read_field(name, annotation, value, imports)) is not None:
         draft.fields.append(column)
@@ -250,37 +249,57 @@ def _assigns_to_self(node: FunctionNode) -> bool:
     if not node.args.args:
         return False
     me = node.args.args[0].arg
-    stores = (n for n in walk_scope(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store | ast.Del))
-    return any(isinstance(n.value, ast.Name) and n.value.id == me for n in stores)
+    return any(_is_attribute_of(t, me) for s in flat(node.body) for t in _stored(s))
+
+
+def _stored(statement: ast.stmt) -> list[ast.expr]:
+    """What a statement assigns to or deletes, tuples taken apart; for `setattr(x, ...)` a made-up attribute of x."""
+    match statement:
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            return [target]
+        case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[subject, *_])):
+            return [ast.Attribute(subject, "?", ast.Store())]
+    return []
+
+
+def _is_attribute_of(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _read_declared(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) -> None:
-    returned = [n.value for n in walk_scope(node) if isinstance(n, ast.Return) and n.value is not None]
+    results = returned(list(flat(node.body)))
     if node.name == "__tablename__":
         draft.table_rule = _table_rule(node)
     elif node.name == "__mapper_args__":
         draft.hooks.append("mapper_args")
     elif node.name == "__table_args__":
-        for value in returned:
+        for value in results:
             _read_table_args(draft, value, imports)
-    elif len(returned) == 1:
+    elif len(results) == 1:
         before = len(draft.columns) + len(draft.relationships)
-        _read_attribute(draft, node.name, returned[0], imports)
-        known = (
-            len(draft.columns) + len(draft.relationships) > before or called(returned[0], imports) in NO_COLUMN_CALLS
-        )
+        _read_attribute(draft, node.name, results[0], imports)
+        known = len(draft.columns) + len(draft.relationships) > before or called(results[0], imports) in NO_COLUMN_CALLS
         draft.readable = draft.readable and known
     else:
         draft.readable = False
 
 
 def _table_rule(node: FunctionNode) -> str:
-    """The rule by which a `__tablename__` method makes the name: only `cls.__name__.lower()` is read."""
-    returned = [ast.unparse(n.value) for n in walk_scope(node) if isinstance(n, ast.Return) and n.value is not None]
-    first = node.args.args[0].arg if node.args.args else "cls"
-    rules = {f"{first}.__name__.lower()": "lower", f"{first}.__name__": "same"}
-    suffixed = {f"{first}.__name__.lower() + 's'": "lower-s", f"f'{{{first}.__name__.lower()}}s'": "lower-s"}
-    return {**rules, **suffixed}.get(returned[0], "unreadable") if len(returned) == 1 else "unreadable"
+    """The expression by which a `__tablename__` method makes the name, its local variables put in place."""
+    statements = list(flat(node.body))
+    results = returned(statements)
+    if len(results) != 1 or not node.args.args:
+        return "unreadable"
+    known = {
+        s.targets[0].id: s.value for s in statements if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)
+    }
+    value = results[0]
+    for _ in range(3):
+        value = known.get(value.id, value) if isinstance(value, ast.Name) else value
+    first = node.args.args[0].arg
+    return ast.unparse(value).replace(f"{first}.__name__", "cls.__name__")
 
 
 def _read_table_args(draft: _Draft, value: ast.expr, imports: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -92,7 +92,7 @@ class Names:
                 votes.update({(root, module.split(".")[0]) for root in self._roots_of(tuple(module.split(".")))})
         return votes
 
-    def _roots_of(self, parts: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    def _roots_of(self, parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         """The folders below which a module of that name stands."""
         count = len(parts)
         for found, _ in self._by_last.get(parts[-1], []):
@@ -162,7 +162,8 @@ class Names:
             return "/".join((*base, *(p for p in package[level:].split(".") if p)))
         parts = tuple(package.split(".")) if package else ()
         fits = [f for f in self._folders.get(parts[-1], []) if f[-len(parts) :] == parts] if parts else []
-        return "/".join(max(fits, key=lambda f: (_shared("/".join(f), importer), -len(f)))) if fits else ""
+        best = max(((_shared("/".join(f), importer), -len(f), f) for f in fits), default=None)
+        return "/".join(best[2]) if best is not None else ""
 
     @cached_property
     def _definers(self) -> dict[str, list[str]]:
@@ -194,7 +195,11 @@ class Names:
         if path not in self._memo:
             facts = self.files[path]
             names = {c.name for c in facts.classes} | {f.name for f in facts.functions if not f.owner}
-            names |= {t.variable for t in facts.tables} | {b.name for b in facts.bindings if not b.owner}
+            names |= (
+                {t.variable for t in facts.tables}
+                | {t[0] for t in facts.types}
+                | {b.name for b in facts.bindings if not b.owner}
+            )
             self._memo[path] = frozenset(names)
         return self._memo[path]
 

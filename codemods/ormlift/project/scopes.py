@@ -32,6 +32,12 @@ DATABASE_ERRORS = {
     "TimeoutError",
     "Error",
 }
+ORIGINS = (
+    "cursor",
+    "driver_connection",
+    "dbapi_connection",
+    "connection",
+)  # what is had of a connection, and goes with it
 RANK = {Tri.NO: 0, Tri.UNKNOWN: 1, Tri.YES: 2}
 
 
@@ -118,7 +124,7 @@ def _scan_if(done: _Done, test: ast.expr, then: _Done, otherwise: _Done, subject
 
 
 def _is_guard(test: ast.expr, subjects: frozenset[str]) -> bool:
-    """Whether a condition is about the session alone: `if session:`, `if session is not None and session.is_active:`."""
+    """Whether a condition is about the session alone: `if session:`, `if session is not None and ...`."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return False
     if isinstance(test, ast.Compare) and any(isinstance(op, ast.Is | ast.Eq) for op in test.ops):
@@ -209,15 +215,16 @@ def _subjects(node: FunctionNode, value: ast.expr) -> frozenset[str]:
         source = item.value.value if isinstance(item.value, ast.Await) else item.value
         if texts & names:
             names |= texts
-            if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr == "cursor":
-                names.add(ast.unparse(source.func.value))
+            origin = source.func if isinstance(source, ast.Call) else source
+            if isinstance(origin, ast.Attribute) and origin.attr in ORIGINS:
+                names.add(ast.unparse(origin.value))
         elif isinstance(source, ast.Name | ast.Attribute) and ast.unparse(source) in names:
             names |= texts
     return frozenset(names)
 
 
 def _trail(node: FunctionNode, target: ast.Yield) -> list[tuple[list[ast.stmt], int, str]]:
-    """The suites from the function's body down to the yield: (suite, index in it, field of the statement that leads on)."""
+    """The suites from the function's body down to the yield: (suite, index in it, field that leads further in)."""
     trail: list[tuple[list[ast.stmt], int, str]] = []
     suite = node.body
     while True:
@@ -278,7 +285,7 @@ def _leave_handler(ways: _Ways, handler: ast.ExceptHandler) -> None:
 
 
 def endings(suite: list[ast.stmt], caught: str) -> set[tuple[str, int]]:
-    """How a handler's suite can end: `same` (re-raised), `fall` (goes on), or the name of what it raises; with the line."""
+    """How a handler's suite can end, with the line: `same` (re-raised), `fall` (goes on), or what it raises."""
     for index, statement in enumerate(suite):
         match statement:
             case ast.Raise(exc=None):

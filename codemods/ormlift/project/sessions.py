@@ -6,6 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
+from ormlift.project.bodies import flat, returned, yielded
 from ormlift.project.columns import last
 from ormlift.project.handles import (
     Handle,
@@ -18,7 +19,7 @@ from ormlift.project.handles import (
     without,
 )
 from ormlift.project.scopes import ExitFacts, read_exit, read_exit_method
-from ormlift.syntax import FunctionNode, dotted, import_targets, module_level, walk_scope
+from ormlift.syntax import FunctionNode, dotted, import_targets
 
 INTERESTING = re.compile(
     r"sess|conn|curs|db|database|engine|maker|factory|trans|scope|local|pool|unit|uow|declarative|_base|registry|SQLAlchemy",
@@ -76,22 +77,21 @@ def read_functions(tree: ast.Module) -> list[FunctionFacts]:
 
 def _definitions(tree: ast.Module) -> list[tuple[str, FunctionNode]]:
     found: list[tuple[str, FunctionNode]] = []
-    for statement in module_level(tree):
+    for statement in flat(tree.body):
         if isinstance(statement, FunctionNode):
             found.append(("", statement))
         elif isinstance(statement, ast.ClassDef):
-            inner = module_level(ast.Module(statement.body, []))
-            found += [(statement.name, n) for n in inner if isinstance(n, FunctionNode)]
+            found += [(statement.name, n) for n in flat(statement.body) if isinstance(n, FunctionNode)]
     return found
 
 
 def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionFacts | None:
     decorators = tuple(last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list)
     manager = bool({"contextmanager", "asynccontextmanager"} & set(decorators))
-    does = _actions_on_first(node, owner, decorators)
-    yields = [n for n in walk_scope(node) if isinstance(n, ast.Yield)]
-    returned = [n.value for n in walk_scope(node) if isinstance(n, ast.Return) and n.value is not None]
-    if not (always or manager or does or yields or returned):
+    statements = list(flat(node.body))
+    does = _actions_on_first(node, statements, owner, decorators)
+    yields, results = yielded(statements), returned(statements)
+    if not (always or manager or does or yields or results):
         return None
     known = read_locals(node)
     given = [y.value for y in yields if y.value is not None]
@@ -102,13 +102,13 @@ def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionF
         isinstance(node, ast.AsyncFunctionDef),
         decorators,
         _required(node, owner, decorators),
-        returns=None if yields else _one(returned, known),
+        returns=None if yields else _one(results, known),
         yields=_one(given, known) if len(given) == len(yields) else None,
         subject=ast.unparse(given[0]) if given else "",
         generator=bool(yields),
         exit=read_exit(node, yields) if manager and given else None,
         returned_type=annotation_name(node.returns),
-        imports=_imports(node),
+        imports=tuple(pair for s in statements for pair in import_targets(s).items()),
         does=does,
     )
     return facts if always or _matters(facts) else None
@@ -119,10 +119,6 @@ def _one(values: list[ast.expr], known: Locals) -> Handle | None:
     return alternatives([read_handle(v, known) for v in values])
 
 
-def _imports(node: FunctionNode) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for n in walk_scope(node) for pair in import_targets(n).items())
-
-
 def _required(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> int:
     positional = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
     keyword = sum(1 for d in node.args.kw_defaults if d is None)
@@ -130,13 +126,19 @@ def _required(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> in
     return max(0, positional - bound) + keyword
 
 
-def _actions_on_first(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> tuple[str, ...]:
+def _actions_on_first(
+    node: FunctionNode, statements: list[ast.stmt], owner: str, decorators: tuple[str, ...]
+) -> tuple[str, ...]:
     names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
     names = names[1:] if owner and "staticmethod" not in decorators else names
     if not names:
         return ()
-    calls = (n.func for n in walk_scope(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
-    done = {c.attr for c in calls if isinstance(c.value, ast.Name) and c.value.id == names[0]}
+    done = set()
+    for statement in statements:
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        call = call.value if isinstance(call, ast.Await) else call
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and dotted(call.func.value) == names[0]:
+            done.add(call.func.attr)
     return tuple(sorted(done & {"close", "commit", "rollback"}))
 
 
@@ -156,7 +158,7 @@ def _about_sessions(handle: Handle) -> bool:
 def read_bindings(tree: ast.Module) -> list[Binding]:
     """Variables of the module, attributes of its classes, and what methods assign to self or to a class."""
     found = []
-    for statement in module_level(tree):
+    for statement in flat(tree.body):
         if isinstance(statement, ast.ClassDef):
             found += _class_bindings(statement)
         elif isinstance(statement, FunctionNode):
@@ -168,25 +170,26 @@ def read_bindings(tree: ast.Module) -> list[Binding]:
 
 def _class_bindings(node: ast.ClassDef) -> list[Binding]:
     found = []
-    for statement in module_level(ast.Module(node.body, [])):
+    for statement in flat(node.body):
         if not isinstance(statement, FunctionNode):
             found += _bound_by(statement, Locals(), node.name)
             continue
         known = read_locals(statement)
-        for inner in walk_scope(statement):
+        for inner in flat(statement.body):
             found += [b for b in _bound_by(inner, known, node.name, attributes=True) if b.owner]
     return found
 
 
 def _globals_set(node: FunctionNode) -> list[Binding]:
-    names = {name for n in walk_scope(node) if isinstance(n, ast.Global) for name in n.names}
+    statements = list(flat(node.body))
+    names = {name for s in statements if isinstance(s, ast.Global) for name in s.names}
     if not names:
         return []
     known = read_locals(node)
-    return [b for n in walk_scope(node) for b in _bound_by(n, known, "") if b.name in names]
+    return [b for s in statements for b in _bound_by(s, known, "") if b.name in names]
 
 
-def _bound_by(statement: ast.AST, known: Locals, owner: str, *, attributes: bool = False) -> list[Binding]:
+def _bound_by(statement: ast.stmt, known: Locals, owner: str, *, attributes: bool = False) -> list[Binding]:
     found = []
     for target, how, value in bindings(statement):
         name = _bound_name(target, owner, attributes=attributes)

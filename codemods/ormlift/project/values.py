@@ -7,46 +7,27 @@ definition of the project that does. Whatever cannot be followed is None.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ormlift.project.columns import last
 from ormlift.project.handles import Handle
+from ormlift.project.known import (
+    CONNECTION_TYPES,
+    DRIVERS,
+    SESSIONS,
+    SETTINGS,
+    is_session_class,
+    make_connection,
+    make_factory,
+    session_of,
+    with_settings,
+)
 from ormlift.project.models import ClassFacts
 from ormlift.project.names import Names, is_test_path
 from ormlift.project.sessions import Binding, FunctionFacts
 from ormlift.schema import SessionFactory, SessionSource, SourceKind, Tri
 
-DRIVERS = {
-    "sqlite3.connect": "sqlite3",
-    "sqlite3.dbapi2.connect": "sqlite3",
-    "aiosqlite.connect": "aiosqlite",
-    "apsw.Connection": "apsw",
-    "psycopg2.connect": "psycopg2",
-    "psycopg.connect": "psycopg",
-    "psycopg.Connection.connect": "psycopg",
-    "psycopg.AsyncConnection.connect": "psycopg",
-    "asyncpg.connect": "asyncpg",
-    "pymysql.connect": "pymysql",
-    "pymysql.Connect": "pymysql",
-    "MySQLdb.connect": "MySQLdb",
-    "mysql.connector.connect": "mysql.connector",
-    "pyodbc.connect": "pyodbc",
-    "cx_Oracle.connect": "cx_Oracle",
-    "duckdb.connect": "duckdb",
-}
-CONNECTION_TYPES = {
-    "sqlite3.Connection": "sqlite3",
-    "aiosqlite.Connection": "aiosqlite",
-    "psycopg2.extensions.connection": "psycopg2",
-    "psycopg.Connection": "psycopg",
-    "asyncpg.Connection": "asyncpg",
-    "pymysql.connections.Connection": "pymysql",
-    "pymysql.Connection": "pymysql",
-}
-SESSIONS = {SourceKind.SESSION, SourceKind.SHARED_SESSION, SourceKind.ASYNC_SESSION}
-DICT_CURSORS = ("DictCursor", "RealDictCursor", "dict_row", "DictConnection")
 MAX_DEPTH = 24
 
 
@@ -134,7 +115,7 @@ class Values:
             case "tuple":
                 return self._tuple([self.evaluate(i, where, depth - 1) for i in handle.items])
             case "any":
-                return _common([self.evaluate(i, where, depth - 1) for i in handle.items])
+                return _any([self.evaluate(i, where, depth - 1) for i in handle.items])
         return None
 
     def bound(self, path: str, owner: str, name: str) -> Value | None:
@@ -160,7 +141,7 @@ class Values:
         return self._follow(value, more, depth) if more else value
 
     def _is_bound(self, path: str, name: str) -> bool:
-        """Whether a module-level name is bound to something that is known not to be of interest: a class, a function."""
+        """Whether a module-level name is a class or function, of which nothing need be guessed."""
         return (path, name) in self._classes or name in self._functions.get((path, ""), {})
 
     def _follow(self, value: Value | None, rest: str, depth: int) -> Value | None:
@@ -263,19 +244,19 @@ class Values:
                 return self._external(value.name, call, where, depth)
             case "factory":
                 assert value.factory is not None
-                return Value("handed", handed=_from_factory(value.factory, dict(call.options)))
+                return Value("handed", handed=session_of(value.factory, dict(call.options)))
             case "class":
                 return self._instance(value)
             case "function":
                 return self._returned(value, depth)
             case "method":
-                return _method(value)
+                return _method(value, call)
         return None
 
     def _instance(self, value: Value) -> Value:
         facts = self._classes[value.path, value.name]
         bases = [self.names.place(value.path, b) for b in facts.bases]
-        if any(not b.path and _is_session_class(b.name) for b in bases):
+        if any(not b.path and is_session_class(b.name) for b in bases):
             kind = SourceKind.ASYNC_SESSION if any("Async" in b.name for b in bases) else SourceKind.SESSION
             return Value(
                 "handed", handed=SessionSource(value.name, "", value.path, facts.line, kind, expire_on_commit=Tri.YES)
@@ -336,9 +317,14 @@ class Values:
         if value is None or value.what == "handed":
             return value
         if value.what == "scope" and value.function is not None:
-            where = Where(value.path, value.function.owner, value.function.imports)
-            return self.evaluate(value.function.yields, where, depth - 1)
+            return self.yielded(value.path, value.function, depth - 1)
         return None
+
+    def yielded(self, path: str, function: FunctionFacts, depth: int = MAX_DEPTH) -> Value | None:
+        """What a context manager function yields: as its body says, or else its annotation."""
+        where = Where(path, function.owner, function.imports)
+        found = self.evaluate(function.yields, where, depth)
+        return found if found is not None else self.annotated(function.returned_type, where)
 
     def annotated(self, annotation: str, where: Where) -> Value | None:
         """A value of which only the annotation is known, such as a parameter."""
@@ -351,7 +337,7 @@ class Values:
                 if (place.path, place.name) in self._classes
                 else None
             )
-        if _is_session_class(place.name):
+        if is_session_class(place.name):
             kind = SourceKind.ASYNC_SESSION if "Async" in place.name else SourceKind.SHARED_SESSION
             return Value("handed", handed=SessionSource(annotation, "", where.path, 0, kind, shared=True))
         if (driver := CONNECTION_TYPES.get(place.name)) is not None:
@@ -372,13 +358,13 @@ class Values:
         options = dict(call.options)
         kind = last(name)
         if name in DRIVERS:
-            return Value("handed", handed=_connection(name, call, where))
+            return Value("handed", handed=make_connection(name, call, where.path))
         if name.startswith(("flask_sqlalchemy", "flask.ext.sqlalchemy")) and kind == "SQLAlchemy":
             return Value("flask")
         if not name.startswith(("sqlalchemy", "sqlmodel")):
             return None
         if kind in ("sessionmaker", "async_sessionmaker", "create_session"):
-            return Value("factory", _factory(kind, options))
+            return Value("factory", make_factory(kind, options))
         if kind in ("scoped_session", "async_scoped_session"):
             inner = self.evaluate(call.first, where, depth - 1)
             made = (
@@ -389,9 +375,9 @@ class Values:
             return Value(
                 "factory", replace(made, name="", scoped=True, is_async=made.is_async or kind.startswith("async"))
             )
-        if _is_session_class(name):
-            made = _factory("async_sessionmaker" if kind == "AsyncSession" else "sessionmaker", options)
-            handed = _from_factory(replace(made, name=kind, path=where.path), {})
+        if is_session_class(name):
+            made = make_factory("async_sessionmaker" if kind == "AsyncSession" else "sessionmaker", options)
+            handed = session_of(replace(made, name=kind, path=where.path), {})
             return Value("handed", handed=handed)
         return Value("engine") if kind in ("create_engine", "create_async_engine") else None
 
@@ -412,82 +398,13 @@ def _is_property(function: FunctionFacts) -> bool:
     return bool({"property", "cached_property", "hybrid_property"} & set(function.decorators))
 
 
-def _is_session_class(name: str) -> bool:
-    return name.startswith(("sqlalchemy", "sqlmodel")) and last(name) in ("Session", "AsyncSession", "scoped_session")
-
-
-def _flag(options: Mapping[str, str], name: str, default: Tri) -> Tri:
-    given = options.get(name)
-    if given is None:
-        return Tri.UNKNOWN if "**" in options and default is not Tri.NO else default
-    return {"True": Tri.YES, "False": Tri.NO}.get(given, Tri.UNKNOWN)
-
-
-def _factory(kind: str, options: Mapping[str, str]) -> SessionFactory:
-    return SessionFactory(
-        "",
-        "",
-        "",
-        0,
-        _flag(options, "expire_on_commit", Tri.YES),
-        _flag(options, "autoflush", Tri.YES),
-        is_async=kind.startswith("async") or "Async" in options.get("class_", ""),
-    )
-
-
-def _from_factory(factory: SessionFactory, options: Mapping[str, str]) -> SessionSource:
-    kind = SourceKind.SHARED_SESSION if factory.scoped else SourceKind.SESSION
-    return SessionSource(
-        factory.name,
-        factory.module,
-        factory.path,
-        factory.line,
-        SourceKind.ASYNC_SESSION if factory.is_async else kind,
-        factory.owner,
-        expire_on_commit=_flag(options, "expire_on_commit", factory.expire_on_commit),
-        shared=factory.scoped,
-    )
-
-
-def _connection(name: str, call: Handle, where: Where) -> SessionSource:
-    options = dict(call.options)
-    made = SessionSource(name, "", where.path, 0, SourceKind.CONNECTION, driver=DRIVERS[name], database=call.database)
-    given = [
-        (k, v)
-        for k, v in options.items()
-        if k in ("row_factory", "cursor_factory", "cursorclass", "isolation_level", "autocommit")
-    ]
-    made = replace(made, is_async=DRIVERS[name] in ("aiosqlite", "asyncpg") or "AsyncConnection" in name)
-    return _set(made, given)
-
-
 def _with_settings(value: Value | None, settings: tuple[tuple[str, str], ...]) -> Value | None:
     if value is None or value.handed is None or not value.handed.driver:
         return value
-    return replace(value, handed=_set(value.handed, list(settings)))
+    return replace(value, handed=with_settings(value.handed, list(settings)))
 
 
-def _set(made: SessionSource, settings: list[tuple[str, str]]) -> SessionSource:
-    """The connection with attributes or options set on it."""
-    for name, text in settings:
-        if name in ("row_factory", "cursor_factory", "cursorclass"):
-            made = replace(made, row_factory=_rows(text))
-        elif name in ("isolation_level", "autocommit"):
-            made = replace(made, isolation=f"{name}={text}")
-        else:
-            made = replace(made, settings=(*made.settings, (name, text)))
-    return made
-
-
-def _rows(text: str) -> str:
-    if last(text) in DICT_CURSORS:
-        return "dict"
-    if text == "None":
-        return "tuple"
-    return "sqlite3.Row" if last(text) == "Row" else text
-
-
-def _method(value: Value) -> Value | None:
+def _method(value: Value, call: Handle) -> Value | None:
     """What a method of an engine, a factory, a session or a connection hands out."""
     match value.name:
         case "engine.connect" | "engine.begin":
@@ -495,9 +412,13 @@ def _method(value: Value) -> Value | None:
         case "engine.raw_connection":
             return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.CONNECTION))
         case "factory.begin" if value.factory is not None:
-            return Value("handed", handed=_from_factory(value.factory, {}), name="begin")
+            return Value("handed", handed=session_of(value.factory, {}), name="begin")
         case "handed.cursor" if value.handed is not None and value.handed.kind is SourceKind.CONNECTION:
-            return Value("handed", handed=replace(value.handed, kind=SourceKind.CURSOR))
+            cursor = replace(value.handed, kind=SourceKind.CURSOR)
+            settings = [("cursorclass", call.database)] if call.database and value.handed.driver == "pymysql" else []
+            settings += [(k, v) for k, v in call.options if k in SETTINGS]
+            settings += [("cursorclass", "DictCursor") for k, v in call.options if k == "dictionary" and v == "True"]
+            return Value("handed", handed=with_settings(cursor, settings))
         case "handed.connection" if value.handed is not None and value.handed.kind in SESSIONS:
             return Value("handed", handed=replace(value.handed, kind=SourceKind.ENGINE_CONNECTION))
     return None
@@ -509,6 +430,17 @@ def _unknown(value: Value) -> Value:
     kind = SourceKind.ASYNC_SESSION if value.handed.kind is SourceKind.ASYNC_SESSION else SourceKind.UNKNOWN
     kind = SourceKind.CONNECTION if value.handed.driver else kind
     return replace(value, handed=replace(value.handed, kind=kind))
+
+
+def _any(values: list[Value | None]) -> Value | None:
+    """What an expression with several possible values is. Of a connection it is enough to know one of them.
+
+    A session must be known on every path, for it depends on the path whether it must be closed.
+    """
+    known = _common([v for v in values if v is not None])
+    if None not in values or known is None or known.handed is None or known.handed.kind in SESSIONS:
+        return known if None not in values else None
+    return replace(known, handed=replace(known.handed, driver="", database=""), stored=True)
 
 
 def _common(values: list[Value | None]) -> Value | None:

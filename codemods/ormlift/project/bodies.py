@@ -1,0 +1,51 @@
+"""The statements of a function or class body, flat: one cheap pass instead of a walk through every expression."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ormlift.syntax import FunctionNode, suites
+
+_NESTED = (*FunctionNode.__args__, ast.ClassDef)
+_COMPOUND = (
+    ast.If,
+    ast.Try,
+    ast.TryStar,
+    ast.With,
+    ast.AsyncWith,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.Match,
+)
+
+
+def flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body in source order, those of nested suites too; defs and classes are not entered."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, _COMPOUND):
+            for suite in suites(statement):
+                yield from flat(suite)
+
+
+def classes_in(tree: ast.Module) -> list[ast.ClassDef]:
+    """The classes at module level."""
+    return [s for s in flat(tree.body) if isinstance(s, ast.ClassDef)]
+
+
+def returned(statements: list[ast.stmt]) -> list[ast.expr]:
+    """The values that return statements give back."""
+    return [s.value for s in statements if isinstance(s, ast.Return) and s.value is not None]
+
+
+def yielded(statements: list[ast.stmt]) -> list[ast.Yield]:
+    """The yields that stand as a statement, on the right of an assignment, or in a return."""
+    found = []
+    for statement in statements:
+        if isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign | ast.Return):
+            value = statement.value
+            if isinstance(value, ast.Yield):
+                found.append(value)
+    return found
