@@ -1,7 +1,6 @@
 """Every example of `session-scope`: planned, compared, and planned again."""
 
 import pytest
-
 from ormlift.model import Planned, Rewrite, Settings, Source, Status, Unchanged
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts

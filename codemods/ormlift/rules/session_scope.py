@@ -138,7 +138,7 @@ class _Finder:
             expires,
         )
         chosen = Chosen(named.call, named.scope)
-        effects = block_effects(block, chosen, found.kind, self.knowledge, look.is_harmless)
+        effects = block_effects(block, chosen, found.kind, self.knowledge, look)
         effects += _at_entry(shape, named)
         return Rewrite(
             ID,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ormlift.project.escape.closing import is_close
 from ormlift.project.flow.events import Act, Reader
 from ormlift.project.flow.knowledge import Knowledge
-from ormlift.project.flow.values import Kind, Values, parameters
-from ormlift.syntax import FunctionNode, Module, module_level
+from ormlift.project.flow.values import ENTITY, Kind, Values, parameters
+from ormlift.syntax import FunctionNode, Module, module_level, walk_scope
 
 _ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
+_KEPT = ENTITY | Kind.SESSION | Kind.HOLDER
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,37 @@ class LocalLook:
 
     def is_harmless(self, call: ast.Call, values: Values) -> bool:
         """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
+        inner = self._inner(call, values)
+        return inner is not None and self._leaves_alone(*inner)
+
+    def returned(self, call: ast.Call, values: Values) -> Kind | None:
+        """What the called function gives back; None where it could not be read."""
+        inner = self._inner(call, values)
+        if inner is None:
+            return None
+        function, seen = inner
+        kind = Kind.PLAIN
+        for node in walk_scope(function):
+            if isinstance(node, ast.Yield | ast.YieldFrom):
+                return None
+            if isinstance(node, ast.Return) and node.value is not None:
+                kind |= seen.kind(node.value)
+        return kind & ~Kind.SESSION | (Kind.HOLDER if kind & Kind.SESSION else Kind.PLAIN)
+
+    def _inner(self, call: ast.Call, values: Values) -> tuple[FunctionNode, Values] | None:
+        """The called function, and what its names hold; None where that can't be told."""
         function = self._definition(call)
         if function is None:
-            return False
-        handed = dict(self._handed(call, function, values))
-        if not handed or None in handed:
-            return False
-        return all(name is not None and self._leaves_alone(function, name, kind) for name, kind in handed.items())
+            return None
+        given: dict[str, Kind] = {}
+        for name, kind in self._handed(call, function, values):
+            if name is None:
+                return None
+            given[name] = given.get(name, Kind.PLAIN) | kind
+        sessions = [name for name, kind in given.items() if kind & Kind.SESSION]
+        if not given or len(sessions) > 1:
+            return None
+        return function, Values(function.body, "".join(sessions), self.knowledge, None, given)
 
     def is_closer(self, call: ast.Call) -> bool:
         """Whether the called function only closes the one session that it is handed."""
@@ -68,32 +93,20 @@ class LocalLook:
             if kind := values.kind(keyword.value):
                 yield keyword.arg, kind
 
-    def _leaves_alone(self, function: FunctionNode, name: str, kind: Kind) -> bool:
-        session = name if kind & Kind.SESSION else ""
-        values = Values(function.body, session or name, self.knowledge, kind)
-        reader = Reader(values, self.knowledge, lambda _call, _values: False)
+    def _leaves_alone(self, function: FunctionNode, values: Values) -> bool:
+        reader = Reader(values, self.knowledge)
         for statement in function.body:
-            if any(event.act is not Act.LOAD for node in _parts(statement) for event in reader.events(node)):
+            if any(event.act is not Act.LOAD for event in reader.events(statement)):
                 return False
             for node in ast.walk(statement):
                 if isinstance(node, ast.Attribute) and node.attr in _ENDS and values.kind(node.value) & Kind.SESSION:
                     return False
-                if isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal | ast.Lambda):
+                if isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal | ast.Lambda | FunctionNode):
                     return False
-                if isinstance(node, FunctionNode):
-                    return False
-                if isinstance(node, ast.Assign) and values.kind(node.value) and _is_kept(node):
+                if isinstance(node, ast.Assign) and values.kind(node.value) & _KEPT and _is_kept(node):
                     return False
         return True
 
 
-def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The statement whole: events of nested suites come with it."""
-    yield statement
-
-
 def _is_kept(node: ast.Assign) -> bool:
     return any(isinstance(t, ast.Attribute) for t in node.targets)
-
-
-Closer = Callable[[ast.Call], bool]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
 from ormlift.project.flow.errors import error_effects
-from ormlift.project.flow.events import Look, Reader
+from ormlift.project.flow.events import Reader
 from ormlift.project.flow.keeps import kept_instances
 from ormlift.project.flow.knowledge import Knowledge
-from ormlift.project.flow.values import Values
+from ormlift.project.flow.values import Look, Values
 from ormlift.project.flow.walk import CLEAN, Exit, Mark, Outs, Walker
 from ormlift.schema import Scope, SourceKind, Tri
 
@@ -32,8 +32,8 @@ class Chosen:
 
 def block_effects(block: Block, chosen: Chosen, kind: SourceKind, knowledge: Knowledge, look: Look) -> list[Effect]:
     """All effects of running `block` under the scope, in the order of their lines."""
-    values = Values(block.body, block.name, knowledge)
-    reader = Reader(values, knowledge, look)
+    values = Values(block.body, block.name, knowledge, look)
+    reader = Reader(values, knowledge)
     # A commit inside the block expires instances under both sessions, or only under the scope's.
     keeps_fresh = block.session_expires is not True
     outs = Walker(reader, block.dropped, keeps_fresh=keeps_fresh).block(block.body, CLEAN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -50,16 +50,12 @@ class Raised:
     database: bool = False  # it may come from the database
 
 
-Look = Callable[[ast.Call, "Values"], bool]  # whether a look into the called function found it to change nothing
-
-
 @dataclass(frozen=True)
 class Reader:
     """Reads events off expressions and simple statements."""
 
     values: Values
     knowledge: Knowledge
-    look: Look
 
     def events(self, node: ast.AST) -> list[Event]:
         """The acts of one expression or simple statement, in the order of evaluation."""
@@ -179,7 +175,7 @@ class Reader:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")
             return
         handed = self._hands_on(call, ENTITY | Kind.SESSION | Kind.HOLDER | Kind.CLOSURE)
-        if handed is not None and not self.look(call, self.values):
+        if handed is not None and not self.values.look.is_harmless(call, self.values):
             yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
 
     def _hands_on(self, call: ast.Call, kinds: Kind) -> ast.expr | None:

@@ -54,7 +54,13 @@ PLAIN_METHODS = words(
     "isoformat strftime timestamp date time lower upper strip lstrip rstrip split rsplit splitlines join replace "
     "startswith endswith encode decode format title capitalize count index find total_seconds hex keys"
 )
-PLAIN_PREFIXES = ("to_", "as_", "is_", "has_", "can_", "get_display", "serialize", "format", "count", "model_dump")
+PLAIN_PREFIXES = tuple(words("to_ as_ is_ has_ can_ serialize format count model_dump _serialize _format"))
+PLAIN_SUFFIXES = tuple(
+    words(
+        "_name _names _url _urls _id _ids _count _label _text _at _dict _dicts _json _str _total _percent _status "
+        "_response _schema _dto __ total"
+    )
+)
 CONTAINER_CHANGERS = words(
     "append extend insert remove pop clear add discard update setdefault popitem sort reverse difference_update "
     "intersection_update"

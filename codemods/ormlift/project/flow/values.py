@@ -7,8 +7,9 @@ That is sound, and blocks are short.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Flag, auto
+from typing import Protocol
 
 from ormlift.project.flow.knowledge import (
     CONTAINER_READERS,
@@ -16,6 +17,7 @@ from ormlift.project.flow.knowledge import (
     ELEMENTS,
     PLAIN_METHODS,
     PLAIN_PREFIXES,
+    PLAIN_SUFFIXES,
     RUN_METHODS,
     Knowledge,
     words,
@@ -46,15 +48,44 @@ _NUMBERS = words("count rowcount update delete close keys")
 _ADOPTS = words("add add_all delete merge refresh")
 
 
+class Look(Protocol):
+    """A look into the functions that a session or an instance is handed to."""
+
+    def is_harmless(self, call: ast.Call, values: Values) -> bool:
+        """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
+
+    def returned(self, call: ast.Call, values: Values) -> Kind | None:
+        """What the called function gives back; None where it could not be read."""
+
+
+class NoLook:
+    """Sees nothing."""
+
+    def is_harmless(self, call: ast.Call, values: Values) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Nothing is known to be harmless."""
+        return False
+
+    def returned(self, call: ast.Call, values: Values) -> Kind | None:  # noqa: ARG002 - the protocol's signature
+        """Nothing is known."""
+        return None
+
+
 class Values:
     """The kinds of all names of a block. Ask with `kind`."""
 
     def __init__(
-        self, body: Sequence[ast.stmt], session: str, knowledge: Knowledge, start: Kind = Kind.SESSION
+        self,
+        body: Sequence[ast.stmt],
+        session: str,
+        knowledge: Knowledge,
+        look: Look | None = None,
+        given: Mapping[str, Kind] | None = None,
     ) -> None:
+        """`session` is the session's variable, or empty; `given` are the kinds of other names at the start."""
         self.session = session
         self.knowledge = knowledge
-        self.names: dict[str, Kind] = {session: start}
+        self.look: Look = look or NoLook()
+        self.names: dict[str, Kind] = {**(given or {}), **({session: Kind.SESSION} if session else {})}
         self._body = body
         while True:
             before = dict(self.names)
@@ -196,10 +227,9 @@ class Values:
 
     def _attribute(self, base: Kind, attr: str) -> Kind:
         if base & ENTITY:
-            known = self.knowledge
-            if attr in known.relationships:
+            if attr in self.knowledge.relationships:
                 return Kind.INSTANCE
-            return Kind.PLAIN if attr in known.columns or attr.startswith("__") else Kind.INSTANCE
+            return Kind.PLAIN if attr in self.knowledge.columns or _sounds_plain(attr) else Kind.INSTANCE
         return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS)
 
     # Calls
@@ -244,7 +274,7 @@ class Values:
         return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML)
 
     def _value_call(self, receiver: Kind, method: str) -> Kind:
-        if method in PLAIN_METHODS or method.startswith(PLAIN_PREFIXES):
+        if method in PLAIN_METHODS or _sounds_plain(method):
             return Kind.PLAIN
         if method in ("pop", "get", "setdefault", "popitem"):
             return element(receiver)
@@ -266,7 +296,12 @@ class Values:
             return Kind.FULL if kind & (ENTITY | Kind.QUERY) else Kind.BOX
         if name in ELEMENTS:
             return element(kind) if name != "getattr" else kind & Kind.INSTANCE
-        if last in self.knowledge.models or self.knowledge.is_harmless(call.func):
+        if last in self.knowledge.models or self.knowledge.is_harmless(call.func) or not kind:
+            return Kind.PLAIN
+        seen = self.look.returned(call, self)
+        if seen is not None:
+            return seen
+        if _sounds_plain(last):
             return Kind.PLAIN
         if kind & (Kind.SESSION | Kind.HOLDER):
             return Kind.HOLDER if last[:1].isupper() else Kind.INSTANCE
@@ -304,6 +339,11 @@ class Values:
                 return True
             case _:
                 return False
+
+
+def _sounds_plain(name: str) -> bool:
+    """Whether a method, property or function is taken to give back plain values, for what it is called."""
+    return name.startswith(PLAIN_PREFIXES) or name.endswith(PLAIN_SUFFIXES)
 
 
 def element(kind: Kind) -> Kind:

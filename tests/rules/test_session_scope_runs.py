@@ -1,0 +1,930 @@
+"""Programs run on a real database before and after `session-scope`: equal where it says safe, and else as it says."""
+
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from ormlift.model import Planned, ScopeChoice, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.session_scope import CODEMOD
+
+DB = """\
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+engine = create_engine("sqlite:///DATABASE")
+SessionLocal = sessionmaker(bind=engine)
+KeepingLocal = sessionmaker(bind=engine, expire_on_commit=False)
+opened = []
+
+
+class Trouble(Exception):
+    pass
+
+
+def get_session():
+    session = SessionLocal()
+    opened.append(session)
+    return session
+
+
+def get_keeping():
+    return KeepingLocal()
+
+
+@contextmanager
+def commits():
+    session = SessionLocal()
+    opened.append(session)
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+    finally:
+        session.close()
+
+
+@contextmanager
+def keeps():
+    session = KeepingLocal()
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+    finally:
+        session.close()
+
+
+@contextmanager
+def reads():
+    session = SessionLocal()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@contextmanager
+def wraps():
+    session = SessionLocal()
+    try:
+        yield session
+        session.commit()
+    except Exception as error:
+        session.rollback()
+        raise Trouble(str(error)) from error
+    finally:
+        session.close()
+
+
+@contextmanager
+def swallows():
+    session = SessionLocal()
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+    finally:
+        session.close()
+
+
+registry = scoped_session(SessionLocal)
+
+
+@contextmanager
+def shares():
+    session = registry()
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+"""
+MODELS = """\
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, String
+from sqlalchemy.orm import declarative_base, relationship
+
+Base = declarative_base()
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50), unique=True)
+    done = Column(Boolean, default=False)
+    tasks = relationship("Task", back_populates="job")
+
+    def finish(self):
+        self.done = True
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+
+    id = Column(Integer, primary_key=True)
+    title = Column(String(50))
+    job_id = Column(Integer, ForeignKey("jobs.id"))
+    job = relationship("Job", back_populates="tasks")
+"""
+HEAD = """\
+import logging
+
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import get_keeping, get_session
+from app.models import Job, Task
+
+log = logging.getLogger("jobs")
+log.addHandler(logging.NullHandler())
+log.propagate = False
+
+
+def touch(job):
+    job.done = True
+
+
+def show(job):
+    return job.name.upper()
+
+
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    title: str
+    body: str  # defines `work`
+    scope: str
+    effects: tuple[str, ...] = ()  # none: safe, and equal
+    calls: tuple[str, ...] = ("work()",)
+    differs: str = ""  # the call whose outcome, or `rows`, differs where there is an effect
+    rest: str = ""  # what more the module holds
+
+
+SAFE = (
+    Case(
+        "reads under a scope that commits",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                job = s.get(Job, job_id)
+                if job is None:
+                    return None
+                return {"name": job.name, "tasks": [t.title for t in job.tasks]}
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(99)"),
+    ),
+    Case(
+        "commits on every path that changes",
+        """
+        def work(job_id, fail=False):
+            s = get_session()
+            try:
+                job = s.get(Job, job_id)
+                if job is None:
+                    return "none"
+                job.done = True
+                if fail:
+                    raise ValueError("no")
+                s.commit()
+                return "done"
+            except ValueError:
+                s.rollback()
+                return "failed"
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(2, True)", "work(99)"),
+    ),
+    Case(
+        "a rollback before leaving with changes",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.add(Job(name="draft"))
+                s.flush()
+                count = s.query(Job).count()
+                s.rollback()
+                return count
+            finally:
+                s.close()
+        """,
+        "commits",
+    ),
+    Case(
+        "errors pass as they are",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                job = s.get(Job, job_id)
+                job.name = None
+                if job_id == 1:
+                    raise KeyError("one")
+                s.commit()
+                return job_id
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(2)", "work(99)"),
+    ),
+    Case(
+        "a failing commit with rollback and raise",
+        """
+        def work(name):
+            s = get_session()
+            try:
+                s.add(Job(name=name))
+                s.commit()
+                return "added"
+            except SQLAlchemyError:
+                s.rollback()
+                raise
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work('new')", "work('first')"),
+    ),
+    Case(
+        "an instance that had expired before",
+        """
+        def work():
+            s = get_session()
+            try:
+                job = s.get(Job, 1)
+                job.done = True
+                s.commit()
+                return job
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work().name",),
+    ),
+    Case(
+        "an instance under a scope that only closes",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.get(Job, 1)
+            finally:
+                s.close()
+        """,
+        "reads",
+        calls=("work().name", "work().tasks"),
+    ),
+    Case(
+        "an instance under a scope that commits and keeps",
+        """
+        def work():
+            s = get_keeping()
+            try:
+                return s.get(Job, 1)
+            finally:
+                s.close()
+        """,
+        "keeps",
+        calls=("work().name",),
+    ),
+    Case(
+        "changes thrown away under a scope that only closes",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.get(Job, 1).done = True
+                s.flush()
+                return s.query(Job).filter_by(done=True).count()
+            finally:
+                s.close()
+        """,
+        "reads",
+    ),
+    Case(
+        "loops with break, continue and an inner try",
+        """
+        def work():
+            s = get_session()
+            names = []
+            try:
+                for job in s.query(Job).order_by(Job.id):
+                    try:
+                        if job.id == 2:
+                            continue
+                        names.append(job.name)
+                        if len(names) == 2:
+                            break
+                    except AttributeError:
+                        continue
+                else:
+                    names.append("all")
+            finally:
+                s.close()
+            return names
+        """,
+        "commits",
+    ),
+    Case(
+        "a block in a loop, left by continue and break",
+        """
+        def work():
+            found = []
+            for job_id in (1, 99, 2, 3):
+                s = get_session()
+                try:
+                    name = s.query(Job.name).filter(Job.id == job_id).scalar()
+                    if name is None:
+                        continue
+                    found.append(name)
+                    if job_id == 2:
+                        break
+                finally:
+                    s.close()
+            return found
+        """,
+        "commits",
+    ),
+    Case(
+        "a guard, and handlers that know the session",
+        """
+        def work(job_id):
+            s = None
+            try:
+                s = get_session()
+                job = s.get(Job, job_id)
+                job.name = "changed"
+                s.commit()
+                return True
+            except AttributeError:
+                if s:
+                    s.rollback()
+                return False
+            finally:
+                if s:
+                    s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(99)"),
+    ),
+    Case(
+        "a guard, and handlers that don't",
+        """
+        def work(job_id):
+            s = None
+            try:
+                s = get_session()
+                s.add(Task(title="x", job_id=job_id))
+                if job_id > 2:
+                    raise ValueError(job_id)
+                s.commit()
+                return True
+            except ValueError:
+                log.warning("no")
+                return False
+            finally:
+                if s is not None:
+                    s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(3)"),
+    ),
+    Case(
+        "no try at all",
+        """
+        def work(name):
+            s = get_session()
+            s.add(Job(name=name))
+            s.commit()
+            s.close()
+            return name
+        """,
+        "commits",
+        calls=("work('new')", "work('first')"),
+    ),
+    Case(
+        "wrapped errors that are all caught inside",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                return s.get(Job, job_id).name
+            except Exception as error:
+                log.error("failed: %s", error)
+                return "none"
+            finally:
+                s.close()
+        """,
+        "wraps",
+        calls=("work(1)", "work(99)"),
+    ),
+    Case(
+        "an instance that is read by a function of the file",
+        """
+        def work():
+            s = get_session()
+            try:
+                return show(s.get(Job, 1)) + s.get(Job, 2).name
+            finally:
+                s.close()
+        """,
+        "commits",
+    ),
+    Case(
+        "two sessions, one after the other, in one name",
+        """
+        def work():
+            s = get_session()
+            try:
+                first = s.query(Job).count()
+            finally:
+                s.close()
+            s = get_session()
+            try:
+                s.add(Job(name="more"))
+                s.commit()
+            finally:
+                s.close()
+            return first
+        """,
+        "commits",
+    ),
+    Case(
+        "one session in another",
+        """
+        def work():
+            a = get_session()
+            try:
+                name = a.get(Job, 1).name
+                b = get_session()
+                try:
+                    b.add(Job(name=name + "!"))
+                    b.commit()
+                finally:
+                    b.close()
+                return name
+            finally:
+                a.close()
+        """,
+        "commits",
+    ),
+    Case(
+        "raw SQL that reads",
+        """
+        def work():
+            s = get_session()
+            try:
+                rows = s.execute(text("SELECT id, name FROM jobs ORDER BY id")).fetchall()
+                return [tuple(row) for row in rows] + s.execute(select(Job.name)).scalars().all()
+            finally:
+                s.close()
+        """,
+        "commits",
+    ),
+)
+
+UNSAFE = (
+    Case(
+        "a change that was rolled back at close",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                job = s.get(Job, job_id)
+                job.done = True
+                return job.name
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        calls=("work(1)",),
+        differs="rows",
+    ),
+    Case(
+        "one path forgets the commit",
+        """
+        def work(job_id, stop=False):
+            s = get_session()
+            try:
+                s.query(Job).filter_by(id=job_id).update({"done": True})
+                if stop:
+                    return "stopped"
+                s.commit()
+                return "done"
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        calls=("work(1)", "work(2, True)"),
+        differs="rows",
+    ),
+    Case(
+        "raw SQL that writes",
+        """
+        def work():
+            s = get_session()
+            try:
+                sql = "DELETE FROM jobs WHERE id = 3"
+                s.execute(text(sql))
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a method that changes the instance",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.get(Job, 1).finish()
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "an appended relationship",
+        """
+        def work():
+            s = get_session()
+            try:
+                job = s.get(Job, 1)
+                job.tasks.append(Task(title="extra"))
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a loop that changes what it reads",
+        """
+        def work():
+            s = get_session()
+            try:
+                for job in s.query(Job).all():
+                    job.done = True
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("commits-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a function that changes the instance",
+        """
+        def work():
+            s = get_session()
+            try:
+                touch(s.get(Job, 1))
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a function elsewhere that is handed the session",
+        """
+        def work():
+            s = get_session()
+            try:
+                other.change(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+        rest="from app import other\n",
+    ),
+    Case(
+        "an object that keeps the session",
+        """
+        def work():
+            s = get_session()
+            try:
+                jobs = other.Jobs(s)
+                jobs.add("kept")
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+        rest="from app import other\n",
+    ),
+    Case(
+        "a swallowed error commits a half",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.add(Job(name="half"))
+                s.flush()
+                raise ValueError("stop")
+            except ValueError:
+                log.warning("stopped")
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("swallowed-error-then-commit",),
+        differs="rows",
+    ),
+    Case(
+        "a swallowed error makes the commit raise",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.add(Job(name="first"))
+                s.commit()
+            except Exception:
+                log.warning("not added")
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("swallowed-error-then-commit",),
+        differs="work()",
+    ),
+    Case(
+        "a returned instance",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.get(Job, 1)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+    ),
+    Case(
+        "returned instances in a container, after a commit that they were read behind",
+        """
+        def work():
+            s = get_session()
+            try:
+                jobs = s.query(Job).all()
+                s.commit()
+                names = [job.name for job in jobs]
+                return {"names": names, "jobs": jobs}
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()['jobs'][0].name",),
+        differs="work()['jobs'][0].name",
+    ),
+    Case(
+        "an instance that is read after the block",
+        """
+        def work():
+            s = get_session()
+            try:
+                job = s.query(Job).first()
+            finally:
+                s.close()
+            return job.name
+        """,
+        "commits",
+        ("expires-instances",),
+        differs="work()",
+    ),
+    Case(
+        "an instance that is stored",
+        """
+        def work():
+            s = get_session()
+            try:
+                CACHE["job"] = s.query(Job).first()
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("(work(), CACHE['job'].name)",),
+        differs="(work(), CACHE['job'].name)",
+        rest="CACHE = {}\n",
+    ),
+    Case(
+        "an instance that the old factory kept over its commit",
+        """
+        def work():
+            s = get_keeping()
+            try:
+                job = s.get(Job, 1)
+                job.done = True
+                s.commit()
+                return job
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+    ),
+    Case(
+        "an error that a caller catches by its type",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.get(Job, 1)
+                raise KeyError("gone")
+            finally:
+                s.close()
+        """,
+        "wraps",
+        ("wraps-errors",),
+        differs="work()",
+    ),
+    Case(
+        "an error that an outer handler catches by its type",
+        """
+        def work():
+            try:
+                s = get_session()
+                try:
+                    return s.query(Job).filter_by(nothing=1).count()
+                finally:
+                    s.close()
+            except SQLAlchemyError:
+                return "handled"
+        """,
+        "wraps",
+        ("wraps-errors",),
+        differs="work()",
+    ),
+    Case(
+        "an error that does not reach the caller any more",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.get(Job, 99).name
+            finally:
+                s.close()
+        """,
+        "swallows",
+        ("swallows-errors",),
+        differs="work()",
+    ),
+)
+OTHER = """\
+from app.models import Job
+
+
+def change(session):
+    session.add(Job(name="elsewhere"))
+
+
+class Jobs:
+    def __init__(self, session):
+        self.session = session
+
+    def add(self, name):
+        self.session.add(Job(name=name))
+"""
+
+
+def _files(case: Case) -> dict[str, str]:
+    head = HEAD.replace("import get_keeping, get_session", f"import get_keeping, get_session, {case.scope}")
+    jobs = head + case.rest + "\n\n" + textwrap.dedent(case.body).strip() + "\n"
+    return {"app/__init__.py": "", "app/db.py": DB, "app/models.py": MODELS, "app/other.py": OTHER, "app/jobs.py": jobs}
+
+
+def _plan(case: Case) -> tuple[dict[str, str], Planned]:
+    files = _files(case)
+    index = link(read_facts(Source(path, text)) for path, text in files.items())
+    settings = Settings(scopes=(ScopeChoice(case.scope, "app.db"),), codemods=(CODEMOD.id,), unsafe=True)
+    outcome = plan_file(Source("app/jobs.py", files["app/jobs.py"]), index, settings)
+    assert isinstance(outcome, Planned), outcome
+    return {**files, "app/jobs.py": outcome.after.text}, outcome
+
+
+def _run(files: dict[str, str], calls: tuple[str, ...], database: Path) -> dict[str, object]:
+    """What each call returns or raises, and the rows that are in the database in the end."""
+    modules = {name: ModuleType(name) for name in ("app", "app.db", "app.models", "app.other", "app.jobs")}
+    held = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    seen: dict[str, object] = {}
+    try:
+        for name in ("app.db", "app.models", "app.other", "app.jobs"):
+            text = files[name.replace(".", "/") + ".py"].replace("DATABASE", str(database))
+            exec(compile(text, name, "exec"), modules[name].__dict__)
+            setattr(modules["app"], name.partition(".")[2], modules[name])
+        engine, models = modules["app.db"].engine, modules["app.models"]
+        models.Base.metadata.create_all(engine)
+        with modules["app.db"].SessionLocal() as session:
+            session.add_all(models.Job(id=i, name=n) for i, n in ((1, "first"), (2, "second"), (3, "third")))
+            session.add(models.Task(id=1, title="start", job_id=1))
+            session.commit()
+        for call in calls:
+            try:
+                seen[call] = repr(eval(call, modules["app.jobs"].__dict__))
+            except Exception as error:
+                seen[call] = type(error).__name__
+        modules["app.db"].registry.remove()
+        with engine.connect() as connection:
+            jobs = connection.exec_driver_sql("SELECT id, name, done FROM jobs ORDER BY id").fetchall()
+            tasks = connection.exec_driver_sql("SELECT title, job_id FROM tasks ORDER BY id").fetchall()
+            seen["rows"] = [*jobs, *tasks]
+        seen["open"] = [s for s in modules["app.db"].opened if s.in_transaction()]
+        engine.dispose()
+    finally:
+        for name, module in held.items():
+            sys.modules.pop(name)
+            if module is not None:
+                sys.modules[name] = module
+    return seen
+
+
+@pytest.mark.parametrize("case", SAFE, ids=lambda c: c.title)
+def test_safe_means_equal(case: Case, tmp_path: Path) -> None:
+    files, outcome = _plan(case)
+    assert [effect for site in outcome.sites for effect in site.effects] == []
+    assert "get_session()" not in files["app/jobs.py"]
+    before = _run(_files(case), case.calls, tmp_path / "before.db")
+    after = _run(files, case.calls, tmp_path / "after.db")
+    if case.title != "no try at all":
+        assert before == after
+    else:  # a close that an error skipped is now reached
+        assert {**before, "open": []} == after
+        assert before["open"]
+
+
+@pytest.mark.parametrize("case", UNSAFE, ids=lambda c: c.title)
+def test_the_named_effect_is_seen(case: Case, tmp_path: Path) -> None:
+    files, outcome = _plan(case)
+    assert {effect.code for site in outcome.sites for effect in site.effects} == set(case.effects)
+    before = _run(_files(case), case.calls, tmp_path / "before.db")
+    after = _run(files, case.calls, tmp_path / "after.db")
+    assert before[case.differs] != after[case.differs]
+    same = {"open", "rows", *case.calls} - {case.differs}
+    assert {k: before[k] for k in same} == {k: after[k] for k in same}
+
+
+def test_a_shared_scope_reaches_further(tmp_path: Path) -> None:
+    body = """
+        def work():
+            s = get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+
+
+        def outer():
+            with shares() as mine:
+                mine.add(Job(name="pending"))
+                counted = work()
+                mine.rollback()
+            return counted
+    """
+    case = Case("shared", body, "shares", ("shared-session",), calls=("outer()",))
+    files, outcome = _plan(case)
+    assert {effect.code for site in outcome.sites for effect in site.effects} == {"shared-session"}
+    before = _run(_files(case), case.calls, tmp_path / "before.db")
+    after = _run(files, case.calls, tmp_path / "after.db")
+    assert before["rows"] != after["rows"]
