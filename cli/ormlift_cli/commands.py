@@ -257,7 +257,8 @@ def _report_rollback(result: RolledBack, console: Console) -> None:
     if result.stopped:
         console.warn(console.paint(f"stopped at {result.stopped}", "red"))
     left = f", {len(result.left)} left: {_listed(result.left)}" if result.left else ""
-    console.say(f"{len(result.reverted)} commits of run {', '.join(result.runs)} taken back{left}")
+    commits = f"{len(result.reverted)} commit{'' if len(result.reverted) == 1 else 's'}"
+    console.say(f"{commits} of run {', '.join(result.runs)} taken back{left}")
 
 
 def _listed(entries: list[Entry]) -> str:

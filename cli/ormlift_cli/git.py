@@ -74,6 +74,8 @@ class Repository:
             if not record:
                 continue
             state, path = record[:2].decode(), os.fsdecode(record[3:])
+            if path in found:
+                continue  # removed from the index and still there: it comes a second time, as untracked
             if state in ("??", "!!"):
                 found[path] = "is not tracked by git; add and commit it first, or use --no-commit"
             else:

@@ -73,13 +73,12 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     result = Survey(project, settings, read=len(selection.selected))
     result.notes += selection.found.notes
     result.mistakes += selection.mistakes
-    imports: dict[str, tuple[ImportLine, ...]] = {}
-    for_index, to_plan, failures = _read(project, selection, codemods, imports, progress)
+    files = _read(project, selection, codemods, progress)
     jobs = request.jobs or cores()
-    result.index = replace(link(_facts(for_index, jobs, progress)), imports=ImportGraph(imports))
+    result.index = replace(link(_facts(files.for_index, jobs, progress)), imports=ImportGraph(files.imports))
     result.notes += check_scopes(settings, result.index, selection.found.files, lambda path: read(project.root, path))
-    planned = _plan(to_plan, result.index, settings, jobs, progress)
-    result.outcomes = sorted([*planned, *failures, *selection.found.failures], key=lambda outcome: outcome.path)
+    planned = _plan(files.to_plan, result.index, settings, jobs, progress)
+    result.outcomes = sorted([*planned, *files.failures, *selection.found.failures], key=lambda outcome: outcome.path)
     return result
 
 
@@ -115,40 +114,38 @@ def _drop(selection: Selection, excluded: Sequence[str], globs: Sequence[str]) -
         selection.selected = [path for path in selection.selected if named(path)]
 
 
-def _read(
-    project: Project,
-    selection: Selection,
-    codemods: Sequence[Codemod],
-    imports: dict[str, tuple[ImportLine, ...]],
-    progress: Progress,
-) -> tuple[list[_Item], list[_Item], list[Failed]]:
-    """The files to take facts from, the files to plan, and those that were asked for and could not be read.
+@dataclass
+class _Read:
+    """What was read, each file once."""
 
-    The imports of every file are put into `imports`.
-    """
+    for_index: list[_Item] = field(default_factory=list)  # to take facts from
+    to_plan: list[_Item] = field(default_factory=list)  # asked for, and may hold a site
+    imports: dict[str, tuple[ImportLine, ...]] = field(default_factory=dict)  # of every file
+    failures: list[Failed] = field(default_factory=list)  # asked for, and cannot be read
+
+
+def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress) -> _Read:
     from ormlift.project.facts import NEEDLES
     from ormlift.project.graph import import_lines
 
     tick = progress.stage("reading", len(selection.found.files))
-    selected = set(selection.selected)
+    selected = set(selection.selected) if codemods else set()
     needles = [needle for codemod in codemods for needle in codemod.needles]
-    for_index: list[_Item] = []
-    to_plan: list[_Item] = []
-    failures: list[Failed] = []
+    result = _Read()
     for path in selection.found.files:
         tick(1)
         try:
             data = read(project.root, path)
         except OSError as error:
             if path in selected:
-                failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
+                result.failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
-        imports[path] = import_lines(data.decode(errors="replace"))
+        result.imports[path] = import_lines(data.decode(errors="replace"))
         if any(needle in data for needle in NEEDLES):
-            for_index.append((path, data))
-        if path in selected and codemods and (_wanted(data, needles) or _IGNORE_COMMENT in data):
-            to_plan.append((path, data))
-    return for_index, to_plan, failures
+            result.for_index.append((path, data))
+        if path in selected and (_IGNORE_COMMENT in data or _wanted(data, needles)):
+            result.to_plan.append((path, data))
+    return result
 
 
 def _wanted(data: bytes, needles: Iterable[tuple[bytes, ...]]) -> bool:
@@ -197,7 +194,8 @@ def plan_of(shared: tuple[ProjectIndex, Settings], item: _Item) -> Outcome:
         what = f"byte 0x{error.object[error.start]:02x} at offset {error.start} is not {error.encoding}"
         return Failed(item[0], f"cannot be decoded: {what}; save it in the encoding that it declares")
     except (SyntaxError, ValueError) as error:
-        return Failed(item[0], f"cannot be decoded: {getattr(error, 'msg', '') or error}")
+        what = str(getattr(error, "msg", "") or error)
+        return Failed(item[0], f"cannot be decoded: {what}; save it as UTF-8, or declare its encoding")
     return plan_file(source, *shared)
 
 

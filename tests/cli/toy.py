@@ -1,0 +1,48 @@
+"""ormlift with one small codemod of the tests' own: `python toy.py diff ...` is `ormlift diff ...`.
+
+What is tested with it is what surrounds the codemods: files, git, kills, exit codes. `legacy(..)` becomes `modern(..)`,
+`risky(..)` too but with an effect, and `never(..)` is refused. It stands at module level, so that spawned workers have
+it as well.
+"""
+
+import ast
+
+import ormlift.rules
+from ormlift.model import Effect, Reason, Refusal, ReplaceExpr, Rewrite
+from ormlift.rules.base import Codemod, Example
+
+
+def find(module, context):
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        line, name = node.lineno, node.func.id
+        effects = (Effect("louder", line, "modern() logs"),) if name == "risky" else ()
+        if name == "crash":
+            raise RuntimeError("the toy codemod has a bug")
+        if name in ("legacy", "risky"):
+            yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "modern"),), effects=effects)
+        if name == "never":
+            yield Refusal("toy", line, line, Reason("not-ever", "never() must stay; call something else"))
+
+
+TOY = Codemod(
+    id="toy",
+    title="legacy() becomes modern()",
+    explanation="It shows that\nall of it works.",
+    needles=((b"legacy",), (b"risky",), (b"never",), (b"crash",)),
+    reasons={"not-ever": "never() stays. Call something else."},
+    effects={"louder": "modern() logs. Judge whether the log may grow."},
+    find=find,
+    examples=(
+        Example("plain", "legacy(1)\n", "modern(1)\n"),
+        Example("stays", "never(1)\n", reason="not-ever"),
+        Example("logs", "risky(1)\n", "modern(1)\n", effects=("louder",)),
+    ),
+)
+ormlift.rules.ALL = (TOY,)
+
+if __name__ == "__main__":
+    from ormlift_cli.app import main
+
+    main()
