@@ -66,6 +66,7 @@ class _Planner:
     current: Module = field(init=False)
     origin: list[int | None] = field(init=False)  # for each current line, the line of the file as it was
     ignored: tuple[Suppression, ...] = field(init=False)
+    first: list[Site] = field(default_factory=list)  # the sites of the file as it was
     done: list[Site] = field(default_factory=list)  # rewrites applied, with the file's own lines
     stuck: dict[tuple[str, int], str] = field(default_factory=dict)  # (codemod, line) -> why no edit could follow it
 
@@ -77,14 +78,13 @@ class _Planner:
 
     def run(self) -> Outcome:
         """Rounds until nothing is left to apply, then the account."""
-        first: list[Site] | None = None
+        sites = self.first = self._find()
         for _ in range(_ROUNDS):
-            sites = self._find()
-            first = sites if first is None else first
             batch = self._batch(sites)
             if not batch:
-                return self._outcome(first, sites)
+                return self._outcome(sites)
             self._apply(batch)
+            sites = self._find()
         message = "rewriting does not come to an end"
         raise VerificationError(message)
 
@@ -176,17 +176,21 @@ class _Planner:
         return 1
 
     def _mapped(self, site: Site) -> Site:
+        """The site with the lines of the file as it was; as it was first found, if it says the same there."""
         first, last = self._was(site.line), self._was(site.end_line)
+        same = next((s for s in self.first if (s.codemod, s.line) == (site.codemod, first)), None)
+        if same is not None and _gist(same) == _gist(site):
+            return same  # its messages name lines of the file as it was
         if isinstance(site, Refusal):
             return replace(site, line=first, end_line=max(first, last))
         effects = tuple(Effect(e.code, self._was(e.line), e.message) for e in site.effects)
         return replace(site, line=first, end_line=max(first, last), effects=effects)
 
-    def _outcome(self, first: list[Site], last: list[Site]) -> Outcome:
+    def _outcome(self, last: list[Site]) -> Outcome:
         path = self.module.source.path
         reports = [_report(site, Status.REWRITTEN, None) for site in self.done]
         reports += [self._left(site) for site in last]
-        reports += self._covered(first, reports)
+        reports += self._covered(reports)
         reports.sort(key=lambda r: (r.line, r.end_line, r.codemod))
         notes = self._notes(reports)
         if self.done:
@@ -201,13 +205,13 @@ class _Planner:
             return _report(mapped, Status.SUPPRESSED, Reason("ignored", why or "no reason is given"))
         if isinstance(site, Rewrite):
             return _report(mapped, Status.REFUSED, self._why_not(site))
-        return _report(mapped, Status.REFUSED, site.reason)
+        return _report(mapped, Status.REFUSED, mapped.reason if isinstance(mapped, Refusal) else None)
 
-    def _covered(self, first: list[Site], reports: list[SiteReport]) -> list[SiteReport]:
+    def _covered(self, reports: list[SiteReport]) -> list[SiteReport]:
         """Sites of the first round that went away because another codemod's rewrite took them in."""
         known = {(r.codemod, r.line) for r in reports}
         covered = []
-        for site in first:
+        for site in self.first:
             if (site.codemod, site.line) in known:
                 continue
             by = next((d for d in self.done if d.line <= site.line <= d.end_line), None)
@@ -230,6 +234,11 @@ class _Planner:
             if wanted and not any(suppression.covers(r.codemod, r.line) for r in reports):
                 notes.append(f"line {suppression.line}: this ignore comment is not used; remove it")
         return tuple(notes)
+
+
+def _gist(site: Site) -> tuple[str, ...]:
+    """What a site says, without the lines that it names."""
+    return (site.reason.code,) if isinstance(site, Refusal) else ("", *(effect.code for effect in site.effects))
 
 
 def _apart(one: Rewrite, other: Rewrite) -> bool:

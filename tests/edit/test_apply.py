@@ -7,7 +7,17 @@ from textwrap import dedent
 
 import pytest
 from ormlift.edit import LayoutError, apply
-from ormlift.model import DropFinally, ImportNeed, Op, ReplaceExpr, ReplaceStatement, Rewrite, Source, Wrap
+from ormlift.model import (
+    DropFinally,
+    DropWithItem,
+    ImportNeed,
+    Op,
+    ReplaceExpr,
+    ReplaceStatement,
+    Rewrite,
+    Source,
+    Wrap,
+)
 from ormlift.syntax import Module
 from ormlift.verify import verify_edit
 
@@ -18,6 +28,8 @@ def parse(text: str) -> Module:
 
 def edit(module: Module, *ops: Op, imports: tuple[ImportNeed, ...] = (), unused: tuple[str, ...] = ()) -> str:
     lines = [line for op in ops for line in _lines(op)]
+    if any(isinstance(op, DropWithItem) for op in ops):
+        lines.append(len(module.lines))  # its whole body moves
     rewrite = Rewrite("test", min(lines), max(lines), ops, imports=imports, unused=unused)
     edited = apply(module, [rewrite])
     assert len(edited.origin) == len(edited.text.splitlines())
@@ -192,6 +204,54 @@ def test_replaced_statement_keeps_comments_of_the_old() -> None:
         ReplaceStatement(module.span(first), "b(\n    2,\n)\n"),
         ReplaceStatement(module.span(second), "d()"),
     ) == ("def f():\n    # above\n    # inside\n    b(\n        2,\n    )\n    d()  # end\n")
+
+
+def drop_items(before: str, *names: str) -> str:
+    module = parse(dedent(before))
+    calls = [n for n in ast.walk(module.tree) if isinstance(n, ast.Call) and ast.unparse(n.func) in names]
+    return edit(module, *(DropWithItem(module.span(call)) for call in calls))
+
+
+def test_with_items_are_dropped_and_an_empty_with_is_opened() -> None:
+    before = """
+    def f():
+        # why
+        with conn() as c, cursor() as cur:  # end
+            # first
+            go(cur)
+            # last
+        return 1
+    """
+    assert drop_items(before, "cursor") == dedent(before).replace(", cursor() as cur", "")
+    assert drop_items(before, "conn") == dedent(before).replace("conn() as c, ", "")
+    assert drop_items(before, "conn", "cursor") == dedent(
+        """
+    def f():
+        # why
+        # end
+        # first
+        go(cur)
+        # last
+        return 1
+    """
+    )
+    with pytest.raises(LayoutError, match="comment"):
+        drop_items("def f():\n    with (\n        conn(),  # c\n        cursor(),\n    ):\n        go()\n", "cursor")
+
+
+def test_an_opened_with_inside_a_wrap() -> None:
+    module = parse("def f():\n    c = get()\n    with cursor() as cur:\n        go(cur)\n    c.close()\n")
+    function = module.tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    first, inner, last = function.body
+    assert isinstance(inner, ast.With)
+    assert edit(
+        module,
+        ReplaceStatement(module.span(first)),
+        DropWithItem(module.span(inner.items[0].context_expr)),
+        ReplaceStatement(module.span(last)),
+        Wrap(module.span(first), module.span(last), "with scope() as s"),
+    ) == ("def f():\n    with scope() as s:\n        go(cur)\n")
 
 
 def test_expressions_are_swapped_in_place() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
-from ormlift.model import DropFinally, Op, ReplaceExpr, ReplaceStatement, Rewrite, Wrap
+from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Rewrite, Wrap
 from ormlift.source import newline_of, split_lines
 from ormlift.syntax import FunctionNode, Module
 
@@ -85,7 +85,7 @@ def _op_lines(op: Op) -> tuple[int, int]:
     match op:
         case Wrap(first, last, _):
             return first.line, last.end_line
-        case ReplaceExpr(span, _) | ReplaceStatement(span, _) | DropFinally(span):
+        case ReplaceExpr(span, _) | ReplaceStatement(span, _) | DropFinally(span) | DropWithItem(span):
             return span.line, span.end_line
 
 

@@ -12,7 +12,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ormlift.edit.errors import LayoutError
-from ormlift.model import DropFinally, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
+from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
 
 _Key = tuple[int, int]
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement  # what a suite's list holds
@@ -46,8 +46,11 @@ class _Editor(cst.CSTTransformer):
         self._default = indent
         self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
+        self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
         self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
+        self._edited = {*self._statements, *self._finals, *self._wraps}
+        self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
         self._ops = ops
 
@@ -95,8 +98,9 @@ class _Editor(cst.CSTTransformer):
     ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         """The new statements of a suite, and the comments left over for its end."""
         keys = [self._key(node) for node in original]
-        if not any(key in self._statements or key in self._finals or key in self._wraps for key in keys):
+        if not self._items and self._edited.isdisjoint(keys):
             return list(updated), []
+        updated = [self._without_items(old, new) for old, new in zip(original, updated, strict=True)]
         out: list[_Statement] = []
         pending: list[cst.EmptyLine] = []
         index = 0
@@ -146,7 +150,9 @@ class _Editor(cst.CSTTransformer):
         if key in self._statements:
             return self._replaced(key, node, pending)
         if key in self._finals:
-            return self._opened(key, node, pending)
+            return self._without_finally(key, node, pending)
+        if key in self._emptied and isinstance(node, cst.With):
+            return self._body(node, _joined(pending, _leading(node)))
         return [_with_leading(node, _joined(pending, _leading(node)))], []
 
     def _replaced(
@@ -173,7 +179,7 @@ class _Editor(cst.CSTTransformer):
         new[0] = _with_leading(new[0], [*lead, *_leading(new[0])])
         return new, []
 
-    def _opened(
+    def _without_finally(
         self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]
     ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
         if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
@@ -186,14 +192,39 @@ class _Editor(cst.CSTTransformer):
         lead = _joined(pending, _leading(node))
         if node.handlers:
             return [node.with_changes(finalbody=None, leading_lines=lead)], comments
+        body, rest = self._body(node, lead)
+        return body, [*rest, *comments]
+
+    def _without_items(self, original: _Statement, updated: _Statement) -> _Statement:
+        """A with statement after the loss of items; one that has lost all of them keeps them until it is opened."""
+        if not isinstance(original, cst.With) or not isinstance(updated, cst.With):
+            return updated
+        spans = [self._span(item.item) for item in original.items]
+        dropped = self._items.intersection(spans)
+        self._left -= {DropWithItem(span) for span in dropped}
+        if dropped and any(_inner_comments(item) for item in original.items):
+            message = "a comment stands between the items of the with"
+            raise LayoutError(message)
+        kept = [item for item, span in zip(updated.items, spans, strict=True) if span not in dropped]
+        if not kept:
+            self._emptied.add(self._key(original))
+            return updated
+        if not dropped:
+            return updated
+        kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return updated.with_changes(items=kept)
+
+    def _body(
+        self, node: cst.Try | cst.TryStar | cst.With, lead: Sequence[cst.EmptyLine]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
+        """The statements of a compound statement that is opened, and the comments at its end."""
         block = node.body
         if not isinstance(block, cst.IndentedBlock):
-            message = "the body of the try stands on its own line"
+            message = "the body of a statement stands on the statement's own line"
             raise LayoutError(message)
-        head = _comment_of(block.header)
         body = list(_statements(block))
-        body[0] = _with_leading(body[0], [*lead, *head, *_leading(body[0])])
-        return body, [*_comments(block.footer), *comments]
+        body[0] = _with_leading(body[0], [*lead, *_comment_of(block.header), *_leading(body[0])])
+        return body, _comments(block.footer)
 
     # Positions
 
