@@ -1,0 +1,140 @@
+"""Raw cursors become ORM code on a session.
+
+    conn = get_connection()
+    cursor = conn.cursor()
+    cursor.execute("SELECT id, name FROM users WHERE id = ?", (user_id,))
+    row = cursor.fetchone()             ->   with session_scope() as session:
+    conn.close()                                 row = session.execute(
+    return row[1]                                    select(User.id, User.name).where(User.id == user_id)
+                                                 ).first()
+                                             return row.name
+
+A site is one connection's life: from the expression that gives it to its last use. It is rewritten whole or not at all:
+if one of its statements is refused, all of it is, for that statement's reason. The session's block begins where the
+connection was opened and ends behind its last use; rows are plain and stay readable after it.
+
+Rows are followed to their uses inside the function: an index becomes an attribute, `row["name"]` of a row read by name
+too, `json.loads` around a JSON column goes because the mapped value is decoded already. Where values change their type
+(SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.
+
+A Session taken for a connection (`conn = db_session(); conn.cursor()`) is a site too: that code raises AttributeError
+today, and runs after the rewrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ormlift.model import Reason, Refusal, Site
+from ormlift.rules.base import Codemod, Context
+from ormlift.sql.life.find import Stray, find_lives
+from ormlift.sql.life.model import Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.rewrite import rewrite_life
+from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
+from ormlift.sql.statement import REASONS as SQL_REASONS
+from ormlift.syntax import Module
+
+ID = "cursor-to-orm"
+
+
+def find(module: Module, context: Context) -> Iterator[Site]:
+    """Every connection's life in the file, as a rewrite or a refusal."""
+    lives, strays = find_lives(module, context.index)
+    for life in lives:
+        yield _site(life, context)
+    for stray in strays:
+        yield _outside(stray)
+
+
+def _site(life: Life, context: Context) -> Site:
+    try:
+        return rewrite_life(life, ID, context.index, context.settings)
+    except Refused as refused:
+        return Refusal(ID, life.line, _last_line(life), refused.reason)
+
+
+def _last_line(life: Life) -> int:
+    return max([life.call.end_lineno or life.line, *(use.node.end_lineno or use.line for use in life.uses)])
+
+
+def _outside(stray: Stray) -> Refusal:
+    if stray.asynchronous:
+        message = f"{stray.receiver} is used asynchronously; leave it raw for now"
+        return Refusal(ID, stray.line, stray.end_line, Reason("asynchronous", message))
+    message = f"{stray.receiver} is not opened in this function; open it where it is used, or hand on a session"
+    return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
+
+
+REASONS = {
+    **SQL_REASONS,
+    "connection-from-outside": (
+        "The connection or cursor is a parameter, an attribute or a global, so that its life does not begin here. Open "
+        "it in the function that uses it, or hand on a session."
+    ),
+    "asynchronous": "The driver is asynchronous (aiosqlite, asyncpg, psycopg's async): not rewritten yet.",
+    "connection-escapes": (
+        "The connection or a cursor is handed on, returned, stored or caught by a nested function, which would see a "
+        "session instead. Keep it inside one function."
+    ),
+    "unclear-connection": (
+        "A use of the connection may be reached without it, or with another one. Bind it once, before its first use."
+    ),
+    "unclear-cursor": (
+        "It cannot be told which statement a fetch reads from. Execute and fetch on the same path, each execute as a "
+        "statement of its own."
+    ),
+    "used-after-block": "The connection is used behind the with block that binds it. Move the use into the block.",
+    "with-connection": (
+        "`with conn:` commits or rolls back, and a session can only begin where no transaction is open. Commit by name."
+    ),
+    "commit-at-exit": "`with connect() as conn` commits at its end, and the scope does not. Configure one that does.",
+    "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
+    "autocommit": "A write in autocommit mode stands inside an expression. Give it a statement of its own.",
+    "dynamic-sql": "The SQL is put together at run time. Write each statement as one literal, with parameters.",
+    "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
+    "execute-many": "executemany, executescript and callproc are not rewritten yet.",
+    "description": "cursor.description is read. Name the columns, or read rows by name.",
+    "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
+    "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
+    "row-leaves": "Rows that are read by name leave the function, and are read elsewhere. Make dicts of them here.",
+    "connection-setting": "A setting is made on the connection. Say it where the engine is created.",
+    "no-scope": "No scope is configured for the file and none was found. Set `session-scope` in `[tool.ormlift]`.",
+    "scope-not-bound": "The scope's first name is bound nowhere in the file. Give the scope an `import`.",
+    "name-taken": "A name that the new text needs means something else here. Rename one of them.",
+    "unusual-layout": "A comment or a shared line stands in the way of the edit. Give each statement its own line.",
+}
+
+EFFECTS = {
+    **SQL_EFFECTS,
+    "cursor-on-session": "The line raised AttributeError, because a Session has no cursor(); now the code runs.",
+    "other-database": (
+        "The raw connection is taken to reach the engine's own database, which the code does not show. If it does, "
+        "name what opens it under `connections`."
+    ),
+    "driver-exception": (
+        "A handler catches the driver's exceptions. SQLAlchemy's is caught beside it from now on; its text and "
+        "attributes differ, and callers that catch the driver's own see SQLAlchemy's."
+    ),
+    "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
+    "row-leaves": "A row is used as a whole. A SQLAlchemy Row equals a tuple, but is none for json.dumps, isinstance.",
+    "commit-at-exit": "The raw code could leave without a commit, which took the write back; the scope commits it.",
+    "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
+    "closer": "A function that is handed the connection is taken to close it, and goes.",
+    "shared-session": "The session is one that others use too; closing or committing it reaches further than the block.",
+    "factory-chosen": "The project has several session factories, and one was chosen by its place. Configure a scope.",
+    "scope-unknown": "What the scope does at its end could not be read.",
+    "scope-wraps-errors": "The scope turns errors of the block into its own type, which callers may not catch.",
+    "scope-swallows-errors": "The scope does not let errors of the block through.",
+}
+
+CODEMOD = Codemod(
+    id=ID,
+    title="Raw DB-API cursors to ORM queries on a session",
+    explanation=__doc__ or "",
+    needles=((b".cursor(",), (b".execute(",), (b".executemany(",)),
+    reasons=REASONS,
+    effects=EFFECTS,
+    find=find,
+    examples=(),
+)

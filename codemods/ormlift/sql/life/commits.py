@@ -1,0 +1,123 @@
+"""What was committed when, and whether the new block commits the same."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ormlift.model import Effect
+from ormlift.schema import SourceKind, Tri
+from ormlift.sql.life.drivers import COMMITTING_BLOCK
+from ormlift.sql.life.executions import OPEN, TRANSACTION, Execution
+from ormlift.sql.life.flow import Flow
+from ormlift.sql.life.model import Does, How, Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.region import Region
+
+
+def autocommits(life: Life) -> Tri:
+    """Whether each statement commits itself."""
+    for use in life.where(Does.SETTING):
+        statement = life.module.statement(use.node)
+        if _turns_on(statement):
+            return Tri.YES
+    if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
+        return Tri.NO
+    return life.source.autocommit
+
+
+def _turns_on(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assign(targets=[ast.Attribute(attr="autocommit")], value=ast.Constant(value=True)):
+            return True
+        case ast.Assign(targets=[ast.Attribute(attr="isolation_level")], value=ast.Constant(value=None)):
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="set_session"), keywords=keywords)):
+            return any(k.arg == "autocommit" and getattr(k.value, "value", None) is True for k in keywords)
+        case _:
+            return False
+
+
+def uncommitted(life: Life, region: Region, reached: Flow, writes: list[Execution]) -> dict[int, int]:
+    """Lines of writes that some way out of the region leaves uncommitted, with the line of that way out."""
+    by_call: dict[ast.AST, Execution] = {e.call: e for e in writes}
+    found: dict[int, int] = {}
+    for line, state in _ways_out(life, region, reached):
+        for node in state:
+            if node in by_call and not _in_block(node, life):
+                found.setdefault(by_call[node].line, line)
+    return found
+
+
+def _in_block(node: ast.AST, life: Life) -> bool:
+    """Whether a write stands in a `with conn:`, which commits it."""
+    blocks = {life.module.statement(use.node) for use in life.where(Does.BLOCK)}
+    return any(around in blocks for around in life.module.ancestors(node))
+
+
+def _ways_out(life: Life, region: Region, reached: Flow) -> Iterator[tuple[int, frozenset[ast.AST]]]:
+    """The lines at which the region is left without an exception, and what was last written or committed there."""
+    for (node, name), definitions in reached.reaching.items():
+        if name == TRANSACTION and isinstance(node, ast.stmt) and _leaves(node, life, region):
+            line = (node.end_lineno or node.lineno) if node is region.last else node.lineno
+            yield line, definitions
+
+
+def _leaves(node: ast.stmt, life: Life, region: Region) -> bool:
+    if node is region.last:
+        return True
+    if not region.holds(node):
+        return False
+    if isinstance(node, ast.Return):
+        return True
+    loops = (a for a in life.module.ancestors(node) if isinstance(a, ast.For | ast.AsyncFor | ast.While))
+    loop = next(loops, None)
+    return loop is None or not (region.holds(loop))
+
+
+def commit_effects(
+    life: Life, region: Region, reached: Flow, writes: list[Execution], *, scope_commits: Tri
+) -> Iterator[Effect]:
+    """Effects of the scope's commit on what the raw connection left uncommitted. Raises Refused where none can tell."""
+    auto = autocommits(life)
+    if auto is Tri.YES:
+        return
+    before = _commits_at_end(life)
+    for line, out in sorted(uncommitted(life, region, reached, writes).items()):
+        if before is Tri.YES and scope_commits is not Tri.YES:
+            message = f"the block of line {life.line} commits at its end what line {line} writes, and the scope may not"
+            raise Refused("commit-at-exit", f"{message}; configure a scope that commits, or commit in the block")
+        if before is Tri.YES or before is scope_commits is Tri.NO:
+            continue
+        if auto is Tri.UNKNOWN and not life.where(Does.COMMIT):
+            message = (
+                "nothing here commits what this line writes; it cannot be told whether the connection does by itself"
+            )
+            yield Effect("autocommit", line, message)
+        else:
+            yield Effect("commit-at-exit", line, f"left without a commit at line {out}; the scope commits it")
+
+
+def _commits_at_end(life: Life) -> Tri:
+    """Whether the block that held the raw connection commits when it ends."""
+    if life.manager is not None:
+        return life.manager.commits
+    if life.how is not How.WITH:
+        return Tri.NO
+    if not life.source.driver:
+        return Tri.UNKNOWN
+    return Tri.YES if life.source.driver in COMMITTING_BLOCK else Tri.NO
+
+
+def check_blocks(life: Life, reached: Flow) -> None:
+    """`with conn:` becomes `with session.begin():`, which needs that no transaction is open. Raises Refused."""
+    for use in life.where(Does.BLOCK):
+        if life.source.driver and life.source.driver not in COMMITTING_BLOCK:
+            message = f"what `with {life.name}` on line {use.line} does differs between drivers; commit by name instead"
+            raise Refused("with-connection", message)
+        opened = reached.of(use.node, OPEN)
+        commits = {u.node for u in life.where(Does.COMMIT, Does.ROLLBACK)}
+        inner = {n for n in opened if _in_block(n, life)}
+        if opened - commits - inner:
+            message = f"`with {life.name}` on line {use.line} begins while a transaction is open; commit before it"
+            raise Refused("with-connection", message)

@@ -1,0 +1,191 @@
+"""Each `execute(..)` of a life with what is fetched from it, and in which form the two are written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ormlift.sql.life.flow import Flow, Mark, flow
+from ormlift.sql.life.model import Does, Life, Use
+from ormlift.sql.life.refuse import Refused
+from ormlift.syntax import FunctionNode
+
+FETCHES = (Does.FETCHONE, Does.FETCHALL, Does.FETCHMANY, Does.ITERATE)
+ASKS = (Does.ROWCOUNT, Does.LASTROWID)
+TRANSACTION = "#transaction"
+OPEN = "#open"
+
+
+class Form(StrEnum):
+    """How an execution and its fetch are written."""
+
+    ALONE = "alone"  # nothing is fetched: the call becomes the statement
+    CHAIN = "chain"  # execute(..).fetchone(): one expression
+    NEXT = "next"  # fetched by the very next statement: the execute goes, the fetch becomes the statement
+    RESULT = "result"  # kept in a variable, which is fetched from
+
+
+@dataclass(eq=False)
+class Execution:
+    """One `execute(..)`."""
+
+    use: Use
+    call: ast.Call
+    fetches: list[Use] = field(default_factory=list)
+    asks: list[Use] = field(default_factory=list)  # rowcount, lastrowid
+    form: Form = Form.ALONE
+
+    @property
+    def line(self) -> int:
+        """The line it stands on."""
+        return self.call.lineno
+
+
+def marked_flow(life: Life, last: ast.stmt) -> Flow:
+    """The function walked once more, with what was last executed on each cursor, and what is uncommitted at each way
+    out of the region that ends with `last`."""
+    by_node: dict[ast.AST, list[Mark]] = {}
+    for use in life.uses:
+        by_node.setdefault(use.node, []).extend(_marks(use))
+    by_node.setdefault(last, []).append(Mark(TRANSACTION, defines=False))
+    for node in ast.walk(life.host):
+        if isinstance(node, ast.Return | ast.Break | ast.Continue):
+            by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))
+    arguments = life.host.args if isinstance(life.host, FunctionNode) else None
+    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments)
+
+
+def _marks(use: Use) -> Iterator[Mark]:
+    name = f"#{use.cursor}"
+    if use.does is Does.EXECUTE:
+        yield Mark(name, defines=True)
+        yield Mark(TRANSACTION, defines=True)
+        yield Mark(OPEN, defines=True)
+    elif use.does in (Does.CURSOR, Does.CURSOR_BLOCK, Does.MANY):
+        yield Mark(name, defines=True)
+    elif use.does in (*FETCHES, *ASKS, Does.DESCRIPTION):
+        yield Mark(name, defines=False)
+    elif use.does in (Does.COMMIT, Does.ROLLBACK):
+        yield Mark(TRANSACTION, defines=True)
+        yield Mark(OPEN, defines=True)
+    elif use.does is Does.BLOCK:
+        yield Mark(OPEN, defines=False)
+
+
+def executions(life: Life, reached: Flow) -> list[Execution]:
+    """All executions of a life, in source order, with their fetches. Raises Refused where they can't be told apart."""
+    found = [Execution(use, use.node) for use in life.where(Does.EXECUTE) if isinstance(use.node, ast.Call)]
+    by_node = {e.call: e for e in found}
+    shared: list[list[Execution]] = []
+    for use in life.where(*FETCHES, *ASKS):
+        owners = _owners(use, by_node, reached)
+        for owner in owners:
+            (owner.asks if use.does in ASKS else owner.fetches).append(use)
+        if len(owners) > 1 and use.does in FETCHES:
+            shared.append(owners)
+    for execution in found:
+        execution.form = _form(execution, life)
+    for owners in shared:
+        for owner in owners:
+            owner.form = Form.RESULT
+    return found
+
+
+def _owners(use: Use, by_node: dict[ast.Call, Execution], reached: Flow) -> list[Execution]:
+    direct = _direct(use)
+    if direct in by_node:
+        assert isinstance(direct, ast.Call)
+        return [by_node[direct]]
+    definitions = reached.of(use.node, f"#{use.cursor}")
+    owners = [by_node[d] for d in definitions if isinstance(d, ast.Call) and d in by_node]
+    if not owners or len(owners) != len(definitions):
+        message = f"what line {use.line} reads was not surely executed in this function; execute it on the same path"
+        raise Refused("unclear-cursor", message)
+    return sorted(owners, key=lambda e: e.line)
+
+
+def _direct(use: Use) -> ast.AST | None:
+    """The execute that a fetch hangs on: `execute(..).fetchone()`, `for row in execute(..)`."""
+    node = use.node
+    if use.receiver is not None:
+        return None
+    if use.does is Does.ITERATE:
+        return node
+    attribute = node.func if isinstance(node, ast.Call) else node
+    return attribute.value if isinstance(attribute, ast.Attribute) else None
+
+
+def _form(execution: Execution, life: Life) -> Form:
+    if not execution.fetches:
+        return Form.ALONE
+    module = life.module
+    (first, *more) = execution.fetches
+    if not more and _direct(first) is execution.call:
+        return Form.CHAIN
+    statement = module.statement(execution.call)
+    alone = isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call
+    if not alone:
+        message = f"the execute on line {execution.line} is part of a larger expression; give it a statement of its own"
+        raise Refused("unclear-cursor", message)
+    if not more and not execution.asks and _is_next(statement, first, life):
+        return Form.NEXT
+    return Form.RESULT
+
+
+def _is_next(statement: ast.stmt, fetch: Use, life: Life) -> bool:
+    """Whether the fetch is what the next statement begins with, so that nothing happens in between."""
+    module = life.module
+    follower = module.statement(fetch.node)
+    suite = module.suite(statement)
+    place = suite.index(statement) + 1
+    while place < len(suite) and suite[place] is not follower:
+        if not _is_inert(suite[place]):
+            return False
+        place += 1
+    return place < len(suite) and _is_evaluated_once(fetch.node, follower, life) and fetch.does is not Does.FETCHMANY
+
+
+def _is_inert(statement: ast.stmt) -> bool:
+    """Whether a statement can stand between an execute and its fetch without any doubt."""
+    if not isinstance(statement, ast.Assign) or not all(isinstance(t, ast.Name) for t in statement.targets):
+        return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return all(
+        isinstance(n, ast.Constant | ast.List | ast.Dict | ast.Tuple | ast.expr_context)
+        for n in ast.walk(statement.value)
+    )
+
+
+def _is_evaluated_once(node: ast.expr, statement: ast.stmt, life: Life) -> bool:
+    """Whether the statement evaluates `node` exactly once, before any statement inside it."""
+    inner: ast.AST = node
+    for around in life.module.ancestors(node):
+        if isinstance(around, ast.Lambda | ast.IfExp | ast.BoolOp) and inner is not _first_part(around):
+            return False
+        if isinstance(around, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) and not (
+            isinstance(inner, ast.comprehension) and around.generators[0] is inner
+        ):
+            return False
+        if isinstance(around, ast.comprehension) and around.iter is not inner:
+            return False
+        if around is statement:
+            return not isinstance(statement, ast.While) and _is_head(inner, statement)
+        inner = around
+    return False
+
+
+def _first_part(node: ast.AST) -> ast.AST | None:
+    if isinstance(node, ast.IfExp):
+        return node.test
+    return node.values[0] if isinstance(node, ast.BoolOp) else None
+
+
+def _is_head(node: ast.AST, statement: ast.stmt) -> bool:
+    match statement:
+        case ast.For(iter=head) | ast.If(test=head):
+            return node is head
+        case ast.Try() | ast.With() | ast.FunctionDef() | ast.ClassDef():
+            return False
+        case _:
+            return True

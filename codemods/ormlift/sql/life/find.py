@@ -1,0 +1,198 @@
+"""Find the lives of DB-API connections in a file, and every use in them.
+
+Each `.cursor()`, and each `.execute(..)` of a DB-API receiver, ends in exactly one `Life` or one `Stray`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ormlift.project.index import ProjectIndex
+from ormlift.schema import Scope, SessionSource, SourceKind
+from ormlift.sql.life.drivers import direct_source
+from ormlift.sql.life.flow import Flow, flow
+from ormlift.sql.life.model import Host, How, Life
+from ormlift.sql.life.uses import Collector
+from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
+
+SESSIONS = (SourceKind.SESSION, SourceKind.SHARED_SESSION)
+CONNECTIONS = (SourceKind.CONNECTION, SourceKind.CONNECTION_AND_CURSOR, SourceKind.CURSOR)
+_RUNS = frozenset(["cursor", "execute", "executemany", "executescript"])
+_RECEIVERS = frozenset(
+    [
+        "c",
+        "cur",
+        "curs",
+        "cursor",
+        "conn",
+        "connection",
+        "con",
+        "cnx",
+        "db_cursor",
+        "dbconn",
+        "db_conn",
+        "db_connection",
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Stray:
+    """A DB-API receiver whose connection does not begin in this function."""
+
+    line: int
+    end_line: int
+    receiver: str  # its source text
+    asynchronous: bool = False
+
+
+def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[Stray]]:
+    """All lives of the file, in source order, and what belongs to none of them."""
+    lives: list[Life] = []
+    strays: list[Stray] = []
+    for host in _hosts(module):
+        found = list(_lives_of(host, module, index))
+        lives += found
+        strays += _strays(host, module, index, found)
+    return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
+
+
+def _hosts(module: Module) -> list[Host]:
+    """The functions, and the module itself, in which something is run directly."""
+    hosts: dict[Host, None] = {}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RUNS:
+            hosts[module.enclosing_function(node) or module.tree] = None
+    return list(hosts)
+
+
+def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+    arguments = host.args if isinstance(host, FunctionNode) else None
+    reached: Flow | None = None
+    claimed: set[ast.AST] = set()
+    for node in walk_scope(host):
+        if not isinstance(node, ast.Call) or node in claimed:
+            continue
+        bound = _binding(node, module)
+        if bound is None:
+            continue
+        origin, how, name, cursor = bound
+        source, manager = _source(node, how, module, index)
+        if source is None or source.kind not in (*SESSIONS, *CONNECTIONS):
+            continue
+        reached = reached or flow(host.body, arguments=arguments)
+        if (how in (How.PAIR, How.WITH_PAIR)) != (source.kind is SourceKind.CONNECTION_AND_CURSOR):
+            continue
+        life = Life(module, host, reached, origin, node, how, source, name.id, manager)
+        Collector(life, name, cursor).run()
+        if _is_site(life):
+            claimed |= {use.node for use in life.uses}
+            yield life
+
+
+def _source(call: ast.Call, how: How, module: Module, index: ProjectIndex) -> tuple[SessionSource | None, Scope | None]:
+    """What a call hands out; in a `with`, also what a context manager of the project hands out, and that manager."""
+    scope = index.scope_of(call, module) if how in (How.WITH, How.WITH_PAIR) else None
+    kinds = {kind.value: kind for kind in CONNECTIONS}
+    if scope is not None and scope.yields in kinds and not scope.is_async:
+        beside = [s for s in index.sources if s.path == scope.path and s.driver]
+        driver = beside[0].driver if len({s.driver for s in beside}) == 1 else ""
+        kind = kinds[scope.yields]
+        source = SessionSource(scope.name, scope.module, scope.path, scope.line, kind, scope.owner, driver=driver)
+        return source, scope
+    return index.source_of(call, module) or direct_source(call, module), None
+
+
+def _is_site(life: Life) -> bool:
+    """A session is one only where it is taken for a connection."""
+    if life.source.kind in SESSIONS:
+        return any(u.does.value in ("cursor", "cursor-block") for u in life.uses)
+    return any(u.does.value in ("cursor", "cursor-block", "execute", "executemany") for u in life.uses) or bool(
+        life.cursors
+    )
+
+
+Bound = tuple[ast.stmt, How, ast.Name, ast.Name | None]
+
+
+def _binding(call: ast.Call, module: Module) -> Bound | None:
+    """How a call's value is bound to a name, if it is."""
+    parent = module.parents.get(call)
+    match parent:
+        case ast.Assign(targets=[ast.Name() as name]) | ast.AnnAssign(target=ast.Name() as name):
+            return parent, How.ASSIGN, name, None
+        case ast.Assign(targets=[ast.Tuple(elts=[ast.Name() as name, ast.Name() as cursor])]):
+            return parent, How.PAIR, name, cursor
+        case ast.withitem(optional_vars=ast.Name() as name):
+            return _with_of(parent, module), How.WITH, name, None
+        case ast.withitem(optional_vars=ast.Tuple(elts=[ast.Name() as name, ast.Name() as cursor])):
+            return _with_of(parent, module), How.WITH_PAIR, name, cursor
+        case ast.Call(func=func, args=[_], keywords=[]) if dotted(func) in ("closing", "contextlib.closing"):
+            item = module.parents.get(parent)
+            if isinstance(item, ast.withitem) and isinstance(item.optional_vars, ast.Name):
+                return _with_of(item, module), How.CLOSING, item.optional_vars, None
+        case _:
+            pass
+    return None
+
+
+def _with_of(item: ast.withitem, module: Module) -> ast.stmt:
+    statement = module.parents[item]
+    assert isinstance(statement, ast.With | ast.AsyncWith)
+    return statement
+
+
+def _strays(host: Host, module: Module, index: ProjectIndex, lives: list[Life]) -> Iterator[Stray]:
+    """What is run in `host` on receivers that no life holds, one stray for each receiver."""
+    claimed = {use.node for life in lives for use in life.uses}
+    spans: dict[str, list[ast.Call]] = {}
+    for node in walk_scope(host):
+        if not isinstance(node, ast.Call) or node in claimed or not isinstance(node.func, ast.Attribute):
+            continue
+        if _is_dbapi(node, node.func, module, index):
+            spans.setdefault(_root(node.func.value, module), []).append(node)
+    for receiver, calls in spans.items():
+        waits = any(isinstance(module.parents.get(c), ast.Await | ast.AsyncWith | ast.withitem) for c in calls)
+        asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
+        last = max(c.end_lineno or c.lineno for c in calls)
+        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous)
+
+
+def _root(node: ast.expr, module: Module) -> str:
+    """The receiver as the reader names it; the cursors of one connection count as that connection."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "cursor":
+        node = node.func.value
+    return module.text(node).split("\n")[0]
+
+
+def _is_dbapi(call: ast.Call, func: ast.Attribute, module: Module, index: ProjectIndex) -> bool:
+    """Whether this runs on a DB-API cursor or connection, as far as the call itself tells."""
+    receiver = func.value
+    if func.attr == "cursor":
+        return len(call.args) + len(call.keywords) <= 2 and not isinstance(receiver, ast.Constant)
+    if func.attr == "executescript":
+        return False
+    if isinstance(receiver, ast.Call):
+        source = index.source_of(receiver, module) or direct_source(receiver, module)
+        if source is not None:
+            return source.kind in CONNECTIONS
+        return isinstance(receiver.func, ast.Attribute) and receiver.func.attr == "cursor"
+    last = dotted(receiver).rpartition(".")[2].lstrip("_").lower()
+    return last in _RECEIVERS and not _is_alchemy(call)
+
+
+def _is_alchemy(call: ast.Call) -> bool:
+    """Whether what is executed is SQLAlchemy's own: text(..), select(..) and the like; then it is no site of ours."""
+    if not call.args:
+        return True
+    node: ast.expr = call.args[0]
+    while isinstance(node, ast.Call):
+        name = dotted(node.func).rpartition(".")[2]
+        if name in ("text", "select", "insert", "update", "delete"):
+            return True
+        if not isinstance(node.func, ast.Attribute):
+            return False
+        node = node.func.value
+    return False

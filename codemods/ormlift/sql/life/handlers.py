@@ -1,0 +1,96 @@
+"""Handlers that catch the driver's exceptions, which SQLAlchemy's take the place of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ormlift.model import Effect, ImportNeed, ReplaceExpr
+from ormlift.sql.life.drivers import DIALECTS
+from ormlift.sql.life.model import Life
+from ormlift.syntax import dotted
+
+_SAME = frozenset(
+    [
+        "IntegrityError",
+        "OperationalError",
+        "ProgrammingError",
+        "DataError",
+        "InternalError",
+        "NotSupportedError",
+        "InterfaceError",
+        "DatabaseError",
+    ]
+)
+_ALL = frozenset({"Error"})
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What becomes of the handlers around a life's statements."""
+
+    ops: tuple[ReplaceExpr, ...] = ()
+    imports: tuple[ImportNeed, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+
+def driver_handlers(life: Life, calls: Iterable[ast.expr]) -> Handlers:
+    """Handlers that name a driver's exception learn SQLAlchemy's beside it: the rest of their try may need both."""
+    module = life.module
+    tries = {a for call in calls for a in _tries(call, life)}
+    ops: list[ReplaceExpr] = []
+    imports: list[ImportNeed] = []
+    effects: list[Effect] = []
+    for handler in sorted((h for t in tries for h in t.handlers), key=lambda h: h.lineno):
+        named = list(_driver_types(handler, life))
+        if not named or handler.type is None:
+            continue
+        news = dict.fromkeys(_counterpart(name) for name in named)
+        taken = [n for n in news if module.imports.get(n, f"sqlalchemy.exc.{n}") != f"sqlalchemy.exc.{n}"]
+        message = (
+            f"catches {module.text(handler.type)}; SQLAlchemy raises its own, with another text and other attributes"
+        )
+        effects.append(Effect("driver-exception", handler.lineno, message))
+        if taken:
+            continue
+        listed = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        text = ", ".join([*(module.text(e) for e in listed), *news])
+        inner = (
+            text
+            if isinstance(handler.type, ast.Tuple) and not module.text(handler.type).startswith("(")
+            else f"({text})"
+        )
+        ops.append(ReplaceExpr(module.span(handler.type), inner))
+        imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
+    return Handlers(tuple(ops), tuple(imports), tuple(effects))
+
+
+def _tries(node: ast.expr, life: Life) -> Iterator[ast.Try]:
+    """The tries whose handlers see what `node` raises."""
+    inner: ast.AST = node
+    for around in life.module.ancestors(node):
+        if isinstance(around, ast.Try) and inner in around.body:
+            yield around
+        if around is life.host:
+            return
+        inner = around
+
+
+def _driver_types(handler: ast.ExceptHandler, life: Life) -> Iterator[str]:
+    """The driver's exception names that a handler catches."""
+    if handler.type is None:
+        return
+    for node in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:
+        name = dotted(node)
+        head, _, rest = name.partition(".")
+        target = life.module.local_imports(life.host).get(head) or life.module.imports.get(head, "")
+        full = f"{target}.{rest}" if rest else target
+        if any(full.startswith(f"{driver}.") for driver in DIALECTS):
+            yield full.rpartition(".")[2]
+
+
+def _counterpart(name: str) -> str:
+    if name in _SAME:
+        return name
+    return "SQLAlchemyError" if name in _ALL else "DBAPIError"

@@ -1,0 +1,89 @@
+"""The words for a connection's life. Plain data."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ormlift.schema import Scope, SessionSource
+from ormlift.sql.life.flow import Flow
+from ormlift.syntax import FunctionNode, Module
+
+Host = FunctionNode | ast.Module
+
+
+class Does(StrEnum):
+    """What one use of a connection or cursor does."""
+
+    CURSOR = "cursor"  # conn.cursor()
+    EXECUTE = "execute"
+    MANY = "executemany"  # also executescript and callproc
+    FETCHONE = "fetchone"
+    FETCHALL = "fetchall"
+    FETCHMANY = "fetchmany"
+    ITERATE = "iterate"  # `for row in cursor`, a comprehension over it, list(cursor)
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    CLOSE = "close"
+    ROWCOUNT = "rowcount"
+    LASTROWID = "lastrowid"
+    DESCRIPTION = "description"
+    SETTING = "setting"  # conn.row_factory = ..., conn.autocommit = ...
+    TEST = "test"  # `if conn:`, `conn is None`
+    BLOCK = "block"  # `with conn:`
+    CURSOR_BLOCK = "cursor-block"  # `with conn.cursor() as cur:`
+    SESSION = "session"  # what a Session can do: `conn.query(..)`
+    ESCAPES = "escapes"  # anything else: passed on, returned, stored
+
+
+class How(StrEnum):
+    """How the connection is bound."""
+
+    ASSIGN = "assign"  # conn = get()
+    PAIR = "pair"  # conn, cur = get()
+    WITH = "with"  # with get() as conn:
+    WITH_PAIR = "with-pair"  # with get() as (conn, cur):
+    CLOSING = "closing"  # with closing(get()) as conn:
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One use of the connection or of a cursor of it."""
+
+    does: Does
+    node: ast.expr  # the whole expression: the call, the attribute, or the name
+    receiver: ast.Name | None  # the name it is done to; None for `conn.cursor().execute(..)` and the like
+    cursor: str = ""  # what the result hangs on: the cursor's variable, or empty for the connection itself
+
+    @property
+    def line(self) -> int:
+        """The line it stands on."""
+        return self.node.lineno
+
+
+@dataclass(eq=False)
+class Life:
+    """A connection's life in one function, from the expression that gives it to its last use."""
+
+    module: Module
+    host: Host
+    flow: Flow
+    origin: ast.stmt  # the statement that binds the connection
+    call: ast.Call  # the expression that gives it
+    how: How
+    source: SessionSource
+    name: str  # the connection's variable
+    manager: Scope | None = None  # the project's context manager that hands it out, where one does
+    uses: list[Use] = field(default_factory=list)  # in source order
+    cursors: set[str] = field(default_factory=set)  # variables that hold cursors
+    inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
+
+    @property
+    def line(self) -> int:
+        """The site's first line."""
+        return self.origin.lineno
+
+    def where(self, *kinds: Does) -> list[Use]:
+        """The uses of some kinds."""
+        return [use for use in self.uses if use.does in kinds]

@@ -1,0 +1,173 @@
+"""What names are free in a function, and how the file says what the new text needs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from ormlift.model import ImportNeed
+from ormlift.schema import MappedClass
+from ormlift.sql.life.model import Host, Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.syntax import FunctionNode, Module, import_targets
+
+SESSION_NAMES = ("session", "db_session_", "orm_session", "session_")
+RESULT_NAMES = ("result", "query_result", "db_result", "result_")
+ROWCOUNT_NAMES = ("rowcount", "affected", "row_count", "rowcount_")
+LASTROWID_NAMES = ("inserted_id", "new_id", "lastrowid", "inserted_id_")
+_SQLALCHEMY = [
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "func",
+    "text",
+    "and_",
+    "or_",
+    "not_",
+    "case",
+    "cast",
+    "literal",
+    "literal_column",
+    "exists",
+    "distinct",
+    "null",
+    "true",
+    "false",
+    "union",
+    "union_all",
+    "tuple_",
+    "extract",
+    "asc",
+    "desc",
+    "between",
+    "bindparam",
+    "column",
+    "over",
+]
+
+
+def free_name(candidates: Iterable[str], life: Life, taken: Iterable[str] = (), lines: tuple[int, int] = (0, 0)) -> str:
+    """The first of `candidates` that means nothing in the function yet, or only in with blocks beside `lines`."""
+    used = set(taken)
+    listed = list(candidates)
+    for name in listed:
+        if name not in used and _is_free(name, life, lines):
+            return name
+    message = f"the names {', '.join(listed)} are all taken in this function; rename one"
+    raise Refused("name-taken", message)
+
+
+def _is_free(name: str, life: Life, lines: tuple[int, int]) -> bool:
+    nodes = [n for n in ast.walk(life.host) if _means(n, name)]
+    if not nodes:
+        return True
+    blocks = [n for n in ast.walk(life.host) if isinstance(n, ast.With) and _binds(n, name)]
+    apart = all(b.lineno > lines[1] or (b.end_lineno or 0) < lines[0] for b in blocks)
+    return apart and all(_within(n, blocks, life.module) for n in nodes)
+
+
+def _means(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Name(id=found) | ast.arg(arg=found) | ast.FunctionDef(name=found) | ast.ClassDef(name=found):
+            return found == name
+        case ast.alias(name=found, asname=alias):
+            return name == (alias or found.partition(".")[0])
+        case ast.ExceptHandler(name=found):
+            return found == name
+        case _:
+            return False
+
+
+def _binds(block: ast.With, name: str) -> bool:
+    return any(isinstance(i.optional_vars, ast.Name) and i.optional_vars.id == name for i in block.items)
+
+
+def _within(node: ast.AST, blocks: list[ast.With], module: Module) -> bool:
+    around = set(module.ancestors(node))
+    return any(block in around for block in blocks)
+
+
+def said_names(life: Life, models: Iterable[MappedClass]) -> Mapping[str, str]:
+    """How the file says the dotted targets that new text may need, where it can already."""
+    bound = {**life.module.imports}
+    if isinstance(life.host, FunctionNode):
+        bound |= _early_imports(life)
+    said: dict[str, str] = {}
+    for alias, target in bound.items():
+        if target in ("sqlalchemy", "sqlalchemy.orm"):
+            said |= {f"sqlalchemy.{n}": f"{alias}.{n}" for n in _SQLALCHEMY}
+    said |= {f"sqlalchemy.{n}": a for n in _SQLALCHEMY for a, t in bound.items() if t in _spellings(n)}
+    for model in models:
+        name = _model_name(model, bound, life)
+        if name:
+            said[f"{model.module}.{model.name}"] = name
+    return said
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return (
+        f"sqlalchemy.{name}",
+        f"sqlalchemy.sql.{name}",
+        f"sqlalchemy.sql.expression.{name}",
+        f"sqlalchemy.future.{name}",
+    )
+
+
+def _early_imports(life: Life) -> dict[str, str]:
+    """Imports inside the function that have surely run before the connection is opened."""
+    found: dict[str, str] = {}
+    around = [life.origin, *(a for a in life.module.ancestors(life.origin) if isinstance(a, ast.stmt))]
+    for statement in around:
+        if statement is life.host:
+            break
+        suite = life.module.suite(statement)
+        for before in suite[: suite.index(statement)]:
+            found |= import_targets(before)
+    return found
+
+
+def _model_name(model: MappedClass, bound: Mapping[str, str], life: Life) -> str:
+    """The model by a name that the file has: its own, imported by name, or through its module."""
+    if model.path == life.module.source.path:
+        return model.name
+    full = f"{model.module}.{model.name}"
+    for alias, target in bound.items():
+        if _same(target, full):
+            return alias
+    for alias, target in bound.items():
+        if _same(target, model.module) and target.lstrip("."):
+            return f"{alias}.{model.name}"
+    for alias, target in bound.items():
+        if target.rpartition(".")[2] == model.name and _is_package_of(target.rpartition(".")[0], model):
+            return alias
+    return ""
+
+
+def _is_package_of(package: str, model: MappedClass) -> bool:
+    """Whether a name imported from a package is the model defined in a module inside it: a re-export."""
+    parts = tuple(p for p in package.split(".") if p)
+    home = tuple(model.module.split("."))
+    inside = any(home[i : i + len(parts)] == parts for i in range(len(home)))
+    return inside if parts else package.startswith(".")
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two dotted names may be one: relative imports and source roots leave off the front."""
+    first, second = one.lstrip("."), other.lstrip(".")
+    return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
+
+
+def check_imports(needs: Iterable[ImportNeed], life: Life) -> None:
+    """Refuse where a needed name means something else where the new text stands."""
+    host: Host = life.host
+    for need in needs:
+        name = need.name or need.module.partition(".")[0]
+        definitions = life.flow.definitions.get(name, set()) if isinstance(host, FunctionNode) else set()
+        if definitions:
+            message = f"{name} is a local name of this function, and the new text needs {need.module}.{name}; rename it"
+            raise Refused("name-taken", message)
+        bound = life.module.imports.get(name)
+        if bound is not None and not _same(bound, f"{need.module}.{name}"):
+            message = f"{name} is imported from {bound} in this file, and the new text needs {need.module}.{name}"
+            raise Refused("name-taken", message)

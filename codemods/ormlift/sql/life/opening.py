@@ -1,0 +1,174 @@
+"""What opens the session in place of the connection, and what that changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ormlift.model import Effect, ImportNeed, Reason, Settings
+from ormlift.project.choose import ChosenScope, choose_scope
+from ormlift.project.escape.choice import name_scope
+from ormlift.project.index import ProjectIndex
+from ormlift.project.names import is_test_path
+from ormlift.schema import Engine, Scope, SourceKind, Tri
+from ormlift.sql.life.model import Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.syntax import dotted
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The call that opens the session."""
+
+    call: str  # `session_scope()`
+    commits: Tri  # whether it commits at the end of its block
+    imports: tuple[ImportNeed, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+
+def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -> Opening:
+    """The scope to open; where the call hands out a Session already, that call. Raises Refused where there is none."""
+    if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
+        return _own_session(life)
+    path = life.module.source.path
+    chosen = choose_scope(settings, index, path) or _factory(index, path)
+    if chosen is None:
+        message = "no scope is configured for this file, and none was found"
+        raise Refused("no-scope", f'{message}; set `session-scope = "module:name"` in the configuration')
+    named = name_scope(life.module, life.host, line, chosen)
+    if isinstance(named, Reason):
+        raise Refused(named.code, named.message)
+    if isinstance(chosen, FactoryChoice):
+        return Opening(named.call, Tri.NO, named.imports, tuple(_factory_effects(chosen, life.line)))
+    _check_scope(named.scope, named.call)
+    commits = named.scope.commits if named.scope is not None else Tri.UNKNOWN
+    return Opening(named.call, commits, named.imports, tuple(_scope_effects(named.scope, named.call, line)))
+
+
+def _factory_effects(chosen: FactoryChoice, line: int) -> Iterator[Effect]:
+    if chosen.others:
+        home = chosen.need.module if chosen.need is not None else "this file"
+        message = f"of {chosen.others + 1} session factories, {chosen.expression} of {home} was chosen"
+        yield Effect("factory-chosen", line, f"{message}; configure a scope to say which")
+
+
+def _own_session(life: Life) -> Opening:
+    effects: tuple[Effect, ...] = ()
+    call = life.module.text(life.call)
+    if life.source.kind is SourceKind.SHARED_SESSION:
+        message = f"{call} hands out a session that others use too; the with block closes it for all of them"
+        effects = (Effect("shared-session", life.line, message),)
+    return Opening(call, Tri.NO, effects=effects)
+
+
+@dataclass(frozen=True)
+class FactoryChoice(ChosenScope):
+    """A session factory, whose sessions are context managers that only close."""
+
+    others: int = 0  # how many more there are
+
+
+_HOMES = frozenset({"db", "database", "databases", "session", "sessions", "models", "orm", "storage", "extensions"})
+
+
+def _factory(index: ProjectIndex, path: str) -> FactoryChoice | None:
+    """A sessionmaker of the project: `with SessionLocal() as session` closes, and does no more.
+
+    The file's own comes first, then one in a module whose name says that it is for this.
+    """
+    fits = [f for f in index.factories if not (f.is_async or f.scoped or f.owner or is_test_path(f.path))]
+    own = [f for f in fits if f.path == path]
+    homely = [f for f in fits if _HOMES & set(f.module.split("."))]
+    factory = min(own or homely or fits, key=lambda f: (len(f.name), f.module), default=None)
+    if factory is None:
+        return None
+    need = ImportNeed(factory.module, factory.name) if factory.path != path else None
+    return FactoryChoice(factory.name, need, others=len(fits) - 1)
+
+
+def _check_scope(scope: Scope | None, call: str) -> None:
+    if scope is None:
+        return
+    if scope.is_async:
+        raise Refused("no-scope", f"the scope {call} is async; configure another for this file")
+    if scope.takes_arguments:
+        raise Refused("no-scope", f"the scope {call} needs arguments; configure another for this file")
+    if scope.yields != "session":
+        raise Refused("no-scope", f"the scope {call} hands out {scope.yields or 'nothing'}; configure another")
+
+
+def _scope_effects(scope: Scope | None, call: str, line: int) -> Iterator[Effect]:
+    if scope is None:
+        yield Effect(
+            "scope-unknown", line, f"what {call} does at its end could not be read; check that it closes the session"
+        )
+        return
+    if scope.wraps:
+        yield Effect("scope-wraps-errors", line, f"{call} turns errors of the block into {scope.wraps}")
+    if scope.swallows is Tri.YES:
+        yield Effect("scope-swallows-errors", line, f"{call} keeps errors of the block to itself")
+    if scope.shared is Tri.YES:
+        yield Effect("shared-session", line, f"{call} hands out a session that others use too")
+
+
+# The database
+
+
+def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Iterator[Effect]:
+    """An effect, unless the connection is known to reach the engine's own database."""
+    source = life.source
+    if _is_configured(life, settings) or any(_is_engine_of(engine, life) for engine in index.engines):
+        return
+    reached = f" to {source.database}" if source.database else ""
+    call = f"{dotted(life.call.func)}()"
+    message = (
+        f"{call} connects{reached}, which is taken to be the engine's own database; "
+        "name it under `connections` in the configuration if it is"
+    )
+    yield Effect("other-database", life.line, message)
+
+
+def _is_configured(life: Life, settings: Settings) -> bool:
+    source = life.source
+    names = {f"{source.module}:{source.name}", f"{source.module}:{source.owner}.{source.name}"}
+    written = dotted(life.call.func)
+    head, _, rest = written.partition(".")
+    target = life.module.imports.get(head)
+    if target and "." in target and not rest:
+        module, _, name = target.rpartition(".")
+        names.add(f"{module}:{name}")
+    elif target:
+        names.add(f"{target}:{rest}")
+    return bool(names & set(settings.connections))
+
+
+def _is_engine_of(engine: Engine, life: Life) -> bool:
+    """Whether the engine's URL names what the connection was opened with: one literal path, or one variable."""
+    database = life.source.database
+    if not database:
+        return False
+    try:
+        node = ast.parse(database, mode="eval").body
+    except SyntaxError:
+        return False
+    while isinstance(node, ast.Call) and dotted(node.func) in ("str", "os.fspath") and len(node.args) == 1:
+        node = node.args[0]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return engine.literal and engine.url.partition(":///")[2].removeprefix("./") == node.value.removeprefix("./")
+    name = dotted(node)
+    if not name or engine.literal or not _is_same_place(engine, name, life):
+        return False
+    return engine.url == name or f"{{{name}}}" in engine.url
+
+
+def _is_same_place(engine: Engine, name: str, life: Life) -> bool:
+    """Whether a name means the same beside the engine and beside the connect."""
+    if engine.path == life.source.path:
+        return True
+    head = name.partition(".")[0]
+    if life.source.path != life.module.source.path:
+        return False
+    target = life.module.imports.get(head, "")
+    home = engine.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return bool(target) and home.endswith(target.rpartition(".")[0].lstrip(".") or "\0")

@@ -1,0 +1,13 @@
+"""How a life is refused from deep inside: one reason stops it whole."""
+
+from __future__ import annotations
+
+from ormlift.model import Reason
+
+
+class Refused(Exception):  # noqa: N818 - not an error: a decision
+    """The life stays as it is."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = Reason(code, message)

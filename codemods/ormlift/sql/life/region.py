@@ -1,0 +1,153 @@
+"""Where the session's block begins and ends, and which statements of the connection go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ormlift.sql.life.model import Does, Life, Use
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.uses import binds_by_with
+from ormlift.syntax import Module
+
+_GONE = (Does.CURSOR, Does.CLOSE, Does.SETTING)
+
+
+@dataclass
+class Region:
+    """The siblings that become the body of the session's `with`, and what leaves."""
+
+    first: ast.stmt
+    last: ast.stmt
+    removed: set[ast.stmt] = field(default_factory=set)
+    flattened: dict[ast.stmt, tuple[Use, ...]] = field(default_factory=dict)  # `if conn: conn.rollback()` -> its uses
+    finals: set[ast.Try] = field(default_factory=set)  # their `finally` goes whole
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """First and last line."""
+        return self.first.lineno, self.last.end_lineno or self.last.lineno
+
+    def holds(self, node: ast.AST) -> bool:
+        """Whether a node stands inside, by its line."""
+        first, last = self.lines
+        return first <= getattr(node, "lineno", 0) <= last
+
+
+def region_of(life: Life) -> Region:
+    """The region of a life. Raises Refused where its uses can't be put in one block."""
+    module = life.module
+    if binds_by_with(life):
+        region = Region(life.origin, life.origin)
+        _check_inside(life, region)
+    else:
+        anchor, suite, last = _cover(life)
+        region = Region(anchor, suite[last])
+        region.removed.add(life.origin)
+        region.removed |= set(life.inits)
+    for use in life.uses:
+        if use.does in _GONE and not _is_with_item(use, module):
+            region.removed.add(module.statement(use.node))
+    _settle_tests(life, region)
+    _settle_finals(life, region)
+    return region
+
+
+def _is_with_item(use: Use, module: Module) -> bool:
+    return isinstance(module.parents[use.node], ast.withitem)
+
+
+def _check_inside(life: Life, region: Region) -> None:
+    assert isinstance(life.origin, ast.With | ast.AsyncWith)
+    for use in life.uses:
+        if life.origin not in life.module.ancestors(use.node):
+            code = "used-after-block"
+            message = f"{life.name} is used on line {use.line}, behind its with block; move the use into the block"
+            raise Refused(code, message)
+        if use.node in [item.context_expr for item in life.origin.items]:
+            continue
+    _ = region
+
+
+def _cover(life: Life) -> tuple[ast.stmt, list[ast.stmt], int]:
+    """The statement that the block begins with, its suite, and the index of the last one that uses the connection."""
+    module = life.module
+    anchor = life.origin
+    while True:
+        suite = module.suite(anchor)
+        start = suite.index(anchor)
+        places = [_place(use.node, suite, module) for use in life.uses]
+        if all(place is not None and place >= start for place in places):
+            return anchor, suite, max([start, *(p for p in places if p is not None)])
+        parent = module.parents[anchor]
+        if not isinstance(parent, ast.Try | ast.With) or anchor not in parent.body:
+            line = next(u.line for u, p in zip(life.uses, places, strict=True) if p is None or p < start)
+            message = (
+                f"{life.name} is bound on line {life.line}, and line {line} uses it where it may not have been "
+                "bound; bind it before, in the same suite"
+            )
+            raise Refused("unclear-connection", message)
+        anchor = parent
+
+
+def _place(node: ast.AST, suite: Sequence[ast.stmt], module: Module) -> int | None:
+    """The index of the sibling that holds `node`."""
+    around = [node, *module.ancestors(node)]
+    return next((i for i, statement in enumerate(suite) if any(a is statement for a in around)), None)
+
+
+def _settle_tests(life: Life, region: Region) -> None:
+    """`if conn: conn.close()` goes, `if conn: conn.rollback()` loses its if; other tests stay, on the session."""
+    for use in life.where(Does.TEST):
+        statement = life.module.statement(use.node)
+        if not isinstance(statement, ast.If) or statement.orelse or not _is_whole_test(statement, use):
+            if use.cursor:
+                message = f"line {use.line} asks whether there is a cursor; remove the question"
+                raise Refused("unclear-connection", message)
+            continue
+        inner = list(_simple_uses(statement.body, life))
+        if len(inner) != len(statement.body):
+            if use.cursor or life.inits:
+                message = f"line {use.line} asks whether there is a connection; remove the question"
+                raise Refused("unclear-connection", message)
+            continue
+        kept = tuple(u for u in inner if u.does in (Does.COMMIT, Does.ROLLBACK))
+        if kept:
+            region.flattened[statement] = kept
+        else:
+            region.removed.add(statement)
+
+
+def _is_whole_test(statement: ast.If, use: Use) -> bool:
+    """`if conn`, `if conn is not None`."""
+    test = statement.test
+    if test is use.node:
+        return True
+    return isinstance(test, ast.Compare) and test.left is use.node and isinstance(test.ops[0], ast.IsNot | ast.NotEq)
+
+
+def _simple_uses(body: Sequence[ast.stmt], life: Life) -> Iterator[Use]:
+    """The uses that are statements of their own: closes, commits, rollbacks."""
+    for statement in body:
+        for use in life.where(Does.CLOSE, Does.COMMIT, Does.ROLLBACK):
+            if isinstance(statement, ast.Expr) and statement.value is use.node:
+                yield use
+
+
+def _settle_finals(life: Life, region: Region) -> None:
+    """A `finally` of which nothing is left goes."""
+    for node in {a for use in life.uses for a in life.module.ancestors(use.node)}:
+        if isinstance(node, ast.Try) and node.finalbody and all(_goes(s, region) for s in node.finalbody):
+            region.finals.add(node)
+            for statement in node.finalbody:
+                region.removed.discard(statement)
+
+
+def _goes(statement: ast.stmt, region: Region) -> bool:
+    return statement in region.removed
+
+
+def inside(node: ast.AST, statements: set[ast.stmt], module: Module) -> bool:
+    """Whether `node` stands in one of `statements`."""
+    return any(around in statements for around in (node, *module.ancestors(node)))

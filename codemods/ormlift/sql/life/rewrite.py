@@ -1,0 +1,387 @@
+"""One life to one rewrite: its connection becomes a session, its statements the ORM's, its rows follow."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from ormlift.model import (
+    DropFinally,
+    DropWithItem,
+    Effect,
+    ImportNeed,
+    Op,
+    ReplaceExpr,
+    ReplaceStatement,
+    Rewrite,
+    Settings,
+    Span,
+    Wrap,
+)
+from ormlift.project.index import ProjectIndex
+from ormlift.schema import SourceKind, Tri
+from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects
+from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
+from ormlift.sql.life.flow import Flow
+from ormlift.sql.life.handlers import driver_handlers
+from ormlift.sql.life.model import Does, How, Life, Use
+from ormlift.sql.life.names import (
+    LASTROWID_NAMES,
+    RESULT_NAMES,
+    ROWCOUNT_NAMES,
+    SESSION_NAMES,
+    check_imports,
+    free_name,
+)
+from ormlift.sql.life.opening import Opening, database_effects, opening_of
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.region import Region, region_of
+from ormlift.sql.life.rowkind import is_named_tuple, row_kind
+from ormlift.sql.life.statements import Manner, Prepared, certify, compose, place, prepare
+from ormlift.sql.life.style import style_of
+from ormlift.sql.life.text import has_comment, outermost
+from ormlift.sql.life.uses import binds_by_with
+from ormlift.sql.rows.follow import Fact, Follower, Is
+from ormlift.sql.rows.judge import Obstacle, judge
+from ormlift.sql.statement import Kind
+from ormlift.syntax import FunctionNode, Module, dotted
+
+_KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
+
+
+def rewrite_life(life: Life, codemod: str, index: ProjectIndex, settings: Settings) -> Rewrite:
+    """The rewrite of a whole life. Raises Refused."""
+    return _Rewriter(life, codemod, index, settings).run()
+
+
+@dataclass
+class _Rewriter:
+    life: Life
+    codemod: str
+    index: ProjectIndex
+    settings: Settings
+    module: Module = field(init=False)
+    region: Region = field(init=False)
+    reached: Flow = field(init=False)
+    opening: Opening = field(init=False)
+    manner: Manner = field(init=False)
+    prepared: list[Prepared] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    imports: set[ImportNeed] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)  # cursor variable -> what its results are called now
+
+    def __post_init__(self) -> None:
+        self.module = self.life.module
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the code never ran: `.cursor()` of a Session raises."""
+        return self.life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION)
+
+    def run(self) -> Rewrite:
+        """All of it, or Refused."""
+        life = self.life
+        _check_uses(life)
+        self.region = region_of(life)
+        self.reached = marked_flow(life, self.region.last)
+        check_blocks(life, self.reached)
+        found = executions(life, self.reached)
+        self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
+        self._choose_names(found)
+        self.prepared = [prepare(e, life, self.index, self.settings) for e in found]
+        for prepared in self.prepared:
+            place(prepared, life, self.names)
+            _check_between(prepared, life)
+        self._write_statements()
+        self._session()
+        self._gather_effects()
+        certificates = tuple(certify(p) for p in self.prepared)
+        check_imports(self.imports, life)
+        ops = outermost(self.ops)
+        lines = [line for op in ops for line in _lines(op)]
+        return Rewrite(
+            self.codemod,
+            min([life.line, *lines]),
+            max([self.region.lines[1], *lines]),
+            ops,
+            tuple(sorted(self.imports)),
+            self._unused(),
+            tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code))),
+            certificates,
+        )
+
+    # Names
+
+    def _choose_names(self, found: list[Execution]) -> None:
+        life, lines = self.life, self.region.lines
+        if self.is_fresh and life.name not in ("conn", "connection", "con", "db_conn"):
+            session = life.name
+        else:
+            session = free_name(SESSION_NAMES, life, (), lines)
+        shift = 0 if binds_by_with(life) else 4
+        self.manner = Manner(style_of(self.module, self.index, self.settings), session, self.settings.timestamps, shift)
+        taken = {session}
+        for execution in found:
+            for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):
+                key = f"{does.value}:{execution.use.cursor}"
+                if key not in self.names and any(a.does is does for a in execution.asks):
+                    self.names[key] = free_name(names, life, taken)
+                    taken.add(self.names[key])
+            cursor = execution.use.cursor
+            if execution.form is Form.RESULT and cursor not in self.names:
+                bound = isinstance(self.module.parents[execution.call], ast.Assign)
+                self.names[cursor] = cursor if bound else free_name(RESULT_NAMES, life, taken)
+                taken.add(self.names[cursor])
+
+    # Statements and rows
+
+    def _write_statements(self) -> None:
+        texts: dict[ast.expr, str] = {}
+        edits: dict[Span, str] = {}
+        for _ in range(2):  # once to know the columns, once more with the rows in the parameters written anew
+            for prepared in self.prepared:
+                written = compose(prepared, self.life, self.manner, edits)
+                if prepared.target is not None:
+                    texts[prepared.target] = written.text
+            row_edits, row_effects = self._rows(texts)
+            edits = {edit.span: edit.text for edit in row_edits}
+        for prepared in self.prepared:
+            self._put(prepared)
+            assert prepared.written is not None
+            self.imports |= set(prepared.written.imports)
+            self.effects += [Effect(f.code, prepared.execution.line, f.message) for f in prepared.written.effects]
+        self.ops += row_edits
+        self.effects += row_effects
+
+    def _rows(self, texts: dict[ast.expr, str]) -> tuple[list[ReplaceExpr], list[Effect]]:
+        follower = Follower(self.module, self.life.flow)
+        for node, fact in self._facts():
+            follower.start(node, fact)
+        edits: list[ReplaceExpr] = []
+        effects: list[Effect] = []
+        for judgement in judge(follower, texts, fresh=self.is_fresh):
+            match judgement:
+                case ReplaceExpr():
+                    edits.append(judgement)
+                case Effect():
+                    effects.append(judgement)
+                case Obstacle():
+                    raise Refused(judgement.reason.code, judgement.reason.message)
+        return edits, effects
+
+    def _facts(self) -> Iterator[tuple[ast.expr, Fact]]:
+        """What each fetch gives."""
+        seen: dict[ast.expr, Fact] = {}
+        for prepared in self.prepared:
+            assert prepared.written is not None
+            kind = row_kind(self.life, prepared.execution)
+            for use in prepared.execution.fetches:
+                fact = Fact(_KINDS[use.does], prepared.written.columns, kind.by_name, kind.by_place)
+                node = use.node
+                if prepared.target is not None and prepared.target is not use.node:
+                    node, fact = prepared.target, replace(fact, kind=Is.CELL)
+                if seen.setdefault(node, fact) != fact:
+                    message = f"line {use.line} may read the rows of different statements; fetch from each by itself"
+                    raise Refused("unclear-cursor", message)
+        yield from seen.items()
+
+    def _put(self, prepared: Prepared) -> None:
+        """The ops for one written statement."""
+        assert prepared.written is not None
+        execution, text = prepared.execution, prepared.written.text
+        statement = self.module.statement(execution.call)
+        if prepared.target is None:
+            new = f"{prepared.prefix}{text}"
+            if autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT:
+                new += f"\n{self.manner.session}.commit()"
+            self.ops.append(ReplaceStatement(self.module.span(statement), new))
+            self._put_uses(execution)
+            return
+        if prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES:
+            message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
+            raise Refused("autocommit", message)
+        if execution.form is Form.NEXT:
+            self.ops.append(ReplaceStatement(self.module.span(statement)))
+        self._put_expression(prepared.target, text)
+
+    def _put_expression(self, node: ast.expr, text: str) -> None:
+        fetch = self.module.parents.get(node)
+        if not has_comment(node, self.module):
+            self.ops.append(ReplaceExpr(self.module.span(node), text))
+        elif isinstance(fetch, ast.Assign) and fetch.value is node:
+            targets = "".join(f"{self.module.text(t)} = " for t in fetch.targets)
+            self.ops.append(ReplaceStatement(self.module.span(fetch), f"{targets}{text}"))
+        elif isinstance(fetch, ast.Return):
+            self.ops.append(ReplaceStatement(self.module.span(fetch), f"return {text}"))
+        else:
+            message = f"a comment stands inside the expression on line {node.lineno}; move it above"
+            raise Refused("unusual-layout", message)
+
+    def _put_uses(self, execution: Execution) -> None:
+        """What reads the result later reads it under its new name."""
+        cursor = execution.use.cursor
+        for use in execution.fetches:
+            name = self.names[cursor]
+            if use.receiver is not None and name != use.receiver.id:
+                self.ops.append(ReplaceExpr(self.module.span(use.receiver), name))
+        for use in execution.asks:
+            name = self.names[f"{use.does.value}:{cursor}"]
+            self.ops.append(ReplaceExpr(self.module.span(use.node), name))
+
+    # The session
+
+    def _session(self) -> None:
+        life, region, span = self.life, self.region, self.module.span
+        session = self.manner.session
+        if binds_by_with(life):
+            self._with_items()
+        else:
+            header = f"with {self.opening.call} as {session}"
+            self.ops.append(Wrap(span(region.first), span(region.last), header))
+        self.ops += [ReplaceStatement(span(s)) for s in region.removed]
+        for statement, uses in region.flattened.items():
+            lines = [f"{session}.{u.does.value}()" for u in uses]
+            self.ops.append(ReplaceStatement(span(statement), "\n".join(lines)))
+        self.ops += [DropFinally(span(t)) for t in region.finals]
+        self.ops += [ReplaceStatement(span(s)) for s in self._idle_variables()]
+        for use in life.where(Does.COMMIT, Does.ROLLBACK, Does.TEST, Does.SESSION):
+            if use.receiver is not None and not use.cursor and use.receiver.id != session:
+                self.ops.append(ReplaceExpr(span(use.receiver), session))
+        for use in life.where(Does.BLOCK):
+            self.ops.append(ReplaceExpr(span(use.node), f"{session}.begin()"))
+        for use in life.where(Does.CURSOR_BLOCK):
+            self.ops.append(DropWithItem(span(use.node)))
+        self.imports |= set(self.opening.imports)
+
+    def _with_items(self) -> None:
+        assert isinstance(self.life.origin, ast.With | ast.AsyncWith)
+        for item in self.life.origin.items:
+            if self.life.call in ast.walk(item.context_expr):
+                assert item.optional_vars is not None
+                self.ops.append(ReplaceExpr(self.module.span(item.context_expr), self.opening.call))
+                if self.module.text(item.optional_vars) != self.manner.session:
+                    self.ops.append(ReplaceExpr(self.module.span(item.optional_vars), self.manner.session))
+
+    def _idle_variables(self) -> set[ast.stmt]:
+        """Assignments of SQL and parameters that nothing reads any more."""
+        idle: set[ast.stmt] = set()
+        if not isinstance(self.life.host, FunctionNode):
+            return idle
+        gone = {n for p in self.prepared for a in _arguments(p.execution.call) for n in ast.walk(a)}
+        for name in {v for p in self.prepared for v in p.variables}:
+            loads = [
+                n for (n, key), d in self.life.flow.reaching.items() if key == name.id and name in d and n is not name
+            ]
+            if all(n in gone for n in loads) and name.id not in self.life.flow.captured:
+                statement = self.module.statement(name)
+                if not any(isinstance(n, ast.Call) for n in ast.walk(statement)):
+                    idle.add(statement)
+        return idle
+
+    # Effects
+
+    def _gather_effects(self) -> None:
+        life = self.life
+        handlers = driver_handlers(life, [p.execution.call for p in self.prepared])
+        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
+        self.effects += self.opening.effects
+        if self.is_fresh:
+            first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
+            message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"
+            self.effects.append(Effect("cursor-on-session", first, message))
+        else:
+            self.ops += handlers.ops
+            self.imports |= set(handlers.imports)
+            self.effects += handlers.effects
+            self.effects += database_effects(life, self.index, self.settings)
+        self.effects += commit_effects(life, self.region, self.reached, writes, scope_commits=self.opening.commits)
+        if life.how not in (How.WITH, How.WITH_PAIR) and not self.is_fresh:
+            self.effects += _closer_effects(life)
+
+    def _unused(self) -> tuple[str, ...]:
+        """Imported names that the old text used: the driver, the helper."""
+        names = {dotted(self.life.call.func).partition(".")[0]}
+        for use in self.life.uses:
+            statement = self.module.statement(use.node)
+            if use.does in (Does.SETTING, Does.CURSOR, Does.CLOSE, Does.EXECUTE, Does.CURSOR_BLOCK):
+                whole = statement if use.does is Does.SETTING else use.node
+                names |= {n.id for n in ast.walk(whole) if isinstance(n, ast.Name)}
+        if self.life.how is How.CLOSING:
+            names |= {"closing", "contextlib"}
+        names |= {"json"}
+        return tuple(sorted(names & set(self.module.imports)))
+
+
+def _check_uses(life: Life) -> None:
+    """Refuse what can't be followed."""
+    for use in life.uses:
+        line = use.line
+        match use.does:
+            case Does.ESCAPES:
+                what = f"{use.receiver.id if use.receiver else 'the cursor'} is handed on or used on line {line}"
+                message = f"{what} in a way that a session cannot take over; keep it inside this function"
+                raise Refused("connection-escapes", message)
+            case Does.MANY:
+                message = f"line {line} uses executemany, executescript or callproc, which are not rewritten yet"
+                raise Refused("execute-many", f"{message}; execute one by one, or leave it raw")
+            case Does.DESCRIPTION:
+                message = f"line {line} reads cursor.description; name the columns instead"
+                raise Refused("description", message)
+            case Does.SETTING:
+                _check_setting(use, life)
+            case _:
+                pass
+    if is_named_tuple(life):
+        message = f"the cursors of line {life.line} give named tuples; read the rows by index"
+        raise Refused("row-use", message)
+    if isinstance(life.origin, ast.AsyncWith):
+        raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
+
+
+def _check_setting(use: Use, life: Life) -> None:
+    statement = life.module.statement(use.node)
+    text = life.module.text(statement)
+    known = ("row_factory", "autocommit", "isolation_level = None", "set_session(autocommit=True)", "arraysize")
+    if not any(k in text for k in known) or (".row_factory" in text and not text.endswith(".Row")):
+        raise Refused(
+            "connection-setting", f"line {use.line} sets `{text}` on the connection; say it on the engine instead"
+        )
+
+
+def _check_between(prepared: Prepared, life: Life) -> None:
+    """A commit between an execute and its fetch would close the result."""
+    execution = prepared.execution
+    if execution.form is not Form.RESULT:
+        return
+    for use in execution.fetches:
+        for other in life.where(Does.COMMIT, Does.ROLLBACK):
+            if execution.line < other.line <= (use.node.end_lineno or use.line) or _loops(use, other, life):
+                message = f"line {other.line} commits before line {use.line} has fetched; fetch first"
+                raise Refused("commit-before-fetch", message)
+
+
+def _loops(use: Use, other: Use, life: Life) -> bool:
+    """Whether a commit stands in a loop that goes on fetching."""
+    loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.While)}
+    return any(a in loops for a in life.module.ancestors(other.node))
+
+
+def _closer_effects(life: Life) -> Iterator[Effect]:
+    for use in life.where(Does.CLOSE):
+        if isinstance(use.node, ast.Call) and not (
+            isinstance(use.node.func, ast.Attribute) and use.node.func.attr == "close"
+        ):
+            name = dotted(use.node.func)
+            yield Effect("closer", use.line, f"{name}() is taken to close the connection and to do nothing else")
+
+
+def _arguments(call: ast.Call) -> Iterable[ast.expr]:
+    return [*call.args, *(k.value for k in call.keywords)]
+
+
+def _lines(op: Op) -> tuple[int, int]:
+    if isinstance(op, Wrap):
+        return op.first.line, op.last.end_line
+    return op.span.line, op.span.end_line

@@ -1,0 +1,256 @@
+"""The SQL of one execution: read, and written anew for what is fetched from it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
+from ormlift.project.index import ProjectIndex
+from ormlift.schema import MappedClass, SourceKind
+from ormlift.sql.life.drivers import DIALECTS, paramstyle
+from ormlift.sql.life.executions import Execution, Form
+from ormlift.sql.life.literals import Parameters, parameters, sql_text, value_facts
+from ormlift.sql.life.model import Does, Life
+from ormlift.sql.life.names import said_names
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.text import edited_text, line_length
+from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
+
+
+@dataclass(eq=False)
+class Prepared:
+    """One execution with its statement, ready to be written."""
+
+    execution: Execution
+    statement: Statement
+    parameters: Parameters
+    models: Mapping[str, MappedClass]
+    variables: tuple[ast.Name, ...]  # local variables that hold nothing but its SQL or its parameters
+    fetch: Fetch = Fetch.NONE
+    target: ast.expr | None = None  # the expression that becomes the written one; None: a statement is written
+    prefix: str = ""  # `result = `
+    written: Written | None = None
+    request: Request | None = None
+    imports: set[ImportNeed] = field(default_factory=set)
+
+
+def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Settings) -> Prepared:
+    """Read the SQL and the parameters of one execution. Raises Refused."""
+    call = execution.call
+    text = sql_text(call.args[0], life) if call.args else None
+    if text is None:
+        message = f"the SQL on line {execution.line} is put together at run time; write it as one literal"
+        raise Refused("dynamic-sql", message)
+    passed = parameters(call, life)
+    dialect = dialect_of(life, index, settings)
+    style = paramstyle(life.source.driver, dialect)
+    if passed is not None and not passed.passed and style != "qmark":
+        style = ""
+    statement = _read(text.value, style, dialect, execution)
+    if passed is None:
+        message = f"the parameters on line {execution.line} are not written one by one; write them as a tuple"
+        raise Refused("parameters-unknown", message)
+    _check_parameters(statement, passed, execution)
+    variables = (*text.variables, *passed.variables)
+    return Prepared(execution, statement, passed, models_of(statement, index, execution), variables)
+
+
+def dialect_of(life: Life, index: ProjectIndex, settings: Settings) -> str:
+    """The dialect of a life's SQL: the driver's, else the engine's, else the configured one."""
+    if life.source.driver in DIALECTS:
+        return DIALECTS[life.source.driver]
+    known = {engine.dialect for engine in index.engines if engine.dialect}
+    if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION) and len(known) == 1:
+        return known.pop()
+    return settings.dialect
+
+
+def _read(sql: str, style: str, dialect: str, execution: Execution) -> Statement:
+    from ormlift.sql.read import read
+
+    statement = read(sql, style, dialect)
+    if isinstance(statement, Reason):
+        raise Refused(statement.code, f"line {execution.line}: {statement.message}")
+    return statement
+
+
+def _check_parameters(statement: Statement, passed: Parameters, execution: Execution) -> None:
+    keys = {slot.key for slot in statement.slots}
+    positional = all(isinstance(key, int) for key in keys)
+    missing = keys - set(passed.texts)
+    if missing or (positional and len(passed.texts) != len(keys)):
+        message = (
+            f"line {execution.line} passes {len(passed.texts)} parameters for {len(keys)} placeholders; mend the call"
+        )
+        raise Refused("arguments-mismatch", message)
+    for slot in statement.slots:
+        node = passed.nodes.get(slot.key)
+        if slot.uses > 1 and node is not None and any(isinstance(n, ast.Call | ast.Await) for n in ast.walk(node)):
+            message = (
+                f"a parameter on line {execution.line} is a call and is used {slot.uses} times; give it a variable"
+            )
+            raise Refused("parameters-unknown", message)
+
+
+def models_of(statement: Statement, index: ProjectIndex, execution: Execution) -> dict[str, MappedClass]:
+    """The mapped classes of the tables a statement names. Raises Refused where a table has none."""
+    models: dict[str, MappedClass] = {}
+    for schema, table in statement.tables:
+        model = index.model_for_table(table, schema)
+        if model is None:
+            message = f"line {execution.line} names the table {table}, which has no mapped class; write a model for it"
+            raise Refused("table-not-mapped", message)
+        models[table.lower()] = model
+        if schema:
+            models[f"{schema}.{table}".lower()] = model
+    for column in [c for m in list(models.values()) for c in m.columns]:
+        target = column.foreign_key.rpartition(".")[0]
+        other = index.model_for_table(target.rpartition(".")[2]) if target else None
+        if other is not None:
+            models.setdefault(target.lower(), other)
+    return models
+
+
+def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
+    """Decide what of the code the written expression takes the place of, and what it gives."""
+    execution = prepared.execution
+    module = life.module
+    statement = module.statement(execution.call)
+    if prepared.statement.kind is not Kind.SELECT and execution.fetches:
+        message = f"line {execution.line} writes, and line {execution.fetches[0].line} fetches from it"
+        raise Refused("sql-not-supported", f"{message}; RETURNING is not written yet")
+    if execution.asks:
+        _place_asked(prepared, life, names)
+        return
+    match execution.form:
+        case Form.CHAIN | Form.NEXT:
+            _place_fetch(prepared, life)
+        case Form.RESULT:
+            prepared.fetch = Fetch.ITERATE
+            prepared.prefix = f"{names[execution.use.cursor]} = "
+        case Form.ALONE:
+            prepared.fetch = Fetch.NONE
+            if not (isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call):
+                message = f"the execute on line {execution.line} is part of a larger expression"
+                raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
+
+
+def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
+    execution = prepared.execution
+    wanted = {use.does for use in execution.asks}
+    kind = prepared.statement.kind
+    if len(wanted) > 1 or execution.fetches or kind is Kind.SELECT:
+        line = execution.asks[0].line
+        message = f"line {line} asks for the row count of a SELECT, or for several things of one statement"
+        raise Refused("row-count", f"{message}; count the rows, or split it")
+    (does,) = wanted
+    prepared.fetch = Fetch.ROWCOUNT if does is Does.ROWCOUNT else Fetch.LASTROWID
+    only = execution.asks[0]
+    if len(execution.asks) == 1 and only.receiver is None:
+        prepared.target = only.node
+        return
+    prepared.prefix = f"{names[f'{does.value}:{execution.use.cursor}']} = "
+    statement = life.module.statement(execution.call)
+    if not (isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call):
+        message = f"the execute on line {execution.line} is part of a larger expression"
+        raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
+
+
+def _place_fetch(prepared: Prepared, life: Life) -> None:
+    (fetch,) = prepared.execution.fetches
+    prepared.target = fetch.node
+    match fetch.does:
+        case Does.FETCHONE:
+            prepared.fetch = Fetch.FIRST
+            outer = life.module.parents[fetch.node]
+            if prepared.statement.gives_one_row and _is_first_item(outer, fetch.node):
+                prepared.fetch = Fetch.SCALAR
+                assert isinstance(outer, ast.expr)
+                prepared.target = outer
+        case Does.FETCHALL:
+            prepared.fetch = Fetch.ALL
+        case Does.ITERATE:
+            prepared.fetch = Fetch.ALL if _commits_inside(fetch.node, life) else Fetch.ITERATE
+        case _:
+            prepared.fetch = Fetch.ITERATE
+
+
+def _is_first_item(outer: ast.AST, node: ast.expr) -> bool:
+    return (
+        isinstance(outer, ast.Subscript)
+        and outer.value is node
+        and isinstance(outer.slice, ast.Constant)
+        and outer.slice.value == 0
+        and outer.slice.value is not False
+    )
+
+
+def _commits_inside(node: ast.expr, life: Life) -> bool:
+    loop = life.module.parents[node]
+    inside = (u for u in life.where(Does.COMMIT, Does.ROLLBACK) if loop in life.module.ancestors(u.node))
+    return next(inside, None) is not None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How all statements of a life are written."""
+
+    style: str
+    session: str
+    timestamps: str
+    shift: int  # how much further to the right than now the statements will stand
+
+
+def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> Written:
+    """Write the statement; `edits` are what becomes of the rows read inside its parameters. Raises Refused."""
+    from ormlift.sql.write import write
+
+    module, execution = life.module, prepared.execution
+    arguments = tuple(_argument(prepared, slot.key, life, edits) for slot in prepared.statement.slots)
+    statement = module.statement(prepared.target or execution.call)
+    base = module.span(statement).col + manner.shift
+    start = (
+        module.span(prepared.target).col + manner.shift if prepared.target is not None else base + len(prepared.prefix)
+    )
+    select_only = execution.form is Form.RESULT or (
+        execution.form is Form.CHAIN and execution.fetches[0].does is Does.FETCHMANY
+    )
+    prepared.request = Request(
+        models=prepared.models,
+        arguments=arguments,
+        style="select" if select_only else manner.style,
+        fetch=prepared.fetch,
+        session=manner.session,
+        timestamps=manner.timestamps,
+        line_length=line_length(module),
+        indent=start,
+        base_indent=base,
+        names=said_names(life, prepared.models.values()),
+    )
+    written = write(prepared.statement, prepared.request)
+    if isinstance(written, Reason):
+        raise Refused(written.code, f"line {execution.line}: {written.message}")
+    prepared.written = written
+    return written
+
+
+def _argument(prepared: Prepared, key: int | str, life: Life, edits: Mapping[Span, str]) -> Argument:
+    node = prepared.parameters.nodes.get(key)
+    text = prepared.parameters.texts[key]
+    if node is None:
+        return Argument(text)
+    facts = value_facts(node, life)
+    if text == life.module.text(node):
+        text = edited_text(node, edits, life.module)
+    return Argument(text, facts.may_be_none, facts.type)
+
+
+def certify(prepared: Prepared) -> Certificate:
+    """The evidence for one statement."""
+    from ormlift.sql.prove import prove
+
+    assert prepared.written is not None
+    assert prepared.request is not None
+    return prove(prepared.statement, prepared.written, prepared.request)

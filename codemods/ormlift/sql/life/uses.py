@@ -1,0 +1,241 @@
+"""Every use of a connection and of its cursors, told what it does."""
+
+from __future__ import annotations
+
+import ast
+
+from ormlift.schema import SourceKind
+from ormlift.sql.life.model import Does, How, Life, Use
+from ormlift.syntax import dotted, walk_scope
+
+_CONNECTION_CALLS = {
+    "execute": Does.EXECUTE,
+    "executemany": Does.MANY,
+    "executescript": Does.MANY,
+    "commit": Does.COMMIT,
+    "rollback": Does.ROLLBACK,
+    "close": Does.CLOSE,
+}
+_CURSOR_CALLS = {
+    "execute": Does.EXECUTE,
+    "executemany": Does.MANY,
+    "executescript": Does.MANY,
+    "callproc": Does.MANY,
+    "fetchone": Does.FETCHONE,
+    "fetchall": Does.FETCHALL,
+    "fetchmany": Does.FETCHMANY,
+    "close": Does.CLOSE,
+}
+_CURSOR_ATTRIBUTES = {"rowcount": Does.ROWCOUNT, "lastrowid": Does.LASTROWID, "description": Does.DESCRIPTION}
+_ITERATORS = frozenset(["list", "tuple", "set", "enumerate", "sorted", "map", "filter", "zip", "dict"])
+_CLOSERS = ("close", "release", "put", "return")
+
+
+class Collector:
+    """Fills `life.uses` and `life.cursors`. A use that several lives may meet escapes."""
+
+    def __init__(self, life: Life, name: ast.Name, cursor: ast.Name | None) -> None:
+        self.life = life
+        self.module = life.module
+        self.flow = life.flow
+        self.is_session = life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION)
+        self.is_cursor = life.source.kind is SourceKind.CURSOR
+        self.work: list[tuple[ast.Name, bool]] = [(name, self.is_cursor)]
+        self.mine: set[ast.AST] = {name}
+        if cursor is not None:
+            self._add_cursor(cursor)
+
+    def run(self) -> None:
+        """Collect, until no new cursor turns up."""
+        seen: set[ast.AST] = set()
+        while self.work:
+            bound, is_cursor = self.work.pop(0)
+            for node in walk_scope(self.life.host):
+                if isinstance(node, ast.Name) and node.id == bound.id and bound in self.flow.of(node):
+                    if node in seen:
+                        continue
+                    seen.add(node)
+                    (self._of_cursor if is_cursor else self._of_connection)(node)
+            for node in self.flow.captured.get(bound.id, ()):
+                self._add(Use(Does.ESCAPES, node, node, bound.id))
+        if self.is_cursor:
+            self.life.cursors.add(self.life.name)
+        self._check_alone()
+        self.life.uses.sort(key=lambda use: (use.node.lineno, use.node.col_offset, -(use.node.end_lineno or 0)))
+
+    def _check_alone(self) -> None:
+        """A use that another definition may reach too is not ours alone; `= None` before it is."""
+        names = {n for n in self.mine if isinstance(n, ast.Name)}
+        for use in list(self.life.uses):
+            if use.receiver is None:
+                continue
+            for other in self.flow.of(use.receiver) - names:
+                statement = self.module.parents.get(other)
+                if isinstance(statement, ast.Assign) and _is_none(statement.value):
+                    if statement not in self.life.inits:
+                        self.life.inits.append(statement)
+                else:
+                    self._add(Use(Does.ESCAPES, use.node, use.receiver, use.cursor))
+
+    def _add(self, use: Use) -> None:
+        self.life.uses.append(use)
+
+    def _add_cursor(self, name: ast.Name) -> None:
+        self.life.cursors.add(name.id)
+        self.mine.add(name)
+        self.work.append((name, True))
+
+    # The connection
+
+    def _of_connection(self, name: ast.Name) -> None:
+        parent = self.module.parents[name]
+        if isinstance(parent, ast.Attribute):
+            self._connection_attribute(name, parent)
+        elif isinstance(parent, ast.withitem) and parent.context_expr is name:
+            self._add(Use(Does.BLOCK, name, name))
+        elif self._is_test(name):
+            self._add(Use(Does.TEST, name, name))
+        elif isinstance(parent, ast.Call) and self._closes(parent):
+            self._add(Use(Does.CLOSE, parent, name))
+        else:
+            self._add(Use(Does.SESSION if self.is_session else Does.ESCAPES, name, name))
+
+    def _connection_attribute(self, name: ast.Name, attribute: ast.Attribute) -> None:
+        call = self.module.parents[attribute]
+        if isinstance(attribute.ctx, ast.Store):
+            self._add(Use(Does.SETTING, attribute, name))
+        elif not isinstance(call, ast.Call) or call.func is not attribute:
+            self._add(Use(Does.SESSION if self.is_session else Does.ESCAPES, attribute, name))
+        elif attribute.attr == "cursor":
+            self._new_cursor(call, name)
+        elif attribute.attr in ("set_session", "set_isolation_level"):
+            self._add(Use(Does.SETTING, call, name))
+        elif attribute.attr in _CONNECTION_CALLS and not (self.is_session and attribute.attr == "execute"):
+            self._connection_call(_CONNECTION_CALLS[attribute.attr], call, name)
+        else:
+            self._add(Use(Does.SESSION if self.is_session else Does.ESCAPES, call, name))
+
+    def _connection_call(self, does: Does, call: ast.Call, name: ast.Name) -> None:
+        if does is Does.EXECUTE:
+            self._executed(call, name, "")
+        else:
+            self._add(Use(does, call, name))
+
+    def _new_cursor(self, call: ast.Call, name: ast.Name) -> None:
+        parent = self.module.parents[call]
+        match parent:
+            case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
+                self._add(Use(Does.CURSOR, call, name, target.id))
+                self._add_cursor(target)
+            case ast.withitem(optional_vars=ast.Name() as target):
+                self._add(Use(Does.CURSOR_BLOCK, call, name, target.id))
+                self._add_cursor(target)
+            case ast.Attribute(attr="execute"):
+                outer = self.module.parents[parent]
+                self._add(Use(Does.CURSOR, call, name))
+                if isinstance(outer, ast.Call) and outer.func is parent:
+                    self._executed(outer, None, "")
+                else:
+                    self._add(Use(Does.ESCAPES, call, name))
+            case _:
+                self._add(Use(Does.CURSOR, call, name))
+                self._add(Use(Does.ESCAPES, call, name))
+
+    # Cursors
+
+    def _of_cursor(self, name: ast.Name) -> None:
+        parent = self.module.parents[name]
+        if isinstance(parent, ast.Attribute):
+            self._cursor_attribute(name, parent)
+        elif self._iterates(name):
+            self._add(Use(Does.ITERATE, name, name, name.id))
+        elif self._is_test(name):
+            self._add(Use(Does.TEST, name, name, name.id))
+        elif isinstance(parent, ast.Call) and self._closes(parent):
+            self._add(Use(Does.CLOSE, parent, name, name.id))
+        else:
+            self._add(Use(Does.ESCAPES, name, name, name.id))
+
+    def _cursor_attribute(self, name: ast.Name, attribute: ast.Attribute) -> None:
+        call = self.module.parents[attribute]
+        if isinstance(call, ast.Call) and call.func is attribute:
+            does = _CURSOR_CALLS.get(attribute.attr, Does.ESCAPES)
+            if does is Does.EXECUTE:
+                self._executed(call, name, name.id)
+            else:
+                self._add(Use(does, call, name, name.id))
+            return
+        if isinstance(attribute.ctx, ast.Store):
+            does = Does.SETTING if attribute.attr in ("row_factory", "arraysize") else Does.ESCAPES
+        else:
+            does = _CURSOR_ATTRIBUTES.get(attribute.attr, Does.ESCAPES)
+        self._add(Use(does, attribute, name, name.id))
+
+    def _executed(self, call: ast.Call, receiver: ast.Name | None, cursor: str) -> None:
+        """One `execute(..)`, and what is done with what it returns."""
+        parent = self.module.parents[call]
+        match parent:
+            case ast.Expr():
+                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+            case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
+                self._add(Use(Does.EXECUTE, call, receiver, target.id))
+                self._add_cursor(target)
+            case ast.Attribute(attr=attr):
+                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+                self._chained(parent, attr, cursor)
+            case _ if self._iterates(call):
+                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+                self._add(Use(Does.ITERATE, call, None, cursor))
+            case _:
+                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+                self._add(Use(Does.ESCAPES, call, receiver, cursor))
+
+    def _chained(self, attribute: ast.Attribute, attr: str, cursor: str) -> None:
+        outer = self.module.parents[attribute]
+        if isinstance(outer, ast.Call) and outer.func is attribute:
+            self._add(Use(_CURSOR_CALLS.get(attr, Does.ESCAPES), outer, None, cursor))
+        else:
+            self._add(Use(_CURSOR_ATTRIBUTES.get(attr, Does.ESCAPES), attribute, None, cursor))
+
+    # What an expression stands in
+
+    def _iterates(self, node: ast.expr) -> bool:
+        parent = self.module.parents[node]
+        match parent:
+            case ast.For(iter=source) | ast.comprehension(iter=source):
+                return source is node
+            case ast.Call(func=ast.Name(id=function)):
+                return function in _ITERATORS and node in parent.args
+            case _:
+                return False
+
+    def _is_test(self, node: ast.expr) -> bool:
+        parent = self.module.parents[node]
+        match parent:
+            case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+                return test is node
+            case ast.UnaryOp(op=ast.Not()):
+                return True
+            case ast.Compare(ops=[ast.Is() | ast.IsNot() | ast.NotEq() | ast.Eq()], comparators=[right]):
+                return _is_none(right)
+            case ast.BoolOp():
+                return self._is_test(parent)
+            case ast.Call(func=ast.Name(id="bool")):
+                return True
+            case _:
+                return False
+
+    def _closes(self, call: ast.Call) -> bool:
+        """Whether a call that is handed the connection alone says by its name that it gives it back."""
+        name = dotted(call.func).rpartition(".")[2].lower().lstrip("_")
+        own_statement = isinstance(self.module.parents.get(call), ast.Expr)
+        return own_statement and len(call.args) == 1 and not call.keywords and name.startswith(_CLOSERS)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def binds_by_with(life: Life) -> bool:
+    """Whether a `with` statement binds the connection."""
+    return life.how in (How.WITH, How.WITH_PAIR, How.CLOSING)

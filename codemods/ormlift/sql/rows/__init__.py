@@ -1,0 +1,1 @@
+"""Rows followed to their uses."""

@@ -1,0 +1,291 @@
+"""Each use of a row judged: it stays, is written anew, changes in a way that is told, or stands in the way."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ormlift.model import Effect, Reason, ReplaceExpr
+from ormlift.sql.rows.context import Stands, context
+from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
+from ormlift.sql.statement import ResultColumn
+from ormlift.syntax import Module
+
+_TAKEN = frozenset({"count", "index", "t", "tuple"})  # attributes of every Row
+_NUMBERS = frozenset(["len", "bool", "any", "all", "min", "max", "sum", "next"])
+_SAME_WHEN_TESTED = frozenset({"bool", "datetime", "date", "time", "Decimal", "UUID", "enum"})
+_HARMLESS = (Stands.BOUND, Stands.TESTED, Stands.PASSED, Stands.DISCARDED)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A use that can't be written anew."""
+
+    line: int
+    reason: Reason
+
+
+Judgement = ReplaceExpr | Effect | Obstacle
+
+
+def judge(follower: Follower, texts: Mapping[ast.expr, str], *, fresh: bool = False) -> Iterator[Judgement]:
+    """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep."""
+    judge_one = _Judge(follower.module, texts, fresh)
+    for seen in follower.seen():
+        yield from judge_one.use(seen)
+
+
+def attribute(column: ResultColumn) -> str:
+    """The attribute of a Row that reaches the column, or empty where only its index does."""
+    usable = column.attr.isidentifier() and column.attr not in _TAKEN and not column.attr.startswith("_")
+    return column.attr if usable else ""
+
+
+@dataclass
+class _Judge:
+    module: Module
+    texts: Mapping[ast.expr, str]
+    fresh: bool
+
+    def _text(self, node: ast.expr) -> str:
+        return self.texts.get(node) or self.module.text(node)
+
+    def use(self, seen: Seen) -> Iterator[Judgement]:
+        match seen.fact.kind:
+            case Is.CELL:
+                yield from self._cell(seen)
+            case Is.ROW:
+                yield from self._row(seen)
+            case Is.ROWS:
+                yield from self._rows(seen)
+            case Is.PAIRS:
+                if seen.context.stands is not Stands.LOOPED:
+                    yield from self._leaves(seen)
+
+    # Rows
+
+    def _rows(self, seen: Seen) -> Iterator[Judgement]:
+        around = seen.context
+        match around.stands:
+            case Stands.LEAVES | Stands.STARRED | Stands.COMPARED | Stands.OPERATED:
+                yield from self._leaves(seen)
+            case Stands.CALLED if around.key not in _NUMBERS and not self._is_followed(seen):
+                yield from self._leaves(seen)
+            case Stands.METHOD if seen.fact.mapping and around.key not in ("append", "reverse", "clear"):
+                yield from self._leaves(seen)
+            case Stands.METHOD if around.key in ("append", "extend", "insert", "pop", "sort"):
+                yield from self._leaves(seen)
+            case Stands.FORMATTED if seen.fact.mapping:
+                yield self._effect(seen, "row-leaves", "prints the rows, which look different now")
+            case Stands.FORMATTED:
+                yield from self._values(seen)
+            case _:
+                return
+
+    def _is_followed(self, seen: Seen) -> bool:
+        call = seen.context.around
+        if not isinstance(call, ast.Call):
+            return False
+        if seen.context.key == "enumerate":
+            return True
+        return (
+            len(call.args) == 1
+            and not call.keywords
+            and seen.context.key in ("list", "tuple", "sorted", "reversed", "iter")
+        )
+
+    # One row
+
+    def _row(self, seen: Seen) -> Iterator[Judgement]:
+        stands = seen.context.stands
+        if stands in (Stands.INDEXED, Stands.LABELLED):
+            yield from self._cell_of(seen)
+        elif stands is Stands.OPERATED:
+            yield self._obstacle(seen, "row-use", "computes with the row as a tuple")
+        elif stands is Stands.CALLED and seen.context.key in _NUMBERS:
+            yield from self._values(seen)
+        elif stands is Stands.FORMATTED and seen.fact.mapping:
+            yield self._effect(seen, "row-leaves", "prints the row, which looks different now")
+        elif stands in (Stands.FORMATTED, Stands.UNPACKED) and seen.fact.sequence:
+            if len(seen.context.targets) != len(seen.fact.columns):
+                yield from self._values(seen)
+        elif stands not in _HARMLESS:
+            yield from self._by_name(seen) if seen.fact.mapping else self._by_place(seen)
+
+    def _by_name(self, seen: Seen) -> Iterator[Judgement]:
+        """A row of a dict cursor, sqlite3.Row or the like, used as a whole."""
+        match seen.context.stands, seen.context.key:
+            case Stands.CALLED, "tuple" | "list" if seen.fact.sequence:
+                yield from self._values(seen)
+            case Stands.CALLED, "dict":
+                yield from self._as_dict(seen)
+            case Stands.METHOD, "keys" | "items" | "values":
+                yield from self._mapped(seen)
+            case Stands.METHOD, "get":
+                yield from self._got(seen)
+            case ((Stands.SPREAD | Stands.CONTAINED | Stands.SUBSCRIPTED), _):
+                yield from self._mapped(seen)
+            case ((Stands.UNPACKED | Stands.LOOPED | Stands.STARRED | Stands.SLICED), _):
+                if seen.fact.sequence:
+                    yield from self._values(seen)
+                else:
+                    yield self._obstacle(seen, "row-use", "takes the row apart")
+            case _:
+                yield from self._leaves(seen)
+
+    def _by_place(self, seen: Seen) -> Iterator[Judgement]:
+        """A row that was a tuple, used as a whole."""
+        match seen.context.stands, seen.context.key:
+            case Stands.CALLED, "tuple" | "list":
+                yield from self._values(seen)
+            case ((Stands.LOOPED | Stands.STARRED | Stands.SLICED | Stands.SUBSCRIPTED), _):
+                yield from self._values(seen)
+            case Stands.SPREAD, _:
+                yield self._obstacle(seen, "row-use", "spreads the row as a mapping")
+            case _:
+                yield from self._leaves(seen)
+
+    def _cell_of(self, seen: Seen) -> Iterator[Judgement]:
+        """`row[3]` and `row["name"]`."""
+        node = seen.context.around
+        assert isinstance(node, ast.Subscript)
+        index = column_index(seen.context, seen.fact)
+        if index is None:
+            what = f"reads {seen.context.key!r}, which the statement does not give by one column"
+            yield self._obstacle(seen, "row-use", what)
+            return
+        if not seen.sure:
+            if seen.context.stands is Stands.LABELLED:
+                yield self._obstacle(seen, "row-use", "reads a value that may or may not be this row")
+            return
+        column = seen.fact.columns[index]
+        row = self._text(seen.node)
+        if seen.node in self.texts and seen.context.stands is Stands.INDEXED:
+            if self._decoder(node, column) is not None:
+                yield from self._written(node, f"{row}[{index}]", column)
+            return
+        name = attribute(column)
+        yield from self._written(node, f"{row}.{name}" if name else f"{row}[{index}]", column)
+
+    def _got(self, seen: Seen) -> Iterator[Judgement]:
+        """`row.get("name")`: the column is always there."""
+        call = seen.context.around
+        assert isinstance(call, ast.Call)
+        index = label_index(call.args[0], seen.fact) if call.args else None
+        if index is None or not seen.sure:
+            yield self._obstacle(seen, "row-use", "asks the row for what the statement may not give")
+            return
+        name = attribute(seen.fact.columns[index])
+        row = self._text(seen.node)
+        yield from self._written(call, f"{row}.{name}" if name else f"{row}[{index}]", seen.fact.columns[index])
+
+    def _written(self, node: ast.expr, text: str, column: ResultColumn) -> Iterator[Judgement]:
+        """A cell read anew; `json.loads(..)` around it goes where the mapped value is decoded already."""
+        decoder = self._decoder(node, column)
+        if isinstance(decoder, ast.Call):
+            yield ReplaceExpr(self.module.span(decoder), text)
+        elif self.module.text(node) != text:
+            yield ReplaceExpr(self.module.span(node), text)
+
+    def _as_dict(self, seen: Seen) -> Iterator[Judgement]:
+        if any(column.label != column.attr for column in seen.fact.columns):
+            yield self._obstacle(seen, "row-use", "makes a dict whose keys would differ from the raw columns' names")
+            return
+        yield from self._mapped(seen)
+
+    def _mapped(self, seen: Seen) -> Iterator[Judgement]:
+        """Where the row is read as a mapping, its `_mapping` is one."""
+        if not seen.sure:
+            yield self._obstacle(seen, "row-use", "reads a value that may or may not be this row")
+            return
+        if any(column.label != column.attr for column in seen.fact.columns):
+            yield self._obstacle(seen, "row-use", "reads the row by names that the new row does not have")
+            return
+        yield ReplaceExpr(self.module.span(seen.node), f"{self._text(seen.node)}._mapping")
+        yield from self._values(seen)
+
+    # Cells
+
+    def _decoder(self, node: ast.expr, column: ResultColumn) -> ast.expr | None:
+        """The `json.loads(node)` around a cell of a JSON column."""
+        if not self._is_json(column):
+            return None
+        around = context(node, self.module)
+        call = around.around
+        decodes = around.stands is Stands.CALLED and str(around.key).rpartition(".")[2] == "loads"
+        return call if decodes and isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords else None
+
+    def _is_json(self, column: ResultColumn) -> bool:
+        kind = column.column.type.upper() if column.column is not None else ""
+        return column.changes_type and kind.startswith("JSON")
+
+    def _cell(self, seen: Seen) -> Iterator[Judgement]:
+        column = seen.fact.column
+        if not column.changes_type:
+            return
+        if (decoder := self._decoder(seen.node, column)) is not None:
+            if isinstance(seen.node, ast.Name):
+                yield ReplaceExpr(self.module.span(decoder), seen.node.id)
+            return
+        if not self._keeps(seen, column):
+            yield from self._type_effect(seen.node.lineno, column)
+
+    def _keeps(self, seen: Seen, column: ResultColumn) -> bool:
+        """Whether this use of a cell is the same for the new type."""
+        around = seen.context
+        match around.stands:
+            case Stands.DISCARDED | Stands.BOUND | Stands.PASSED:
+                return True
+            case Stands.TESTED:
+                return column.new_type in _SAME_WHEN_TESTED or isinstance(around.around, ast.Compare)
+            case Stands.COMPARED | Stands.CALLED if column.new_type == "bool":
+                return self._is_number_use(seen)
+            case _:
+                return False
+
+    def _is_number_use(self, seen: Seen) -> bool:
+        around = seen.context.around
+        if isinstance(around, ast.Call):
+            return seen.context.key in ("bool", "int")
+        if isinstance(around, ast.Compare):
+            others = [e for e in (around.left, *around.comparators) if e is not seen.node]
+            plain = isinstance(around.ops[0], ast.Eq | ast.NotEq)
+            return plain and all(isinstance(o, ast.Constant) and o.value in (0, 1) for o in others)
+        return False
+
+    # What is told
+
+    def _values(self, seen: Seen) -> Iterator[Judgement]:
+        """All values of the row are used in a way that cannot be followed."""
+        for column in seen.fact.columns:
+            if column.changes_type:
+                yield from self._type_effect(seen.node.lineno, column)
+
+    def _type_effect(self, line: int, column: ResultColumn) -> Iterator[Judgement]:
+        if self.fresh:
+            return
+        was = column.raw_type or "what the driver gave"
+        now = column.new_type or (column.column.type if column.column is not None else "another type")
+        name = column.attr or column.label or "a value"
+        yield Effect("result-type", line, f"{name}, used here, was {was} and is {now} now")
+
+    def _leaves(self, seen: Seen) -> Iterator[Judgement]:
+        if seen.fact.mapping:
+            yield self._obstacle(seen, "row-leaves", "hands on rows that are read by name where they arrive")
+            return
+        yield from self._values(seen)
+        if self.fresh:
+            return
+        what = "the rows" if seen.fact.kind is not Is.ROW else "the row"
+        message = (
+            f"{what} used here as a whole: a SQLAlchemy Row equals a tuple, but is none for json.dumps or isinstance"
+        )
+        yield Effect("row-leaves", seen.node.lineno, message)
+
+    def _effect(self, seen: Seen, code: str, what: str) -> Effect:
+        return Effect(code, seen.node.lineno, f"line {seen.node.lineno} {what}")
+
+    def _obstacle(self, seen: Seen, code: str, what: str) -> Obstacle:
+        message = f"line {seen.node.lineno} {what}; read its columns one by one, or leave it raw"
+        return Obstacle(seen.node.lineno, Reason(code, message))
