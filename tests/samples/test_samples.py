@@ -51,6 +51,16 @@ def test_golden_run_has_all_that_a_sample_is_for(name: str, root: Path) -> None:
     assert counts["failed"] == 0
 
 
+def test_every_code_of_the_report_is_explained(root: Path) -> None:
+    from ormlift.rules import ALL
+    from ormlift_cli.render.explain import codes
+
+    sites = [s for f in report(root)["files"] for s in f["sites"]]
+    used = {s["reason"]["code"] for s in sites if s.get("reason")} | {e["code"] for s in sites for e in s["effects"]}
+    assert used
+    assert used <= set(codes(ALL))
+
+
 def test_dry_run_writes_nothing(root: Path) -> None:
     before = tree(root)
     ormlift(root, "diff")
