@@ -20,7 +20,6 @@ from ormlift.rules.base import Codemod
 from ormlift_cli.files import read
 from ormlift_cli.globs import anchored, matcher
 from ormlift_cli.names import unknown
-from ormlift_cli.pool import Spread, cores
 from ormlift_cli.project import Project, Selection, select
 from ormlift_cli.scopes import check_scopes
 
@@ -66,6 +65,8 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     from ormlift.project.graph import ImportGraph
     from ormlift.project.index import link
     from ormlift.rules import ALL
+
+    from ormlift_cli.pool import cores
 
     settings, codemods, globs = _narrowed(request, project, ALL)
     selection = select(project, request.paths)
@@ -153,12 +154,16 @@ def _wanted(data: bytes, needles: Iterable[tuple[bytes, ...]]) -> bool:
 
 
 def _facts(items: list[_Item], jobs: int, progress: Progress) -> list[FileFacts]:
+    from ormlift_cli.pool import Spread
+
     tick = progress.stage("indexing", len(items))
     found = Spread(facts_of, no_facts, None).run(items, _worthwhile(items, jobs), tick)
     return [facts for facts in found if facts is not None]
 
 
 def _plan(items: list[_Item], index: ProjectIndex, settings: Settings, jobs: int, progress: Progress) -> list[Outcome]:
+    from ormlift_cli.pool import Spread
+
     tick = progress.stage("planning", len(items))
     return Spread(plan_of, lost_plan, (index, settings)).run(items, _worthwhile(items, jobs), tick)
 

@@ -161,7 +161,8 @@ def test_odd_paths(world):
 
 def test_a_hook_that_refuses(two):
     two.hook(
-        "pre-commit", 'git diff --cached --name-only | grep -q a.py && { echo no; echo "lint: bad a.py"; exit 1; }'
+        "pre-commit",
+        'git diff --cached --name-only | grep -q a.py && { echo no; echo "lint: bad a.py"; exit 1; }; exit 0',
     )
     two.put("mine.txt", "staged\n")
     two.git("add", "mine.txt")

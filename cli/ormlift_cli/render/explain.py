@@ -91,7 +91,9 @@ def explain_site(outcome: Outcome, line: int) -> list[str]:
 
 def _site(path: str, site: SiteReport) -> Iterator[str]:
     where = f"{path}:{site.line}" + (f"-{site.end_line}" if site.end_line != site.line else "")
-    yield f"{where}: {site.codemod}: {status_word(site)}" + (f" ({site.applicability})" if site.applicability else "")
+    word = status_word(site)
+    kind = f" ({site.applicability})" if site.applicability and site.applicability != word else ""
+    yield f"{where}: {site.codemod}: {word}{kind}"
     if site.reason:
         yield f"  reason {site.reason.code}: {site.reason.message}"
     for effect in site.effects:
