@@ -84,13 +84,15 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
     if positional and isinstance(positional[0], ast.Constant) and isinstance(positional[0].value, str):
         given = positional.pop(0)
     type_node = options.get("type_")
-    foreign, generated = "", False
+    foreign, generated, sequence = "", False, False
     for argument in positional:
         kind = called(argument, imports)
         if kind == "ForeignKey" and isinstance(argument, ast.Call):
             foreign = _foreign_key(argument)
-        elif kind in ("Computed", "Identity", "FetchedValue", "Sequence"):
+        elif kind in ("Computed", "Identity", "FetchedValue"):
             generated = True
+        elif kind == "Sequence":
+            sequence = True
         elif kind not in NO_TYPES and type_node is None:
             type_node = argument
     type_name, type_args = type_of(type_node)
@@ -106,13 +108,14 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
         nullable=_flag(options.get("nullable"), default=not primary),
         primary_key=primary,
         unique=_true(options.get("unique")),
-        default=_given(options, "default", "insert_default", "default_factory"),
+        default=sequence or _given(options, "default", "insert_default", "default_factory"),
         server_default=generated or _given(options, "server_default"),
         onupdate=_given(options, "onupdate", "server_onupdate"),
         foreign_key=foreign,
         line=call.lineno,
     )
-    return RawColumn(column, type_name, "", "nullable" in options or primary, readable)
+    fixed = primary or "nullable" in options or called(call, imports) == "Column"
+    return RawColumn(column, type_name, "", fixed, readable)
 
 
 def _given(options: Mapping[str, ast.expr], *names: str) -> bool:

@@ -158,18 +158,18 @@ class ModelLinker:
             return _by_rule(facts.name, rules[0])
         if facts.sqlmodel_table:
             return facts.name.lower()
-        if self._is_flask(key) and any(c.column.primary_key for c in self._own_columns(lineage)):
+        if self._is_flask(key) and any(c.column.primary_key for _, c in self._own_columns(lineage)):
             return snake(facts.name)
         parent = self._mapped_parent(lineage)
         if parent is not None and (facts.columns or facts.hooks or self.is_declarative(key)):
             return self._table_name(parent, self._lineage(parent))
         return ""
 
-    def _own_columns(self, lineage: list[tuple[Key, ClassFacts]]) -> list[RawColumn]:
+    def _own_columns(self, lineage: list[tuple[Key, ClassFacts]]) -> list[tuple[Key, RawColumn]]:
         """The columns of the class and of its mixins and abstract bases, not those of a mapped parent."""
         parent = self._mapped_parent(lineage)
         above = {k for k, _ in self._lineage(parent)} if parent is not None else set()
-        return [c for k, f in lineage if k not in above for c in self._columns_of(k, f)]
+        return [(k, c) for k, f in lineage if k not in above for c in self._columns_of(k, f)]
 
     def _columns_of(self, key: Key, facts: ClassFacts) -> tuple[RawColumn, ...]:
         return (*facts.columns, *facts.fields) if self._is_sqlmodel(key) else facts.columns
@@ -192,12 +192,14 @@ class ModelLinker:
         parent = self._mapped_parent(lineage)
         joined = parent is not None and bool(facts.table)
         raw = list(inner.columns) if inner is not None else []
-        raw += self._own_columns(lineage) if joined else [c for k, f in lineage for c in self._columns_of(k, f)]
-        columns: dict[str, RawColumn] = {}
-        for column in raw:
-            columns.setdefault(column.column.attr, column)
-        typed = {c: self._typed(key, lineage, r) for c, r in columns.items()}
-        complete = all(r.readable for r in columns.values()) and (inner is None or inner.readable)
+        owned = [(key, c) for c in raw]
+        owned += self._own_columns(lineage) if joined else [(k, c) for k, f in lineage for c in self._columns_of(k, f)]
+        columns: dict[str, tuple[Key, RawColumn]] = {}
+        for owner, column in owned:
+            columns.setdefault(column.column.attr, (owner, column))
+        typed = {attr: self._typed(owner, lineage, column) for attr, (owner, column) in columns.items()}
+        typed = _with_foreign_keys(typed, dict(pair for _, f in reversed(lineage) for pair in reversed(f.foreign_keys)))
+        complete = all(column.readable for _, column in columns.values()) and (inner is None or inner.readable)
         complete = complete and self._bases_known(lineage) and (inner is not None or not facts.table_variable)
         return MappedClass(
             facts.name,
@@ -349,6 +351,16 @@ def _evaluate(node: ast.expr, name: str) -> str:
             return re.sub(_evaluate(pattern, name), _evaluate(to, name), _evaluate(text, name))
     msg = "not an expression that makes a table name"
     raise ValueError(msg)
+
+
+def _with_foreign_keys(
+    columns: dict[str, MappedColumn | None], targets: dict[str, str]
+) -> dict[str, MappedColumn | None]:
+    """The columns with what a `ForeignKeyConstraint` of the table says of them."""
+    return {
+        attr: replace(c, foreign_key=targets[c.name]) if c is not None and c.name in targets else c
+        for attr, c in columns.items()
+    }
 
 
 def _attrs_to_names(

@@ -42,6 +42,7 @@ class ClassFacts:
     fields: tuple[RawColumn, ...] = ()  # plain annotated attributes, which are columns if it is an SQLModel
     relationships: tuple[Relationship, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[tuple[str, str], ...] = ()  # of composite constraints: (column, `table.column`)
     hooks: tuple[str, ...] = ()
     hybrids: tuple[str, ...] = ()
     mutating_methods: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ class _Draft:
     fields: list[RawColumn] = field(default_factory=list)
     relationships: list[Relationship] = field(default_factory=list)
     unique_keys: list[tuple[str, ...]] = field(default_factory=list)
+    foreign_keys: list[tuple[str, str]] = field(default_factory=list)
     hooks: list[str] = field(default_factory=list)
     hybrids: list[str] = field(default_factory=list)
     mutating: list[str] = field(default_factory=list)
@@ -108,6 +110,7 @@ def read_class(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassFacts:
         fields=tuple(draft.fields),
         relationships=tuple(draft.relationships),
         unique_keys=tuple(draft.unique_keys),
+        foreign_keys=tuple(draft.foreign_keys),
         hooks=tuple(draft.hooks),
         hybrids=tuple(draft.hybrids),
         mutating_methods=tuple(draft.mutating),
@@ -307,6 +310,7 @@ def _read_table_args(draft: _Draft, value: ast.expr, imports: Mapping[str, str])
     if isinstance(value, ast.Tuple | ast.List):
         for element in value.elts:
             draft.unique_keys += _unique_key(element, imports)
+            draft.foreign_keys += _composite_foreign_key(element, imports)
         options = value.elts[-1] if value.elts else value
     if isinstance(options, ast.Dict):
         draft.schema = _schema_option(options) or draft.schema
@@ -334,6 +338,14 @@ def _unique_key(node: ast.expr, imports: Mapping[str, str]) -> list[tuple[str, .
             return []
         names = names[1:]
     return [tuple(str(n) for n in names)] if names and all(names) else []
+
+
+def _composite_foreign_key(node: ast.expr, imports: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The pairs of a `ForeignKeyConstraint(["a", "b"], ["t.a", "t.b"])`."""
+    if called(node, imports) != "ForeignKeyConstraint" or not isinstance(node, ast.Call) or len(node.args) < 2:
+        return []
+    sides = [[e.value for e in a.elts if isinstance(e, ast.Constant)] for a in node.args[:2] if hasattr(a, "elts")]
+    return [(str(a), str(b)) for a, b in zip(*sides, strict=False)] if len(sides) == 2 else []
 
 
 def read_table(variable: str, value: ast.expr, imports: Mapping[str, str]) -> TableFacts | None:
