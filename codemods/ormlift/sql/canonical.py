@@ -21,22 +21,9 @@ if TYPE_CHECKING:
 Shape = Any  # nested tuples of strings; compared and printed, never taken apart
 MIRRORED = {"GT": "LT", "GTE": "LTE"}
 CONDITIONS = (
-    "EQ",
-    "NEQ",
-    "LT",
-    "LTE",
-    "GT",
-    "GTE",
-    "And",
-    "Or",
-    "Not",
-    "Is",
-    "NullSafeEQ",
-    "Like",
-    "ILike",
-    "Escape",
-    "In",
-)
+    "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "And", "Or", "Not", "Is", "NullSafeEQ", "NullSafeNEQ", "Like", "ILike",
+    "Escape", "In",
+)  # fmt: skip
 NEGATED = {"EQ": "NEQ", "NEQ": "EQ", "LT": "GTE", "GTE": "LT", "GT": "LTE", "LTE": "GT"}
 
 
@@ -199,6 +186,8 @@ class Canonical:
             return self._comparison(kind, tree, positive)
         if kind in ("Is", "NullSafeEQ"):
             return self._is(tree, positive)
+        if kind == "NullSafeNEQ":
+            return ("not", self._is(tree, positive=False))
         if kind == "In" and not tree.args.get("query"):
             return ("in", self.form(tree.this), tuple(self.form(item) for item in tree.expressions))
         if kind in ("Like", "ILike", "Escape"):

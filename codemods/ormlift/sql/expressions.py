@@ -72,7 +72,7 @@ class Expressions:
             exp.Mul: self._arithmetic, exp.Div: self._arithmetic, exp.Mod: self._arithmetic,
             exp.DPipe: self._concatenation, exp.Case: self._case, exp.Cast: self._cast, exp.Anonymous: self._function,
             exp.CurrentTimestamp: self._now, exp.CurrentDate: self._now, exp.CurrentTime: self._now,
-            exp.Extract: self._extract,
+            exp.Extract: self._extract, exp.BitwiseAnd: self._bitwise, exp.BitwiseOr: self._bitwise,
         }  # fmt: skip
 
     # Conditions
@@ -241,8 +241,11 @@ class Expressions:
         pattern = tree.args["expression"]
         if isinstance(pattern.unnest(), exp.All | exp.Any):
             raise unsupported("LIKE ANY")
+        subject = self._sql(first)
+        if first.kind not in ("", "str", "enum", "unknown"):  # text operators are for text; the SQL stays the same
+            subject = call(self.names.sa("type_coerce"), subject, Atom(self.names.sa("String")))
         text = Value(first.node, "str" if first.kind == "str" else "")
-        return method(self._sql(first), name, self.against(pattern, text, Use.PLAIN), *extra)
+        return method(subject, name, self.against(pattern, text, Use.COMPARE), *extra)
 
     # Values
 
@@ -317,6 +320,13 @@ class Expressions:
     def _operator(self, tree: exp.Expr, symbol: str) -> Node:
         first = self.value(tree.this)
         return self._spelled(self._sql(first), symbol, self.against(tree.args["expression"], first, Use.PLAIN)).node
+
+    def _bitwise(self, tree: exp.Expr) -> Value:
+        return self._spelled(
+            self.element(tree.this),
+            "&" if type(tree).__name__ == "BitwiseAnd" else "|",
+            self.value(tree.args["expression"]).node,
+        )
 
     def _concatenation(self, tree: exp.DPipe) -> Value:
         left, right = self.value(tree.this), self.value(tree.args["expression"])

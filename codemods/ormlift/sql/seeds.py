@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ormlift.sql.columntypes import kind_of
+from ormlift.sql.synthetic import literals_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,8 @@ def value(column: MappedColumn, models: Mapping[str, MappedClass], literals: Seq
     if column.nullable and not column.primary_key and random.random() < 0.25:
         return None
     kind = kind_of(column, models)
+    if kind == "enum" and (members := literals_of(column.type_args)):
+        return random.choice(members)
     fitting = [item for item in literals if isinstance(item, _python_of(kind))]
     if fitting and random.random() < 0.4:
         return random.choice(fitting)
@@ -82,7 +85,9 @@ def parameter(
     if argument.type in _PYTHON:
         return random.choice(_PYTHON[argument.type])
     if bind is not None and bind.column is not None:
-        return random.choice(POOLS[kind_of(bind.column, models)])
+        kind = kind_of(bind.column, models)
+        members = literals_of(bind.column.type_args) if kind == "enum" and bind.writes else []
+        return random.choice(members or POOLS[kind])
     return random.choice((0, 1, 2, 3, number))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
@@ -34,6 +34,7 @@ class Selected:
     label: str  # what the raw row called it
     value: Value
     alias: str = ""
+    tree: exp.Expr | None = None  # None for a column of `*`
 
 
 @dataclass
@@ -73,6 +74,7 @@ class SelectWriter:
         self._distinct(parts)
         for item in tree.expressions:
             self._item(item, parts)
+        self._cast_names(parts)
         self._base(parts)
         if where := tree.args.get("where"):
             if any(is_aggregate(node) for node in where.find_all(_anonymous())):
@@ -129,8 +131,22 @@ class SelectWriter:
         node = self.write.element(tree) if value.is_python else value.node
         if alias and not (value.ref and value.ref.column.attr == alias):
             node = method(_closed(node), "label", Atom(quoted(alias)))
-        parts.items.append(Selected(node, label, value, alias))
+        parts.items.append(Selected(node, label, value, alias, tree))
         parts.columns.append(node)
+
+    def _cast_names(self, parts: SelectParts) -> None:
+        """A cast is known by its column's name; where another item is too, rows could not be read: name it."""
+        from sqlglot import exp
+
+        names = [column.name.lower() for item in self.tree.expressions for column in item.find_all(exp.Column)]
+        for place, item in enumerate(parts.items):
+            if item.alias or item.tree is None or type(item.tree.unnest()) is not exp.Cast:
+                continue
+            name = next((column.name for column in item.tree.find_all(exp.Column)), "")
+            if names.count(name.lower()) > 1:
+                node = method(item.node, "label", Atom(quoted(f"{name}_{place + 1}")))
+                parts.items[place] = replace(item, node=node)
+                parts.columns[parts.columns.index(item.node)] = node
 
     def _star(self, item: exp.Expr, parts: SelectParts) -> None:
         from sqlglot import exp

@@ -90,8 +90,8 @@ class Synthetic:
 
         kind = kind_of(column, self.models)
         if kind == "enum":
-            members = _literals(column.type_args)
-            return sa.Enum(*members) if members and all(isinstance(m, str) for m in members) else sa.String()
+            members = literals_of(column.type_args)
+            return sa.Enum(*members) if members else sa.String()
         if kind == "numeric":
             numeric: SaType = sa.Numeric
             return numeric(10, 2, asdecimal="asdecimal=False" not in column.type_args.replace(" ", ""))
@@ -103,13 +103,15 @@ class Synthetic:
         return makers.get(kind, NullType)()
 
 
-def _literals(arguments: str) -> list[Any]:
+def literals_of(arguments: str) -> list[str]:
+    """The strings of an enumeration of strings; none for anything else."""
     try:
         node = ast.parse(f"f({arguments})", mode="eval").body
     except SyntaxError:
         return []
     assert isinstance(node, ast.Call)
-    return [item.value if isinstance(item, ast.Constant) else None for item in node.args]
+    found = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return found if len(found) == len(node.args) else []
 
 
 def evaluate(text: str, imports: Sequence[ImportNeed], names: Mapping[str, Any]) -> Result:
