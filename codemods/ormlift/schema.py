@@ -90,6 +90,9 @@ class SessionFactory:
     is_async: bool = False
     scoped: bool = False  # a scoped_session: calling it returns the thread's shared session
     owner: str = ""  # class whose attribute it is; empty at module level
+    bind: str = (
+        ""  # the engine it is bound to, as `path:name` of its definition; `?`: made on the spot; empty: not read
+    )
 
 
 class SourceKind(StrEnum):
@@ -125,6 +128,7 @@ class SessionSource:
     settings: tuple[tuple[str, str], ...] = ()  # other attributes set on the connection: (name, source text)
     autocommit: Tri = Tri.UNKNOWN  # each statement commits itself: `isolation_level=None`, `conn.autocommit = True`
     rows: str = ""  # how rows come: `tuple`, or `mapping` (sqlite3.Row, DictCursor: `row["a"]`); empty: not read
+    bind: str = ""  # the engine of a session, as its factory says
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class Scope:
     yields: str = "session"  # `session`, `connection`, `cursor`, or what else was read
     queries_at_entry: bool = False  # runs a statement before the block: a lost connection then shows at `with`
     commits_on_failure: Tri = Tri.NO  # commits even though the block ended with an exception
+    bind: str = ""  # the engine of its session, as its factory says
 
 
 @dataclass(frozen=True, slots=True)

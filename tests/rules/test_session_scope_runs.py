@@ -22,6 +22,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 engine = create_engine("sqlite:///DATABASE")
 SessionLocal = sessionmaker(bind=engine)
 KeepingLocal = sessionmaker(bind=engine, expire_on_commit=False)
+ArchiveLocal = sessionmaker(bind=create_engine("sqlite:///DATABASE.archive"))
 opened = []
 
 
@@ -146,7 +147,7 @@ import logging
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import get_keeping, get_session
+from app.db import ArchiveLocal, get_keeping, get_session
 from app.models import Job, Task
 
 log = logging.getLogger("jobs")
@@ -765,6 +766,20 @@ UNSAFE = (
         differs="work().name",
     ),
     Case(
+        "a session of another database",
+        """
+        def work():
+            s = ArchiveLocal()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("other-engine",),
+        differs="work()",
+    ),
+    Case(
         "an error that a caller catches by its type",
         """
         def work():
@@ -829,7 +844,7 @@ class Jobs:
 
 
 def _files(case: Case) -> dict[str, str]:
-    head = HEAD.replace("import get_keeping, get_session", f"import get_keeping, get_session, {case.scope}")
+    head = HEAD.replace("get_session\n", f"get_session, {case.scope}\n")
     jobs = head + case.rest + "\n\n" + textwrap.dedent(case.body).strip() + "\n"
     return {"app/__init__.py": "", "app/db.py": DB, "app/models.py": MODELS, "app/other.py": OTHER, "app/jobs.py": jobs}
 

@@ -92,6 +92,7 @@ def _linked(
         swallows=exit_facts.swallows,
         shared=Tri.YES if shared else Tri.UNKNOWN if handed.kind is SourceKind.UNKNOWN else Tri.NO,
         expire_on_commit=handed.expire_on_commit,
+        bind=handed.bind,
         yields="session" if session else YIELDED.get(handed.kind, handed.kind.value),
     )
     scope = _with_helpers(scope, exit_facts, where, values)

@@ -78,6 +78,7 @@ def session_of(factory: SessionFactory, options: Mapping[str, str]) -> SessionSo
         factory.owner,
         expire_on_commit=_flag(options, "expire_on_commit", factory.expire_on_commit),
         shared=factory.scoped,
+        bind="?" if "bind" in options else factory.bind,
     )
 
 

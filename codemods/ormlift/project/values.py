@@ -364,7 +364,7 @@ class Values:
         if not name.startswith(("sqlalchemy", "sqlmodel")):
             return None
         if kind in ("sessionmaker", "async_sessionmaker", "create_session"):
-            return Value("factory", make_factory(kind, options))
+            return Value("factory", replace(make_factory(kind, options), bind=self._engine(call, where)))
         if kind in ("scoped_session", "async_scoped_session"):
             inner = self.evaluate(call.first, where, depth - 1)
             made = (
@@ -377,9 +377,22 @@ class Values:
             )
         if is_session_class(name):
             made = make_factory("async_sessionmaker" if kind == "AsyncSession" else "sessionmaker", options)
-            handed = session_of(replace(made, name=kind, path=where.path), {})
+            made = replace(made, name=kind, path=where.path, bind=self._engine(call, where))
+            handed = session_of(made, {})
             return Value("handed", handed=handed)
         return Value("engine") if kind in ("create_engine", "create_async_engine") else None
+
+    def _engine(self, call: Handle, where: Where) -> str:
+        """The engine that a factory is bound to, as `path:name` of its definition; `?` for one made on the spot."""
+        if call.first is None:
+            return ""
+        name = call.first.name if call.first.op in ("name", "stored") else ""
+        if not name:
+            return "?"
+        if name.startswith(("self.", "cls.")):
+            return f"{where.path}:{where.owner}.{name.partition('.')[2]}"
+        place = self.names.place(where.path, name, dict(where.imports))
+        return f"{place.path or where.path}:{place.name}"
 
     def _tuple(self, items: list[Value | None]) -> Value | None:
         """A `(connection, cursor)` pair, or nothing that is known."""

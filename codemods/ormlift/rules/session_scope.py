@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import (
     DropFinally,
@@ -81,7 +81,7 @@ class _Finder:
         return Refusal(ID, found.statement.lineno, end or _end(found), reason)
 
     def _judge(self, found: Found) -> Rewrite | tuple[Reason, int]:
-        early = _by_form(found) or self._by_place(found)
+        early = self._by_place(found) or _by_form(found)
         if early is not None:
             return early, 0
         function = owner(self.module, found.statement)
@@ -138,7 +138,7 @@ class _Finder:
             expires,
         )
         chosen = Chosen(named.call, named.scope)
-        effects = block_effects(block, chosen, found.kind, self.knowledge, look)
+        effects = block_effects(block, chosen, replace(found.source, kind=found.kind), self.knowledge, look)
         effects += _at_entry(shape, named)
         return Rewrite(
             ID,
@@ -289,6 +289,7 @@ EFFECTS = {
     "swallows-errors": "The scope keeps errors from the caller: code behind the block runs as if nothing had happened.",
     "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
+    "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
     "not-closed": "The scope does not close the session, or is not known to. Close it in the scope.",
     "scope-unknown": "What the scope does at exit could not be read. Read it, and judge.",
 }

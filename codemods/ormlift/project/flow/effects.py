@@ -13,7 +13,7 @@ from ormlift.project.flow.keeps import kept_instances
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import Look, Values
 from ormlift.project.flow.walk import CLEAN, Exit, Mark, Outs, Walker
-from ormlift.schema import Scope, SourceKind, Tri
+from ormlift.schema import Scope, SessionSource, SourceKind, Tri
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Chosen:
         return found
 
 
-def block_effects(block: Block, chosen: Chosen, kind: SourceKind, knowledge: Knowledge, look: Look) -> list[Effect]:
+def block_effects(
+    block: Block, chosen: Chosen, source: SessionSource, knowledge: Knowledge, look: Look
+) -> list[Effect]:
     """All effects of running `block` under the scope, in the order of their lines."""
     values = Values(block.body, block.name, knowledge, look)
     reader = Reader(values, knowledge)
@@ -38,7 +40,7 @@ def block_effects(block: Block, chosen: Chosen, kind: SourceKind, knowledge: Kno
     keeps_fresh = block.session_expires is not True
     outs = Walker(reader, block.dropped, keeps_fresh=keeps_fresh).block(block.body, CLEAN)
     found = [
-        *_scope_effects(block, chosen, kind),
+        *_scope_effects(block, chosen, source),
         *_commit_effects(chosen, outs),
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
         *error_effects(block, chosen.scope, chosen.words, outs),
@@ -55,19 +57,27 @@ def exits(outs: Outs) -> Iterator[Exit]:
     yield from outs.continues
 
 
-def _scope_effects(block: Block, chosen: Chosen, kind: SourceKind) -> Iterator[Effect]:
+def _told(engine: str) -> str:
+    return "an engine of its own" if engine == "?" else engine
+
+
+def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Iterator[Effect]:
     scope, words = chosen.scope, chosen.words
     if scope is None:
         text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
         yield Effect("scope-unknown", block.line, text)
         return
+    if source.bind and scope.bind and (source.bind != scope.bind or "?" in source.bind):
+        one, other = source.bind.rpartition(":")[2], scope.bind.rpartition(":")[2]
+        text = f"the session here is bound to {_told(one)}, and that of {words} to {_told(other)}"
+        yield Effect("other-engine", block.line, f"{text}: it may be another database")
     if chosen.tri("closes") is not Tri.YES and chosen.tri("shared") is not Tri.YES:
         not_read = "is not known to close" if chosen.tri("closes") is Tri.UNKNOWN else "does not close"
         yield Effect("not-closed", block.line, f"{words} {not_read} the session, which was closed here")
     if chosen.tri("shared") is Tri.YES:
         text = f"{words} hands out a session that others use too: what it does at exit reaches further than this block"
         yield Effect("shared-session", block.line, text)
-    elif kind is SourceKind.SHARED_SESSION:
+    elif source.shared or source.kind is SourceKind.SHARED_SESSION:
         text = f"the session here was shared; {words} hands out its own, which does not see the other's pending changes"
         yield Effect("shared-session", block.line, text)
 
