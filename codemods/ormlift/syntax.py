@@ -112,10 +112,17 @@ class Module:
 
     def local_imports(self, function: ast.AST) -> dict[str, str]:
         """The same for imports inside `function`, nested blocks included."""
-        bound: dict[str, str] = {}
-        for node in ast.walk(function):
-            bound.update(import_targets(node))
-        return bound
+        known = self._local_imports.get(function)
+        if known is None:
+            known = {}
+            for node in ast.walk(function):
+                known.update(import_targets(node))
+            self._local_imports[function] = known
+        return known
+
+    @cached_property
+    def _local_imports(self) -> dict[ast.AST, dict[str, str]]:
+        return {}
 
 
 def import_targets(node: ast.AST) -> dict[str, str]:
