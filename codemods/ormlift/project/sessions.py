@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.project.bodies import flat, returned, yielded
 from ormlift.project.columns import last
@@ -60,6 +60,7 @@ class Binding:
     owner: str  # class; empty at module level
     line: int
     value: Handle | None  # None: it is bound, but what to cannot be read
+    late: bool = False  # bound by a function through `global`: imported by name, it is what it was before
 
 
 def read_functions(tree: ast.Module) -> list[FunctionFacts]:
@@ -186,7 +187,7 @@ def _globals_set(node: FunctionNode) -> list[Binding]:
     if not names:
         return []
     known = read_locals(node)
-    return [b for s in statements for b in _bound_by(s, known, "") if b.name in names]
+    return [replace(b, late=True) for s in statements for b in _bound_by(s, known, "") if b.name in names]
 
 
 def _bound_by(statement: ast.stmt, known: Locals, owner: str, *, attributes: bool = False) -> list[Binding]:

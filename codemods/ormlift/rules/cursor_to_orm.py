@@ -121,7 +121,7 @@ EFFECTS = {
     "commit-at-exit": "The raw code could leave without a commit, which took the write back; the scope commits it.",
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
-    "shared-session": "The session is one that others use too; closing or committing it reaches further than the block.",
+    "shared-session": "The session is one that others use too; closing or committing reaches beyond the block.",
     "factory-chosen": "The project has several session factories, and one was chosen by its place. Configure a scope.",
     "scope-unknown": "What the scope does at its end could not be read.",
     "scope-wraps-errors": "The scope turns errors of the block into its own type, which callers may not catch.",

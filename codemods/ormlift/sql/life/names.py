@@ -9,7 +9,7 @@ from ormlift.model import ImportNeed
 from ormlift.schema import MappedClass
 from ormlift.sql.life.model import Host, Life
 from ormlift.sql.life.refuse import Refused
-from ormlift.syntax import FunctionNode, Module, import_targets
+from ormlift.syntax import FunctionNode, Module, import_targets, module_level
 
 SESSION_NAMES = ("session", "db_session_", "orm_session", "session_")
 RESULT_NAMES = ("result", "query_result", "db_result", "result_")
@@ -158,6 +158,18 @@ def _same(one: str, other: str) -> bool:
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
+def module_names(module: Module) -> set[str]:
+    """Names that the file itself defines at module level."""
+    found: set[str] = set()
+    for statement in module_level(module.tree):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(statement.name)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            found |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return found
+
+
 def check_imports(needs: Iterable[ImportNeed], life: Life) -> None:
     """Refuse where a needed name means something else where the new text stands."""
     host: Host = life.host
@@ -168,6 +180,9 @@ def check_imports(needs: Iterable[ImportNeed], life: Life) -> None:
             message = f"{name} is a local name of this function, and the new text needs {need.module}.{name}; rename it"
             raise Refused("name-taken", message)
         bound = life.module.imports.get(name)
+        if bound is None and name in module_names(life.module):
+            message = f"{name} is defined in this file, and the new text needs {need.module}.{name}; rename it"
+            raise Refused("name-taken", message)
         if bound is not None and not _same(bound, f"{need.module}.{name}"):
             message = f"{name} is imported from {bound} in this file, and the new text needs {need.module}.{name}"
             raise Refused("name-taken", message)

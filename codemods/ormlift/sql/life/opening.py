@@ -11,7 +11,7 @@ from ormlift.project.choose import ChosenScope, choose_scope
 from ormlift.project.escape.choice import name_scope
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
-from ormlift.schema import Engine, Scope, SourceKind, Tri
+from ormlift.schema import Engine, Scope, SessionFactory, SourceKind, Tri
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
@@ -78,6 +78,7 @@ def _factory(index: ProjectIndex, path: str) -> FactoryChoice | None:
     The file's own comes first, then one in a module whose name says that it is for this.
     """
     fits = [f for f in index.factories if not (f.is_async or f.scoped or f.owner or is_test_path(f.path))]
+    fits = [f for f in fits if not _is_rebound(f, index)]
     own = [f for f in fits if f.path == path]
     homely = [f for f in fits if _HOMES & set(f.module.split("."))]
     factory = min(own or homely or fits, key=lambda f: (len(f.name), f.module), default=None)
@@ -85,6 +86,12 @@ def _factory(index: ProjectIndex, path: str) -> FactoryChoice | None:
         return None
     need = ImportNeed(factory.module, factory.name) if factory.path != path else None
     return FactoryChoice(factory.name, need, others=len(fits) - 1)
+
+
+def _is_rebound(factory: SessionFactory, index: ProjectIndex) -> bool:
+    """Whether a function binds the name, so that importing it may give what it was before."""
+    homes = [f for f in index.facts if f.path == factory.path]
+    return any(b.late and b.name == factory.name for f in homes for b in f.bindings)
 
 
 def _check_scope(scope: Scope | None, call: str) -> None:

@@ -45,7 +45,7 @@ from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.judge import Obstacle, judge
 from ormlift.sql.statement import Kind
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
 _KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
 
@@ -202,9 +202,28 @@ class _Rewriter:
         if prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES:
             message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
             raise Refused("autocommit", message)
-        if execution.form is Form.NEXT:
+        if execution.form is Form.NEXT and not self._put_above(statement, prepared.target, text):
             self.ops.append(ReplaceStatement(self.module.span(statement)))
-        self._put_expression(prepared.target, text)
+            self._put_expression(prepared.target, text)
+        elif execution.form is not Form.NEXT:
+            self._put_expression(prepared.target, text)
+
+    def _put_above(self, execute: ast.stmt, target: ast.expr, text: str) -> bool:
+        """Write `row = ..` in the execute's place, whose comments tell of it, if the fetch is a whole statement."""
+        fetch = self.module.statement(target)
+        suite = self.module.suite(execute)
+        if suite.index(fetch) != suite.index(execute) + 1 or has_comment(fetch, self.module):
+            return False
+        match fetch:
+            case ast.Assign(targets=targets, value=value) if value is target:
+                head = "".join(f"{self.module.text(t)} = " for t in targets)
+            case ast.Return(value=value) if value is target:
+                head = "return "
+            case _:
+                return False
+        self.ops.append(ReplaceStatement(self.module.span(execute), f"{head}{text}"))
+        self.ops.append(ReplaceStatement(self.module.span(fetch)))
+        return True
 
     def _put_expression(self, node: ast.expr, text: str) -> None:
         fetch = self.module.parents.get(node)
@@ -245,7 +264,7 @@ class _Rewriter:
             lines = [f"{session}.{u.does.value}()" for u in uses]
             self.ops.append(ReplaceStatement(span(statement), "\n".join(lines)))
         self.ops += [DropFinally(span(t)) for t in region.finals]
-        self.ops += [ReplaceStatement(span(s)) for s in self._idle_variables()]
+        self.ops += [ReplaceStatement(span(s)) for s in (*self._idle_variables(), *self._idle_imports())]
         for use in life.where(Does.COMMIT, Does.ROLLBACK, Does.TEST, Does.SESSION):
             if use.receiver is not None and not use.cursor and use.receiver.id != session:
                 self.ops.append(ReplaceExpr(span(use.receiver), session))
@@ -280,6 +299,16 @@ class _Rewriter:
                     idle.add(statement)
         return idle
 
+    def _idle_imports(self) -> Iterator[ast.stmt]:
+        """Imports inside the function of what opened the connection, where nothing else reads them."""
+        name = dotted(self.life.call.func).partition(".")[0]
+        loads = [n for n in ast.walk(self.life.host) if isinstance(n, ast.Name) and n.id == name]
+        if not isinstance(self.life.host, FunctionNode) or any(n not in ast.walk(self.life.call) for n in loads):
+            return
+        for node in walk_scope(self.life.host):
+            if isinstance(node, ast.Import | ast.ImportFrom) and set(import_targets(node)) == {name}:
+                yield node
+
     # Effects
 
     def _gather_effects(self) -> None:
@@ -303,6 +332,7 @@ class _Rewriter:
     def _unused(self) -> tuple[str, ...]:
         """Imported names that the old text used: the driver, the helper."""
         names = {dotted(self.life.call.func).partition(".")[0]}
+        own = set(self.life.flow.definitions) if isinstance(self.life.host, FunctionNode) else set()
         for use in self.life.uses:
             statement = self.module.statement(use.node)
             if use.does in (Does.SETTING, Does.CURSOR, Does.CLOSE, Does.EXECUTE, Does.CURSOR_BLOCK):
@@ -310,8 +340,9 @@ class _Rewriter:
                 names |= {n.id for n in ast.walk(whole) if isinstance(n, ast.Name)}
         if self.life.how is How.CLOSING:
             names |= {"closing", "contextlib"}
-        names |= {"json"}
-        return tuple(sorted(names & set(self.module.imports)))
+        replaced = [op.span for op in self.ops if isinstance(op, ReplaceExpr | ReplaceStatement)]
+        names |= {"json"} if any("json." in self.module.lines[s.line - 1] for s in replaced) else set()
+        return tuple(sorted((names - own) & set(self.module.imports)))
 
 
 def _check_uses(life: Life) -> None:

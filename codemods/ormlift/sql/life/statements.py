@@ -224,9 +224,8 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         fetch=prepared.fetch,
         session=manner.session,
         timestamps=manner.timestamps,
-        line_length=line_length(module),
-        indent=start,
-        base_indent=base,
+        line_length=line_length(module) - base,  # written at column 0: the edit indents it
+        indent=start - base,
         names=said_names(life, prepared.models.values()),
     )
     written = write(prepared.statement, prepared.request)
