@@ -13,7 +13,7 @@ from ormlift.model import ScopeChoice
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, module_facts
 from ormlift.project.graph import ImportGraph
-from ormlift.project.handles import read_handle, read_locals
+from ormlift.project.handles import Locals, read_handle, read_locals
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.values import Value, Values, Where
@@ -142,10 +142,16 @@ class ProjectIndex:
     def _current(self) -> dict[int, tuple[Module, Values]]:
         return {}
 
+    @cached_property
+    def _surroundings(self) -> dict[ast.AST | None, tuple[Locals, tuple[tuple[str, str], ...]]]:
+        """What the functions of the current module bind by themselves: read once, asked for at each of their calls."""
+        return {}
+
     def _values_for(self, module: Module) -> Values:
         """The evaluator with the module as it stands now, which may differ from the file the index was built from."""
         if id(module) not in self._current:
             self._current.clear()
+            self._surroundings.clear()
             facts = module_facts(module)
             same = self._names.files.get(facts.path) == facts
             values = self._values if same else Values(Names({**self._names.files, facts.path: facts}))
@@ -155,10 +161,13 @@ class ProjectIndex:
     def _value(self, call: ast.Call, module: Module) -> Value | None:
         function = module.enclosing_function(call)
         owner = module.enclosing_class(call)
-        handle = read_handle(call, read_locals(function))
-        imports = tuple(module.local_imports(function).items()) if function is not None else ()
+        values = self._values_for(module)
+        if function not in self._surroundings:
+            imports = tuple(module.local_imports(function).items()) if function is not None else ()
+            self._surroundings[function] = (read_locals(function), imports)
+        known, imports = self._surroundings[function]
         where = Where(module.source.path, owner.name if owner is not None else "", imports)
-        return self._values_for(module).evaluate(handle, where)
+        return values.evaluate(read_handle(call, known), where)
 
 
 def link(facts: Iterable[FileFacts]) -> ProjectIndex:
