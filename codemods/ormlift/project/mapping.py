@@ -48,6 +48,7 @@ class ModelLinker:
     def models(self) -> tuple[MappedClass, ...]:
         """The mapped classes and tables, those of the application before those of its tests."""
         found = [m for key in self.classes if (m := self._mapped(key)) is not None]
+        found = _without_shared_tables(found)
         found += [self._table(path, t) for path, t in self._free_tables()]
         found = self._with_listeners(found)
         found = [self._foreign_keys(m) for m in found]
@@ -316,6 +317,20 @@ class ModelLinker:
         table = self._table_name(target, lineage)
         names = {c.column.attr: c.column.name for _, f in lineage for c in f.columns}
         return replace(column, foreign_key=f"{table}.{names.get(attr, attr)}") if table else column
+
+
+def _without_shared_tables(models: list[MappedClass]) -> list[MappedClass]:
+    """The models, those of a single-table hierarchy marked incomplete where a subclass adds columns to the table."""
+    added: dict[tuple[str, str], set[str]] = {}
+    for model in models:
+        if model.inherits_mapped:
+            added.setdefault((model.schema, model.table), set()).update(c.name for c in model.columns)
+    return [
+        replace(m, complete=False)
+        if not m.inherits_mapped and added.get((m.schema, m.table), set()) - {c.name for c in m.columns}
+        else m
+        for m in models
+    ]
 
 
 def snake(name: str) -> str:
