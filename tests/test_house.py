@@ -113,7 +113,7 @@ def test_file_name_is_the_id(codemod: Codemod) -> None:
 
 
 @each_codemod
-def test_title_is_one_line_and_starts_small(codemod: Codemod) -> None:
+def test_title_is_one_line(codemod: Codemod) -> None:
     assert 10 <= len(codemod.title) <= 100
     assert "\n" not in codemod.title
     assert not codemod.title.endswith(".")

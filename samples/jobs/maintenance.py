@@ -68,6 +68,16 @@ def purge_log(days):
     return gone
 
 
+def would_purge(author):
+    """How many remarks of somebody there are to lose. Tries it out and does NOT commit."""
+    conn = open_db()
+    cursor = conn.cursor()
+    cursor.execute("DELETE FROM job_log WHERE author = ?", (author,))
+    gone = cursor.rowcount
+    conn.close()
+    return gone
+
+
 def reset_stage(stage, tickets):
     """Back to `stage`; called with a handful of tickets."""
     conn = open_db()

@@ -57,19 +57,26 @@ def test_nobody_is_found_for_a_walk_in():
     assert desk.tickets_of(None) == []
 
 
-def test_remark_is_logged_with_the_time_of_the_database(client, database):
-    assert client.post('/jobs/T-3/log', json={'author': 'eve', 'remark': 'größer'}).status_code == 200
+def test_remark_is_logged_with_the_time_of_the_database(database):
+    assert desk.remark('T-3', 'eve', 'größer') is True
     (author, remark, logged), = rows(database, 'SELECT author, remark, logged_at FROM job_log WHERE job_id = 3')
     assert (author, remark) == ('eve', 'größer')
     assert len(logged) == len('2024-05-01 10:00:00')
+
+
+def test_remark_needs_a_job(client):
     assert client.post('/jobs/T-77/log', json={'remark': 'x'}).status_code == 404
 
 
-def test_log_is_newest_first_with_the_day(client):
-    assert client.get('/jobs/T-1/log').get_json() == {'log': [
-        {'author': 'bob', 'remark': None, 'day': '2024-05-02'},
-        {'author': 'ada', 'remark': 'call first', 'day': '2024-05-01'},
-    ]}
+def test_the_robot_sends_everything_twice(database):
+    assert desk.take_in_once('M-1', 'Mail') is True
+    assert desk.take_in_once('M-1', 'Mail again') is False
+    assert rows(database, "SELECT title FROM jobs WHERE ticket = 'M-1'") == [('Mail',)]
+
+
+def test_retitle(database):
+    desk.retitle('T-1', 'Flyer, folded')
+    assert rows(database, "SELECT title FROM jobs WHERE ticket = 'T-1'") == [('Flyer, folded',)]
 
 
 def test_move(client, database):

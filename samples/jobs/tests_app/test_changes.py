@@ -2,7 +2,10 @@
 import json
 import os
 
+import pytest
+
 import desk
+import maintenance
 
 MIGRATED = bool(os.environ.get('MIGRATED'))
 BROKEN = {'ok': False, 'error': "'Session' object has no attribute 'cursor'"}
@@ -44,5 +47,21 @@ def test_proof_without_faults_goes_to_press_and_names_the_next(client, database)
         assert stages == [(2,), (2,), (1,), (4,)]
 
 
-def test_label_printer():
-    assert desk.rush_jobs() == ['T-2:1', 'T-4:1']
+def test_label_printer_prints_the_flag_as_a_bool():
+    assert desk.rush_jobs() == (['T-2:True', 'T-4:True'] if MIGRATED else ['T-2:1', 'T-4:1'])
+
+
+def test_day_of_the_log_was_cut_from_text(client):
+    if MIGRATED:
+        with pytest.raises(TypeError):
+            client.get('/jobs/T-1/log')
+    else:
+        assert client.get('/jobs/T-1/log').get_json() == {'log': [
+            {'author': 'bob', 'remark': None, 'day': '2024-05-02'},
+            {'author': 'ada', 'remark': 'call first', 'day': '2024-05-01'},
+        ]}
+
+
+def test_a_try_out_is_committed_by_a_scope_that_commits(database):
+    assert maintenance.would_purge('bob') == 2
+    assert database.execute('SELECT COUNT(*) FROM job_log').fetchone() == ((1,) if MIGRATED else (3,))
