@@ -102,7 +102,8 @@ class _Finder:
         named = name_scope(self.module, function, shape.first.lineno, choice)
         if isinstance(named, Reason):
             return named, shape.end_line
-        if problem := _unfit(found, named):
+        problem = _unfit(found, named, function)
+        if problem is not None:
             return problem, shape.end_line
         return self._rewrite(found, function, shape, named, look)
 
@@ -139,7 +140,7 @@ class _Finder:
         )
         chosen = Chosen(named.call, named.scope)
         effects = block_effects(block, chosen, replace(found.source, kind=found.kind), self.knowledge, look)
-        effects += _at_entry(shape, named)
+        effects += [*_at_entry(shape, named), *_arguments(found, named)]
         return Rewrite(
             ID,
             shape.first.lineno,
@@ -194,7 +195,7 @@ def _no_scope() -> Reason:
     return Reason("no-scope", f'{text}; set `session-scope = "module:name"` in the configuration')
 
 
-def _unfit(found: Found, named: Named) -> Reason | None:
+def _unfit(found: Found, named: Named, function: ast.AST) -> Reason | None:
     """Why this scope can't own this session, or None."""
     scope = named.scope
     is_async = found.kind is SourceKind.ASYNC_SESSION
@@ -207,6 +208,9 @@ def _unfit(found: Found, named: Named) -> Reason | None:
         one, other = ("async", "not") if is_async else ("not async", "is")
         text = f"the session is {one}, and the scope {named.call} {other}"
         return Reason("async-mismatch", f"{text}; configure another scope for this file")
+    if is_async and not isinstance(function, ast.AsyncFunctionDef):
+        text = "the session is async, and the function around it is not"
+        return Reason("async-mismatch", f"{text}; open the scope where it can be awaited")
     if scope.takes_arguments:
         text = f"{named.call} can't be called without arguments"
         return Reason("scope-takes-arguments", f"{text}; configure a scope that can")
@@ -228,6 +232,19 @@ def _at_entry(shape: Shape, named: Named) -> list[Effect]:
         f"front of the handler on line {handled.handlers[0].lineno}, which caught it"
     )
     return [Effect("errors-at-entry", handled.handlers[0].lineno, text)]
+
+
+def _arguments(found: Found, named: Named) -> list[Effect]:
+    """Arguments of the old call, which the scope does not get; those that are judged by themselves aside."""
+    call = found.call
+    judged = {"expire_on_commit", "bind"}
+    given = [f"{k.arg or '**'}" for k in call.keywords if k.arg not in judged]
+    if not found.dependency and found.source.name not in ("Session", "AsyncSession"):
+        given += [ast.unparse(arg) for arg in call.args]
+    if not given:
+        return []
+    text = f"{ast.unparse(call.func)}() is called with {', '.join(given)} here; {named.call} does not get that"
+    return [Effect("drops-arguments", call.lineno, text)]
 
 
 REASONS = {
@@ -290,6 +307,7 @@ EFFECTS = {
     "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
     "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
+    "drops-arguments": "The session was made with arguments that the scope does not get.",
     "not-closed": "The scope does not close the session, or is not known to. Close it in the scope.",
     "scope-unknown": "What the scope does at exit could not be read. Read it, and judge.",
 }

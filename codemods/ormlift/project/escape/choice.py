@@ -32,6 +32,13 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
             text = f"{root}, which begins the scope's name, is bound to something else in this function"
             return Reason("name-taken", f"{text}; rename it there")
         return Named(call, scope, ())
+    for outer in module.ancestors(function):
+        if isinstance(outer, FunctionNode) and root in bound_in(outer):
+            bound = module.local_imports(outer).get(root)
+            if chosen.need is None or (bound and _same(bound, target)):
+                return Named(call, scope, ())
+            text = f"{root}, which begins the scope's name, is bound to something else in {outer.name}()"
+            return Reason("name-taken", f"{text}; rename it there")
     bound_line = _bound_at(module, root)
     imported = module.imports.get(root)
     if imported is not None and target and not _same(imported, target):

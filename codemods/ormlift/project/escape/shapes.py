@@ -75,10 +75,22 @@ class Matcher:
     def _after(self, body: Sequence[ast.stmt], closer: ast.Try) -> Shape | Reason:
         ending = self._ending(closer)
         if isinstance(ending, Reason):
-            return ending
+            return self._inner(body, closer) or ending
         closes, whole = ending
         removed = (self.assign,) if whole else (self.assign, *closes)
         return Shape("after", tuple(body), removed, closer if whole else None, closes)
+
+    def _inner(self, body: Sequence[ast.stmt], closer: ast.Try) -> Shape | None:
+        """The scope inside a try that stands behind the assignment, so that its finally still runs after the close."""
+        ending = self._ending(closer, inside=True)
+        if isinstance(ending, Reason) or any(self._mentions(s) for s in body[:-1]):
+            return None
+        closes, _ = ending
+        before = closer.finalbody[: closer.finalbody.index(closes[0])]
+        later = [*closer.handlers, *closer.orelse, *(s for s in closer.finalbody if s not in closes)]
+        if not all(is_idle(s) for s in before) or any(self._knows(node, closer.body) for node in later):
+            return None
+        return Shape("inside", tuple(closer.body), (self.assign, *closes), None, closes, closer)
 
     def _straight(self, body: Sequence[ast.stmt], close: ast.stmt) -> Shape | Reason:
         if not body:

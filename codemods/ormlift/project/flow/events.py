@@ -101,6 +101,8 @@ class Reader:
             case ast.Subscript(value=base, ctx=ast.Store() | ast.Del()) if self.values.kind(base) & ENTITY:
                 if not self.values.kind(base) & (Kind.FULL | Kind.BOX):
                     yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
+            case ast.Subscript(value=base, ctx=ast.Store() | ast.Del()) if self._is_part(base):
+                yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
             case _:
                 pass
 
@@ -118,7 +120,14 @@ class Reader:
             if kind & (ENTITY | Kind.BOX | Kind.HOLDER):
                 yield from self._method_call(call, call.func.attr, kind)
                 return
+            if self._is_part(call.func.value) and call.func.attr in CONTAINER_CHANGERS:
+                yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
+                return
         yield from self._function_call(call)
+
+    def _is_part(self, node: ast.expr) -> bool:
+        """Whether this is an attribute of an instance, such as a JSON column whose changes are tracked."""
+        return isinstance(node, ast.Attribute) and bool(self.values.kind(node.value) & Kind.INSTANCE)
 
     def _session_call(self, call: ast.Call, method: str) -> Iterator[Event]:
         words = f"calls {_short(call.func)}()"

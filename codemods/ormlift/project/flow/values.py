@@ -135,6 +135,8 @@ class Values:
                 self._bind(inner, kind, None)
             case ast.Subscript(value=container) if kind & (ENTITY | Kind.HOLDER):
                 self._fill(container)
+            case ast.Attribute() if kind & (ENTITY | Kind.HOLDER) and dotted(target):
+                self._join(dotted(target), kind)
             case _:
                 pass
 
@@ -164,11 +166,13 @@ class Values:
     def _fill(self, container: ast.expr) -> None:
         """Note that a container now holds an instance; it is the root name that is told later."""
         while isinstance(container, ast.Subscript | ast.Call):
-            container = container.value if isinstance(container, ast.Subscript) else container.func
-            if isinstance(container, ast.Attribute):
+            called = isinstance(container, ast.Call)
+            container = container.func if isinstance(container, ast.Call) else container.value
+            if called and isinstance(container, ast.Attribute):
                 container = container.value
-        if isinstance(container, ast.Name) and container.id != self.session:
-            self._join(container.id, Kind.FULL)
+        name = dotted(container)
+        if name and name.partition(".")[0] != self.session and not self.kind(container) & Kind.INSTANCE:
+            self._join(name, Kind.FULL)
 
     def _join(self, name: str, kind: Kind) -> None:
         if name != self.session and kind:
@@ -187,7 +191,7 @@ class Values:
             case ast.Name(id=name):
                 return self.names.get(name, Kind.PLAIN)
             case ast.Attribute(value=base, attr=attr):
-                return self._attribute(self.kind(base), attr)
+                return self._attribute(self.kind(base), attr) | self.names.get(dotted(node), Kind.PLAIN)
             case ast.Call():
                 return self._call(node)
             case ast.Subscript(value=base, slice=index):
