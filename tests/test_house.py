@@ -221,6 +221,14 @@ def test_readme_lists_the_codemods_as_they_are() -> None:
     assert between == codemod_table()
 
 
+def test_readme_shows_hunks_that_are_really_written() -> None:
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```diff\n")[1:]
+    golden = [path.read_text(encoding="utf-8") for path in (ROOT / "samples").glob("*/expected*.diff")]
+    assert blocks
+    for block in blocks:
+        assert any(block.split("```")[0] in text for text in golden), block
+
+
 def test_readme_starts_with_the_two_commands() -> None:
     head = (ROOT / "README.md").read_text(encoding="utf-8")[:1500]
     assert "./demo" in head
