@@ -53,10 +53,14 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
-        print(f"ormlift {__version__}")  # noqa: T201
+        _print_version()
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise typer.Exit(2)
+
+
+def _print_version() -> None:
+    print(f"ormlift {__version__}")  # noqa: T201
 
 
 @app.command()
@@ -150,7 +154,8 @@ def _exit(command: Callable[[], int]) -> NoReturn:
     except UserError as error:
         code = _failed(f"ormlift: {error}", 2)
     except KeyboardInterrupt as error:
-        code = 143 if isinstance(error, _TerminatedError) else 130
+        done = error.args[0] if error.args else "nothing was written"
+        code = _failed(f"ormlift: interrupted: {done}", 143 if isinstance(error, _TerminatedError) else 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
         code = 141
@@ -180,5 +185,8 @@ def _terminated(_: int, __: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:] == ["--version"]:
+        _print_version()  # at once: reading options costs 0.1 s, most of it for typer's own imports
+        return
     signal.signal(signal.SIGTERM, _terminated)
     app()

@@ -60,10 +60,10 @@ def apply(request: Request, output: Output, *, commit: bool) -> int:
                 applied = commit_all(plans, project, repository, journal, _described(request), teller)
             else:
                 applied = write_all(plans, project, teller)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             if commit:
                 journal.recover()
-            output.console.warn(f"interrupted: {teller.done} of {len(plans)} files are done; the next apply goes on")
+            interrupt.args = (f"{teller.done} of {len(plans)} files are done; the next apply goes on",)
             raise
     outcomes = [_with_end(outcome, applied) for outcome in found.outcomes]
     _report_applied(replace(found, outcomes=outcomes), applied, output)
@@ -91,9 +91,9 @@ def rollback(run: str, file: Path | None, output: Output) -> int:
         done: list[Entry] = []
         try:
             result = roll_back(entries, repository, journal, done.append)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             journal.recover()
-            console.warn(f"interrupted: {len(done)} of {len(entries)} commits are taken back; the same command goes on")
+            interrupt.args = (f"{len(done)} of {len(entries)} commits are taken back; the same command goes on",)
             raise
     _report_rollback(result, console)
     return FAILED if result.stopped else MISTAKE if result.blocked else DONE

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Generic, TypeVar
 
 I = TypeVar("I")  # noqa: E741
@@ -67,6 +67,8 @@ class Spread(Generic[S, I, R]):
                 pass
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
+                for worker in active_children():
+                    worker.terminate()
                 raise
         for position in sorted(set(range(len(items))) - set(results)):
             results[position] = self._alone(items[position], handed)

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ormlift.model import Failed, Outcome, Settings
-from ormlift.project.facts import FileFacts
-from ormlift.project.graph import ImportLine
-from ormlift.project.index import ProjectIndex
-from ormlift.rules.base import Codemod
 
 from ormlift_cli.files import read
 from ormlift_cli.globs import anchored, matcher
 from ormlift_cli.names import unknown
 from ormlift_cli.project import Project, Selection, select
-from ormlift_cli.scopes import check_scopes
 
-_POOL_FROM = 1_500_000  # bytes to parse from which workers are worth their start
+if TYPE_CHECKING:
+    from ormlift.project.facts import FileFacts
+    from ormlift.project.graph import ImportLine
+    from ormlift.project.index import ProjectIndex
+    from ormlift.rules.base import Codemod
+
+_INDEX_IN_POOL_FROM = 6_000_000  # bytes from which workers are worth their start: an index takes 0.1 s a megabyte
+_PLAN_IN_POOL_FROM = 1_000_000
 _IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
 _Item = tuple[str, bytes]
 
@@ -53,7 +55,7 @@ class Survey:
 
     project: Project
     settings: Settings
-    index: ProjectIndex = field(default_factory=ProjectIndex)
+    index: ProjectIndex
     outcomes: list[Outcome] = field(default_factory=list)  # in path order; what holds no needle is left out
     read: int = 0  # files that were asked for and looked at
     notes: list[str] = field(default_factory=list)
@@ -67,18 +69,19 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     from ormlift.rules import ALL
 
     from ormlift_cli.pool import cores
+    from ormlift_cli.scopes import check_scopes
 
     settings, codemods, globs = _narrowed(request, project, ALL)
     selection = select(project, request.paths)
     _drop(selection, (*project.config.exclude, *request.exclude), globs)
-    result = Survey(project, settings, read=len(selection.selected))
-    result.notes += selection.found.notes
-    result.mistakes += selection.mistakes
     files = _read(project, selection, codemods, progress)
     jobs = request.jobs or cores()
-    result.index = replace(link(_facts(files.for_index, jobs, progress)), imports=ImportGraph(files.imports))
-    result.notes += check_scopes(settings, result.index, selection.found.files, lambda path: read(project.root, path))
-    planned = _plan(files.to_plan, result.index, settings, jobs, progress)
+    index = replace(link(_facts(files.for_index, jobs, progress)), imports=ImportGraph(files.imports))
+    result = Survey(project, settings, index, read=len(selection.selected))
+    result.mistakes += selection.mistakes
+    result.notes += selection.found.notes
+    result.notes += check_scopes(settings, index, selection.found.files, lambda path: read(project.root, path))
+    planned = _plan(files.to_plan, index, settings, jobs, progress)
     result.outcomes = sorted([*planned, *files.failures, *selection.found.failures], key=lambda outcome: outcome.path)
     return result
 
@@ -157,7 +160,7 @@ def _facts(items: list[_Item], jobs: int, progress: Progress) -> list[FileFacts]
     from ormlift_cli.pool import Spread
 
     tick = progress.stage("indexing", len(items))
-    found = Spread(facts_of, no_facts, None).run(items, _worthwhile(items, jobs), tick)
+    found = Spread(facts_of, no_facts, None).run(items, _worthwhile(items, jobs, _INDEX_IN_POOL_FROM), tick)
     return [facts for facts in found if facts is not None]
 
 
@@ -165,11 +168,11 @@ def _plan(items: list[_Item], index: ProjectIndex, settings: Settings, jobs: int
     from ormlift_cli.pool import Spread
 
     tick = progress.stage("planning", len(items))
-    return Spread(plan_of, lost_plan, (index, settings)).run(items, _worthwhile(items, jobs), tick)
+    return Spread(plan_of, lost_plan, (index, settings)).run(items, _worthwhile(items, jobs, _PLAN_IN_POOL_FROM), tick)
 
 
-def _worthwhile(items: list[_Item], jobs: int) -> int:
-    return jobs if sum(len(data) for _, data in items) >= _POOL_FROM else 1
+def _worthwhile(items: list[_Item], jobs: int, least: int) -> int:
+    return jobs if sum(len(data) for _, data in items) >= least else 1
 
 
 def facts_of(_: None, item: _Item) -> FileFacts | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from ormlift.model import ScopeChoice, Settings, UserError
-from ormlift.project.index import ProjectIndex
+
+if TYPE_CHECKING:
+    from ormlift.project.index import ProjectIndex
 
 
 def check_scopes(
