@@ -47,7 +47,11 @@ class User(Base):
 
 class Job(Stamped, Base):
     __tablename__ = "jobs"
-    __table_args__ = (UniqueConstraint("user_id", "job_title"), Index("ix", "job_title", "price", unique=True), {"schema": None})
+    __table_args__ = (
+        UniqueConstraint("user_id", "job_title"),
+        Index("ix", "job_title", "price", unique=True),
+        {"schema": None},
+    )
     id = sa.Column(sa.Integer, primary_key=True, autoincrement=True)
     user_id = sa.Column(sa.ForeignKey(User.id), nullable=False)
     title = sa.Column(sa.String(50), name="job_title")
@@ -99,7 +103,9 @@ from sqlalchemy import Column, ForeignKeyConstraint, Integer, MetaData, String, 
 from sqlalchemy.orm import registry, declarative_base
 
 mapper_registry = registry()
-things = Table("things", mapper_registry.metadata, Column("id", Integer, primary_key=True), Column("n", String(5), key="name"))
+things = Table(
+    "things", mapper_registry.metadata, Column("id", Integer, primary_key=True), Column("n", String(5), key="name")
+)
 links = Table("links", mapper_registry.metadata, Column("a", Integer), Column("b", Integer))
 
 class Thing:
@@ -185,7 +191,11 @@ def test_a_table_that_no_class_maps_is_a_table():
 PROJECT = {
     "src/app/db/base.py": "from sqlalchemy.orm import declarative_base\nBase = declarative_base()\n",
     "src/app/db/__init__.py": "from .base import Base\n",
-    "src/app/mixins.py": "from sqlalchemy import Column, Integer\nclass Keyed:\n    id = Column(Integer, primary_key=True)\n",
+    "src/app/mixins.py": """
+        from sqlalchemy import Column, Integer
+        class Keyed:
+            id = Column(Integer, primary_key=True)
+        """,
     "src/app/models/user.py": """
         from app.db import Base
         from ..mixins import Keyed
@@ -224,7 +234,8 @@ def test_a_base_that_cannot_be_read_leaves_the_class_incomplete():
     ["score = make_column(Integer)", "score = Column(**options)", "score = Column(NAME, Integer, name=NAME)"],
 )
 def test_a_column_that_cannot_be_read_leaves_the_class_incomplete(line):
-    body = "from sqlalchemy import Column, Integer\nfrom sqlalchemy.orm import declarative_base\nBase = declarative_base()\n"
+    body = "from sqlalchemy import Column, Integer\nfrom sqlalchemy.orm import declarative_base\n"
+    body += "Base = declarative_base()\n"
     body += f"class T(Base):\n    __tablename__ = 't'\n    id = Column(Integer, primary_key=True)\n    {line}\n"
     model = index_of({"m.py": body}).model_for_table("t")
     assert model is not None

@@ -153,10 +153,15 @@ class ProjectIndex:
             self._current.clear()
             self._surroundings.clear()
             facts = module_facts(module)
-            same = self._names.files.get(facts.path) == facts
-            values = self._values if same else Values(Names({**self._names.files, facts.path: facts}))
-            self._current[id(module)] = (module, values)
+            self._current[id(module)] = (module, self._values_with(facts))
         return self._current[id(module)][1]
+
+    def _values_with(self, facts: FileFacts) -> Values:
+        before = self._names.files.get(facts.path)
+        if before == facts:
+            return self._values
+        nobody_else = before is None or not (before.functions or before.bindings or before.classes)
+        return self._values.with_names(self._names.with_file(facts), keep=nobody_else)
 
     def _value(self, call: ast.Call, module: Module) -> Value | None:
         function = module.enclosing_function(call)

@@ -41,6 +41,13 @@ class Names:
 
     files: Mapping[str, FileFacts]
 
+    def with_file(self, facts: FileFacts) -> Names:
+        """The same names, but for one file that says something else now; what hangs on paths alone is not read again."""
+        changed = Names({**self.files, facts.path: facts})
+        for name in ("_by_last", "_folders", "_votes", "roots"):
+            changed.__dict__[name] = getattr(self, name)
+        return changed
+
     @cached_property
     def _by_last(self) -> dict[str, list[tuple[tuple[str, ...], str]]]:
         found: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)

@@ -28,6 +28,7 @@ from ormlift.project.names import Names, is_test_path
 from ormlift.project.sessions import Binding, FunctionFacts
 from ormlift.schema import SessionFactory, SessionSource, SourceKind, Tri
 
+CARRIERS = ("flask.current_app.", "flask.g.", "flask.request.")  # objects of frameworks that carry the project's own
 MAX_DEPTH = 24
 
 
@@ -60,6 +61,10 @@ class Values:
     names: Names
     _memo: dict[tuple[str, str, str, int], Value | None] = field(default_factory=dict)
     _busy: set[tuple[str, str, str, int]] = field(default_factory=set)
+
+    def with_names(self, names: Names, *, keep: bool) -> Values:
+        """An evaluator that sees one file changed; it keeps what is known if nothing known can hang on that file."""
+        return Values(names, dict(self._memo) if keep else {})
 
     @cached_property
     def _functions(self) -> dict[tuple[str, str], dict[str, FunctionFacts]]:
@@ -133,7 +138,8 @@ class Values:
             return self._follow(value, rest, depth) if rest else value
         place = self.names.place(where.path, name, dict(where.imports))
         if not place.path:
-            return Value("external", name=place.name)
+            carried = place.name.startswith(CARRIERS) and place.name.count(".") > 2
+            return self._by_name(last(place.name), depth) if carried else Value("external", name=place.name)
         first, _, more = place.name.partition(".")
         value = self._defined(place.path, first, depth)
         if value is None:
@@ -184,7 +190,8 @@ class Values:
             return None
         match value.what:
             case "external":
-                return Value("external", name=f"{value.name}.{attr}")
+                name = f"{value.name}.{attr}"
+                return self._by_name(attr, depth) if name.startswith(CARRIERS) else Value("external", name=name)
             case "class" | "instance":
                 return self._member(value, attr, depth)
             case "flask" if attr == "session":
@@ -351,7 +358,8 @@ class Values:
             return Value(
                 "factory", SessionFactory("", "", "", 0, Tri.UNKNOWN, is_async=last(place.name) != "sessionmaker")
             )
-        return None
+        known = "." in place.name and last(place.name) not in ("Any", "object", "Protocol")
+        return Value("external", name=f"{place.name}()") if known else None
 
     def _external(self, name: str, call: Handle, where: Where, depth: int) -> Value | None:
         """What a call of something outside of the project makes."""
