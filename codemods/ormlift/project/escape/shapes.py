@@ -102,6 +102,10 @@ class Matcher:
         ending = self._ending(closer, inside=True)
         if isinstance(ending, Reason):
             return ending
+        earlier = next((s for s in closer.body[:index] if self._mentions(s)), None)
+        if earlier is not None:
+            text = f"line {earlier.lineno} uses {self.name} before it is bound here"
+            return Reason("reassigned", f"{text}; use another name")
         closes, whole = ending
         removed = [self.assign, *self._guard(closer)]
         if not whole:
@@ -110,7 +114,7 @@ class Matcher:
         rest = closer.body[index + 1 :]
         later = [*closer.handlers, *closer.orelse, *(s for s in closer.finalbody if s not in closes)]
         knows = any(self._knows(node, rest) for node in later)
-        if not knows and rest and not any(self._mentions(s) for s in closer.body[:index]):
+        if not knows and rest:
             return Shape("inside", tuple(rest), tuple(removed), opened, closes, closer)
         if len(closer.body) == 1:
             return Reason("empty-block", "nothing is done with the session; remove it")

@@ -1,0 +1,301 @@
+"""What the examples of `cursor-to-orm` do on a real database, before and after."""
+
+import importlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ormlift.model import Planned, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.cursor_to_orm import CODEMOD
+from ormlift.rules.examples.cursor_to_orm import EXAMPLES, PROJECT
+
+_ROWS = [
+    (1, "T-1", "one", 1, 0, 3, None, None),
+    (2, "T-2", "two", 2, 1, 5, '{"x": 1}', "2024-05-01 10:00:00.000000"),
+    (3, "T-3", "größer", 2, 0, 0, "{}", "2024-02-29 23:59:59.000000"),
+    (4, "T-4", "", 4, 1, 7, "null", None),
+]
+
+
+@dataclass
+class Ran:
+    """What a call did."""
+
+    result: Any
+    error: BaseException | None
+    rows: list[tuple[Any, ...]]
+
+
+class World:
+    """A directory with the project of the examples and a database with rows."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.monkeypatch = monkeypatch
+        monkeypatch.chdir(root)
+        monkeypatch.syspath_prepend(str(root))
+        for path, text in {**PROJECT, "app/__init__.py": ""}.items():
+            (root / path).parent.mkdir(exist_ok=True)
+            (root / path).write_text(text)
+
+    def _fresh(self) -> None:
+        (self.root / "jobs.db").unlink(missing_ok=True)
+        for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        models = importlib.import_module("app.models")
+        engine = importlib.import_module("app.db").engine
+        models.Base.metadata.create_all(engine)
+        with sqlite3.connect("jobs.db") as connection:
+            connection.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _ROWS)
+        connection.close()
+
+    def run(self, text: str, call: Callable[[Any], Any]) -> Ran:
+        """Load `text` as app.jobs on fresh data, and call."""
+        self._fresh()
+        space: dict[str, Any] = {"__name__": "app.jobs"}
+        exec(compile(text, "app/jobs.py", "exec"), space)
+        result, error = None, None
+        try:
+            result = call(space)
+        except Exception as caught:
+            error = caught
+        sys.modules["app.db"].db_session.remove()
+        sys.modules["app.db"].engine.dispose()
+        connection = sqlite3.connect("jobs.db")
+        rows = connection.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+        connection.close()
+        return Ran(result, error, rows)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    before = {n: m for n, m in sys.modules.items() if n == "app" or n.startswith("app.")}
+    yield World(tmp_path, monkeypatch)
+    for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def _texts(title: str) -> tuple[str, str]:
+    (example,) = [e for e in EXAMPLES if e.title == title]
+    assert example.after is not None
+    return example.before, example.after
+
+
+def _rewritten(before: str) -> tuple[str, set[str]]:
+    files = {**PROJECT, "app/jobs.py": before}
+    index = link(read_facts(Source(path, text)) for path, text in files.items())
+    outcome = plan_file(Source("app/jobs.py", before), index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert isinstance(outcome, Planned), outcome
+    return outcome.after.text, {e.code for s in outcome.sites for e in s.effects}
+
+
+_SAME: list[tuple[str, Callable[[Any], Any]]] = [
+    ("a row fetched and read by index", lambda s: [s["title_of"](t) for t in ("T-1", "T-3", "T-4", "none")]),
+    ("a try whose finally closes, and a write that commits", lambda s: s["move"]("T-2", 9)),
+    ("rows in a loop and in a comprehension", lambda s: s["board"]()),
+    ("a count, and a column whose name every row has taken", lambda s: s["counts"]()),
+    ("rows read by name", lambda s: s["stages"]()),
+    ("a handler of the driver's errors", lambda s: [s["take_in"]("T-9", "nine"), s["take_in"]("T-9", "again")]),
+    ("each statement commits itself", lambda s: s["step"]("T-2")),
+    ("a result fetched from more than once", lambda s: s["first_two"]()),
+    ("a connection to a database that may be another", lambda s: s["tickets"]("jobs.db")),
+]
+
+
+@pytest.mark.parametrize(("title", "call"), _SAME, ids=lambda v: v if isinstance(v, str) else "")
+def test_before_and_after_do_the_same(world: World, title: str, call: Callable[[Any], Any]) -> None:
+    before, after = (world.run(text, call) for text in _texts(title))
+    assert before.error is None
+    assert after.error is None
+    assert after.result == before.result
+    assert repr(after.result) == repr(before.result)  # values and types
+    assert after.rows == before.rows
+
+
+def test_cursor_on_session_fails_before_and_works_after(world: World) -> None:
+    def call(space: Any) -> Any:
+        return space["save_marks"]("T-2", {"y": [1, "ü"]})
+
+    before, after = (world.run(text, call) for text in _texts("a Session taken for a connection"))
+    assert isinstance(before.error, AttributeError)
+    assert before.rows == _ROWS
+    assert after.error is None
+    assert after.result == {"y": [1, "ü"]}
+    assert json.loads(after.rows[1][6]) == {"y": [1, "ü"]}
+    assert after.rows[1][7][:4] >= "2024"
+    assert after.rows[0] == _ROWS[0]
+
+
+def test_effect_commit_at_exit_is_what_happens(world: World) -> None:
+    before, after = (
+        world.run(text, lambda s: s["would_drop"](2))
+        for text in _texts("a write that is never committed, under a scope that commits")
+    )
+    assert before.result == after.result == 2
+    assert len(before.rows) == 4
+    assert len(after.rows) == 2
+
+
+def test_effect_result_type_is_what_happens(world: World) -> None:
+    before, after = (
+        world.run(text, lambda s: s["day_of"]("T-2")) for text in _texts("a value whose type changes, where it matters")
+    )
+    assert before.result == "2024-05-01"
+    assert isinstance(after.error, TypeError)
+
+
+def test_effect_row_leaves_is_what_happens(world: World) -> None:
+    before, after = (world.run(text, lambda s: s["all_jobs"]()) for text in _texts("rows handed on"))
+    assert before.result == after.result
+    assert json.dumps(before.result)
+    with pytest.raises(TypeError):
+        json.dumps(dict.fromkeys(["rows"], {"row": set(after.result)}))
+    assert type(after.result[0]) is not tuple
+
+
+_HEAD = "import json\nimport sqlite3\nfrom app.db import DB_PATH, open_db\n\n\n"
+_CASES: dict[str, tuple[str, Callable[[Any], Any], set[str]]] = {
+    "None matches nothing": (
+        "def f(mark):\n    conn = open_db()\n    cur = conn.cursor()\n"
+        '    cur.execute("SELECT ticket FROM jobs WHERE marks = ?", (mark,))\n'
+        "    rows = cur.fetchall()\n    conn.close()\n    return [r[0] for r in rows]\n",
+        lambda s: s["f"](None),
+        set(),
+    ),
+    "loop with fetchone until None": (
+        "def f():\n    conn = open_db()\n    cur = conn.cursor()\n"
+        '    cur.execute("SELECT ticket, stage FROM jobs ORDER BY id")\n    found = []\n'
+        "    while True:\n        row = cur.fetchone()\n        if row is None:\n            break\n"
+        "        found.append(row[0] + str(row[1]))\n    conn.close()\n    return found\n",
+        lambda s: s["f"](),
+        set(),
+    ),
+    "fetchmany in pieces": (
+        'def f():\n    conn = open_db()\n    cur = conn.cursor()\n    cur.execute("SELECT id FROM jobs ORDER BY id")\n'
+        "    first = [a for (a,) in cur.fetchmany(3)]\n    rest = [a for (a,) in cur.fetchmany(3)]\n"
+        "    conn.close()\n    return first, rest\n",
+        lambda s: s["f"](),
+        set(),
+    ),
+    "lastrowid": (
+        "def f():\n    conn = open_db()\n    cur = conn.cursor()\n"
+        "    cur.execute(\"INSERT INTO jobs (ticket, title, stage, rush, count) VALUES ('T-7', 'x', 1, 1, 2)\")\n"
+        "    conn.commit()\n    new = cur.lastrowid\n    conn.close()\n    return new\n",
+        lambda s: s["f"](),
+        set(),
+    ),
+    "rowcount of an update": (
+        "def f(stage: int):\n    conn = open_db()\n    cur = conn.cursor()\n"
+        "    cur.execute(\"UPDATE jobs SET title = title || '!' WHERE stage = ?\", (stage,))\n"
+        "    if cur.rowcount:\n        conn.commit()\n    changed = cur.rowcount\n    conn.close()\n    return changed\n",
+        lambda s: [s["f"](2), s["f"](77)],
+        {"commit-at-exit"},
+    ),
+    "a write in a with block commits, an error takes it back": (
+        "def f(ticket: str, fail: bool):\n    with sqlite3.connect(DB_PATH) as conn:\n"
+        '        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))\n'
+        '        if fail:\n            raise ValueError(ticket)\n    return "done"\n\n\n'
+        'def g():\n    out = [f("T-1", False)]\n    try:\n        f("T-2", True)\n    except ValueError as e:\n'
+        "        out.append(str(e))\n    return out\n",
+        lambda s: s["g"](),
+        set(),
+    ),
+    "with conn: commits in the middle": (
+        "def f(ticket: str):\n    conn = open_db()\n    with conn:\n"
+        '        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))\n'
+        '    n = conn.execute("SELECT stage FROM jobs WHERE ticket = ?", (ticket,)).fetchone()[0]\n'
+        "    conn.close()\n    return n\n",
+        lambda s: s["f"]("T-1"),
+        set(),
+    ),
+    "rows used in another statement's parameters": (
+        "def f():\n    conn = open_db()\n    conn.row_factory = sqlite3.Row\n    found = []\n"
+        '    for row in conn.execute("SELECT id, stage FROM jobs ORDER BY id").fetchall():\n'
+        '        other = conn.execute("SELECT title FROM jobs WHERE id = ?", (row["id"],)).fetchone()\n'
+        '        found.append((row["stage"], other["title"]))\n    conn.close()\n    return found\n',
+        lambda s: s["f"](),
+        set(),
+    ),
+    "a loop that writes and commits while it reads": (
+        "def f():\n    conn = open_db()\n    read = conn.cursor()\n    write = conn.cursor()\n"
+        '    for (ident,) in read.execute("SELECT id FROM jobs WHERE stage = 2 ORDER BY id").fetchall():\n'
+        '        write.execute("UPDATE jobs SET stage = 5 WHERE id = ?", (ident,))\n        conn.commit()\n'
+        "    conn.close()\n",
+        lambda s: s["f"](),
+        set(),
+    ),
+    "parameters by name, and SQL in a variable": (
+        'def f(ticket: str):\n    sql = """SELECT title FROM jobs\n             WHERE ticket = :t"""\n'
+        '    params = {"t": ticket}\n    conn = open_db()\n    row = conn.execute(sql, params).fetchone()\n'
+        '    conn.close()\n    return row[0] if row is not None else "?"\n',
+        lambda s: [s["f"]("T-3"), s["f"]("x")],
+        set(),
+    ),
+    "early return before the close": (
+        "def f(ticket: str):\n    conn = open_db()\n    cur = conn.cursor()\n"
+        '    cur.execute("SELECT id FROM jobs WHERE ticket = ?", (ticket,))\n    row = cur.fetchone()\n'
+        "    if not row:\n        conn.close()\n        return None\n"
+        '    cur.execute("DELETE FROM jobs WHERE id = ?", (row[0],))\n    conn.commit()\n    conn.close()\n'
+        "    return row[0]\n",
+        lambda s: [s["f"]("T-3"), s["f"]("x")],
+        set(),
+    ),
+    "conn = None, and a finally that asks": (
+        "def f(ticket: str):\n    conn = None\n    try:\n        conn = open_db()\n"
+        "        conn.execute(\"UPDATE jobs SET title = 'z' WHERE ticket = ?\", (ticket,))\n"
+        '        if ticket == "T-2":\n            raise KeyError(ticket)\n        conn.commit()\n        return True\n'
+        "    except KeyError:\n        if conn:\n            conn.rollback()\n        return False\n"
+        "    finally:\n        if conn:\n            conn.close()\n",
+        lambda s: [s["f"]("T-1"), s["f"]("T-2")],
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_CASES))
+def test_rewritten_code_does_what_the_raw_code_did(world: World, name: str) -> None:
+    text, call, expected = _CASES[name]
+    text = _HEAD + text
+    after, effects = _rewritten(text)
+    assert effects == expected
+    assert ".cursor(" not in after
+    assert "session" in after
+    raw, new = world.run(text, call), world.run(after, call)
+    assert raw.error is None
+    assert new.error is None
+    assert repr(new.result) == repr(raw.result)
+    assert new.rows == raw.rows
+
+
+def test_an_error_inside_takes_the_write_back(world: World) -> None:
+    text = _HEAD + (
+        'def f():\n    conn = open_db()\n    conn.execute("UPDATE jobs SET stage = 6")\n'
+        "    conn.execute(\"INSERT INTO jobs (id, ticket, title, stage, rush, count) VALUES (1, 'a', 'b', 1, 1, 1)\")\n"
+        "    conn.commit()\n    conn.close()\n"
+    )
+    after, _ = _rewritten(text)
+    raw, new = world.run(text, lambda s: s["f"]()), world.run(after, lambda s: s["f"]())
+    assert isinstance(raw.error, sqlite3.IntegrityError)
+    assert type(new.error).__name__ == "IntegrityError"
+    assert new.rows == raw.rows == _ROWS
+
+
+def test_a_datetime_column_is_a_datetime_after(world: World) -> None:
+    text = _HEAD + (
+        'def f():\n    conn = open_db()\n    row = conn.execute("SELECT passed_at FROM jobs WHERE id = 2").fetchone()\n'
+        "    conn.close()\n    return row[0]\n"
+    )
+    after, effects = _rewritten(text)
+    assert effects == {"result-type"}
+    assert world.run(after, lambda s: s["f"]()).result == datetime(2024, 5, 1, 10)
