@@ -85,6 +85,8 @@ class Binder:
         if kind in ("datetime", "date", "unknown", "") and not constant:
             self._stored_otherwise(argument, ref, kind, fits)
         if kind == "json" and use is Use.WRITE and argument.may_be_none:
+            if dialect != "postgresql":  # with a type of its own, None stays SQL NULL
+                return call(self.names.sa("literal"), atom, Atom(self.names.sa("String")))
             self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
         if dialect == "sqlite":
             return atom if fits and not self._none_matters(argument, ref, use) else self.literal(atom)

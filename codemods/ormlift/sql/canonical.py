@@ -31,9 +31,10 @@ class Canonical:
     """Brings one statement into canonical form."""
 
     def __init__(
-        self, dialect: str, models: Mapping[str, MappedClass], binds: Mapping[str, Shape], *, one_row: bool = False
+        self, dialect: str, models: Mapping[str, MappedClass], binds: dict[str, Shape], *, one_row: bool, compiled: bool
     ) -> None:
-        """`binds`: what each placeholder stands for; `one_row`: only the first row is read."""
+        """`binds`: what each placeholder is; `one_row`: only the first row is read; `compiled`: by SQLAlchemy."""
+        self.compiled = compiled
         self.dialect, self.models, self.binds, self.one_row = dialect, models, binds, one_row
         self.tables: dict[str, tuple[str, MappedClass, bool]] = {}  # alias -> name, model, outer side
         self.aliases: dict[str, exp.Expr] = {}
@@ -73,11 +74,15 @@ class Canonical:
             self._table(join.this, outer=str(join.args.get("side") or "").upper() == "LEFT")
         items = tuple(self._items(tree))
         self.aliases = {item.alias.lower(): item.this for item in tree.expressions if type(item).__name__ == "Alias"}
+        sources = [self._name(source)]
+        if joins and not any(join.args.get(part) for join in joins for part in ("on", "using", "side")):
+            sources, joins = sorted([*sources, *(self._name(join.this) for join in joins)]), []
+            self.steps.add("the order of tables that are not joined by ON means nothing")
         return (
             "select",
             bool(tree.args.get("distinct")),
             items,
-            self._name(source),
+            tuple(sources),
             tuple(self._join(join) for join in joins),
             self._where(tree),
             self._listed(tree, "group"),
@@ -289,9 +294,18 @@ class Canonical:
             return ("call", str(tree.this).upper(), tuple(self.form(item) for item in tree.expressions))
         if kind == "Case":
             return self._case(tree)
+        if kind == "Cast" and self.compiled and type(tree.this).__name__ == "Placeholder":
+            return self._cast_of_bind(tree)
         if kind in CONDITIONS and not tree.args.get("query"):
             return self.condition(tree, positive=False)
         return self._other(tree)
+
+    def _cast_of_bind(self, tree: exp.Expr) -> Shape:
+        inner = self.form(tree.this)
+        if inner[0] != "slot":
+            return self._other(tree)
+        self.steps.add("the cast of a parameter to the type of the column it meets changes nothing")
+        return inner
 
     def _case(self, tree: exp.Expr) -> Shape:
         subject = self.form(tree.this) if tree.this is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,4 +62,6 @@ def compile_for(statement: Element, dialect: str) -> Compiled:
     compiled = statement.compile(
         dialect=makers[dialect](paramstyle="named"), compile_kwargs={"render_postcompile": True}
     )
-    return Compiled(compiled.string, dict(compiled.params))
+    names = {name: f"b{number}" for number, name in enumerate(compiled.params)}  # a name may be a reserved word
+    sql = re.sub(r"(?<![:\w]):(\w+)", lambda match: f":{names.get(match[1], match[1])}", compiled.string)
+    return Compiled(sql, {names[name]: value for name, value in compiled.params.items()})

@@ -34,7 +34,8 @@ NUMBERS = ("int", "float", "numeric")
 FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "lower", "upper")
 KNOWN_KINDS = {"count": "int", "char_length": "int", "now": "datetime"}
 # Names that `func` spells in a way of its own.
-SPELLED_OTHERWISE = ("aggregate_strings", "next_value", "grouping_sets", "cube", "rollup", "cast", "random")
+UNITS = ("timestampdiff", "timestampadd")  # take a bare word for a unit
+SPELLED_OTHERWISE = (*UNITS, "aggregate_strings", "next_value", "grouping_sets", "cube", "rollup", "cast", "random")
 
 
 @dataclass(frozen=True)

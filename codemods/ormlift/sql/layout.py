@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STEP = 4
+HUGGED = 30  # a call up to this long keeps its one method on its line: `insert(Job).values(`
 
 # How tightly an operator binds in Python; a part that binds less tightly than its place gets parentheses.
 COMPARE, SUM, PRODUCT, UNARY, ATOM = range(5)
@@ -128,6 +129,8 @@ class _Layout:
         match node:
             case Items() if node.items:
                 return self._items(node, indent)
+            case Chain(base=Items(), links=(Items(items=items) as link,)) if items and len(flat(node.base)) <= HUGGED:
+                return f"{flat(node.base)}.{self._items(link, indent)}"
             case Chain() if node.split and inside:
                 return self._split(node, indent, tail)
             case Chain() if node.split:

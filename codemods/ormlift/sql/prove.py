@@ -26,7 +26,7 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
 
     Only our own text is ever executed, on synthetic classes built from the request's models.
     """
-    stage = Stage.build(statement, request)
+    stage = Stage.build(statement, request, written)
     if isinstance(stage, Reason) or not stage.stands_for(written):
         return Certificate(
             Verdict.UNKNOWN, statement.normal, "", ("the written text could not be rebuilt on synthetic classes",)
@@ -62,9 +62,10 @@ class Stage:
     arguments: tuple[Argument, ...]  # the real ones, completed
     synthetic: Synthetic
     written: Written  # on the stand-ins
+    unwrapped: frozenset[int]  # slots of `json.dumps(x)` written as `x`: the JSON column's type does the same
 
     @classmethod
-    def build(cls, statement: Statement, request: Request) -> Stage | Reason:
+    def build(cls, statement: Statement, request: Request, real: Written) -> Stage | Reason:
         """Write the statement again on stand-ins."""
         from ormlift.sql.synthetic import Synthetic
         from ormlift.sql.write import write
@@ -72,17 +73,22 @@ class Stage:
         used = list(dict.fromkeys(_model(request.models, table) for table in statement.tables))
         synthetic = Synthetic(request.models, [model for model in used if model is not None])
         arguments = tuple(completed(argument) for argument in request.arguments)
-        standing = tuple(_standing(number, argument) for number, argument in enumerate(arguments))
+        unwrapped = frozenset(n for n, a in enumerate(arguments) if _unwrapped(n, a, real))
+        standing = tuple(_standing(n, argument, n in unwrapped) for n, argument in enumerate(arguments))
         twin = replace(request, arguments=standing, names=synthetic.names, session="session", line_length=10_000)
         written = write(statement, twin)
-        return written if isinstance(written, Reason) else cls(statement, request, arguments, synthetic, written)
+        return (
+            written
+            if isinstance(written, Reason)
+            else cls(statement, request, arguments, synthetic, written, unwrapped)
+        )
 
     def stands_for(self, written: Written) -> bool:
         """True where the text handed over is the one on stand-ins, but for the stand-ins."""
         real = {
             value: self.request.names.get(key) or key.rpartition(".")[2] for key, value in self.synthetic.names.items()
         }
-        real |= {f"_p{n}": dumped(a.text) or a.text for n, a in enumerate(self.arguments)}
+        real |= {f"_p{n}": dumped(a.text) if n in self.unwrapped else a.text for n, a in enumerate(self.arguments)}
         real |= {
             need.name: self.request.names.get(f"{need.module}.{need.name}", need.name) for need in self.written.imports
         }
@@ -107,12 +113,12 @@ class Stage:
         old_binds: dict[str, Shape] = {
             f"p{n}": ("null",) if n in none else ("slot", n) for n in range(len(self.arguments))
         }
-        old = self._canonical(old_binds)
-        new = self._canonical({})
+        old = self._canonical(old_binds, compiled=False)
+        new = self._canonical({}, compiled=True)
         slots = {repr(_sentinel(n, a)): n for n, a in enumerate(self.arguments) if n not in none}
         for name, value in after.binds.items():
             slot = slots.get(repr(value))
-            new.binds[name] = ("slot", slot) if slot is not None else new.constant(value)  # type: ignore[index]
+            new.binds[name] = ("slot", slot) if slot is not None else new.constant(value)
         before_shape = old.statement(self.statement.tree)
         tree = parse(after.sql, self.statement.dialect)[0]
         assert tree is not None
@@ -134,8 +140,9 @@ class Stage:
                 steps.append("equal with each parameter None as well")
         return ""
 
-    def _canonical(self, binds: dict[str, Shape]) -> Canonical:
-        return Canonical(self.statement.dialect, self.request.models, binds, one_row=self.request.fetch is Fetch.FIRST)
+    def _canonical(self, binds: dict[str, Shape], *, compiled: bool) -> Canonical:
+        one_row = self.request.fetch is Fetch.FIRST
+        return Canonical(self.statement.dialect, self.request.models, binds, one_row=one_row, compiled=compiled)
 
 
 def _said(error: Exception) -> str:
@@ -156,9 +163,14 @@ def _model(models: Mapping[str, MappedClass], table: tuple[str, str]) -> MappedC
     return models.get(f"{schema}.{name}" if schema else name) or models.get(name)
 
 
-def _standing(number: int, argument: Argument) -> Argument:
-    text = f"json.dumps(_p{number})" if dumped(argument.text) else f"_p{number}"
-    return replace(argument, text=text)
+def _standing(number: int, argument: Argument, unwrapped: bool) -> Argument:
+    return replace(argument, text=f"json.dumps(_p{number})" if unwrapped else f"_p{number}")
+
+
+def _unwrapped(number: int, argument: Argument, written: Written) -> bool:
+    columns = [bind for bind in written.binds if bind.slot == number]
+    writes = all(bind.writes and bind.column and bind.column.type in ("JSON", "JSONB") for bind in columns)
+    return bool(dumped(argument.text)) and writes and bool(columns)
 
 
 def _sentinel(number: int, argument: Argument) -> str | int:

@@ -147,11 +147,6 @@ class Scope:
         ]
         if len(hits) > 1:
             raise Refused("sql-not-parsed", f"The column `{node.name}` is ambiguous; name its table.")
-        if hits and not node.table and len(self.entities) > 1 and not all(e.model.complete for e in self.entities):
-            raise Refused(
-                "column-not-mapped",
-                f"`{node.name}` may belong to a model that could not be read in full; name its table.",
-            )
         return hits[0] if hits else None
 
     def _candidates(self, node: exp.Column) -> list[Entity]:

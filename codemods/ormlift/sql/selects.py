@@ -98,13 +98,29 @@ class SelectWriter:
 
     def _join(self, join: exp.Join, parts: SelectParts) -> None:
         kind, side, method_ = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
-        if method_ or side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER"):
+        if method_ or side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
             raise unsupported(f"{' '.join(filter(None, (method_, side, kind)))} JOIN")
-        if join.args.get("using") or join.args.get("on") is None:
-            raise unsupported("JOIN with USING" if join.args.get("using") else "A join without ON")
+        if join.args.get("using"):
+            raise unsupported("JOIN with USING")
+        if join.args.get("on") is None:
+            self._comma(join)
+            return
         entity = self.scope.add(join.this, outer=side == "LEFT")
         conditions = self.write.conjuncts(join.args["on"])
         parts.joins.append(("outerjoin" if side else "join", Atom(entity.said), conditions))
+
+    def _comma(self, join: exp.Join) -> None:
+        """`FROM a, b`: the tables come in by being named elsewhere."""
+        from sqlglot import exp
+
+        joins = self.tree.args["joins"]
+        if any(other.args.get("on") or other.args.get("side") for other in joins):
+            raise unsupported("A join without ON beside other joins")
+        entity = self.scope.add(join.this)
+        parts = [*self.tree.expressions, self.tree.args.get("where")]
+        columns = [column for part in parts if part is not None for column in part.find_all(exp.Column)]
+        if not any(column.table.lower() in ("", entity.alias) for column in columns):
+            raise unsupported("A table that is not named in the select list or in WHERE")
 
     def _distinct(self, parts: SelectParts) -> None:
         distinct = self.tree.args.get("distinct")

@@ -6,6 +6,8 @@ Values, order where ordered, row counts and the tables' contents afterwards are 
 
 from __future__ import annotations
 
+import datetime
+import json
 import re
 import sqlite3
 from dataclasses import dataclass
@@ -14,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from ormlift.model import Verdict
 from ormlift.sql import seeds
-from ormlift.sql.arguments import dumped
 from ormlift.sql.statement import Fetch, Kind
 from ormlift.sql.synthetic import AFFINITIES, evaluate
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ormlift.schema import MappedClass
     from ormlift.sql.prove import Stage
+    from ormlift.sql.seeds import Datum
 
 
 # What gives another value each time, or by the fraction of a second.
@@ -122,11 +124,9 @@ def database(
 
 def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[Any]) -> Ran:
     """The SQL as it stood, on the driver."""
-    import json
-
     used = list(stage.synthetic.used)
     connection = database(used, stage.request.models, contents)
-    given = {f"p{n}": json.dumps(value) if dumped(stage.arguments[n].text) else value for n, value in enumerate(values)}
+    given = {f"p{n}": _driven(value, n in stage.unwrapped) for n, value in enumerate(values)}
     try:
         cursor = connection.execute(stage.statement.normal, given)
         fetch = stage.request.fetch
@@ -143,6 +143,15 @@ def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[An
         return Ran(None, (), f"{type(error).__name__}: {error}")
     finally:
         connection.close()
+
+
+def _driven(value: Datum, unwrapped: bool) -> Datum:
+    """A parameter as the driver got it: serialised where the code did that, dates as its adapters write them."""
+    if unwrapped:
+        return json.dumps(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ")
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def run_written(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[Any]) -> Ran:
