@@ -207,8 +207,8 @@ NO_SITES = {
     "a function that hands it out": "def mine():\n    return SessionLocal()\n",
     "a with of its own": "def work():\n    with SessionLocal() as s:\n        return s.query(Job).count()\n",
     "a dependency that is injected": "def work(db=Depends(get_db)):\n    return db.query(Job).count()\n",
-    "another's session": "def work(s):\n    try:\n        return s.query(Job).count()\n    finally:\n        s.close()\n",
-    "a file": "def work():\n    f = open('x')\n    try:\n        return f.read()\n    finally:\n        f.close()\n",
+    "another's session": READS.replace("get_session()", "None"),
+    "a file": READS.replace("get_session()", "open('x')"),
     "a factory": "def maker():\n    return lambda: SessionLocal()\n",
 }
 
