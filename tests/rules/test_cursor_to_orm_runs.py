@@ -19,10 +19,10 @@ from ormlift.rules.cursor_to_orm import CODEMOD
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES, PROJECT
 
 _ROWS = [
-    (1, "T-1", "one", 1, 0, 3, None, None),
-    (2, "T-2", "two", 2, 1, 5, '{"x": 1}', "2024-05-01 10:00:00.000000"),
-    (3, "T-3", "größer", 2, 0, 0, "{}", "2024-02-29 23:59:59.000000"),
-    (4, "T-4", "", 4, 1, 7, "null", None),
+    (1, "T-1", "one", 1, 0, 3, None, None, None),
+    (2, "T-2", "two", 2, 1, 5, '{"x": 1}', "2024-05-01 10:00:00.000000", "Ada"),
+    (3, "T-3", "größer", 2, 0, 0, "{}", "2024-02-29 23:59:59.000000", ""),
+    (4, "T-4", "", 4, 1, 7, "null", None, None),
 ]
 
 
@@ -56,7 +56,7 @@ class World:
         engine = importlib.import_module("app.db").engine
         models.Base.metadata.create_all(engine)
         with sqlite3.connect("jobs.db") as connection:
-            connection.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _ROWS)
+            connection.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _ROWS)
         connection.close()
 
     def run(self, text: str, call: Callable[[Any], Any]) -> Ran:
@@ -158,105 +158,204 @@ def test_effect_result_type_is_what_happens(world: World) -> None:
 def test_effect_row_leaves_is_what_happens(world: World) -> None:
     before, after = (world.run(text, lambda s: s["all_jobs"]()) for text in _texts("rows handed on"))
     assert before.result == after.result
-    assert json.dumps(before.result)
+    assert json.dumps(before.result[0]) == '[1, "T-1"]'
     with pytest.raises(TypeError):
-        json.dumps(dict.fromkeys(["rows"], {"row": set(after.result)}))
+        json.dumps(after.result[0])
     assert type(after.result[0]) is not tuple
 
 
 _HEAD = "import json\nimport sqlite3\nfrom app.db import DB_PATH, open_db\n\n\n"
 _CASES: dict[str, tuple[str, Callable[[Any], Any], set[str]]] = {
     "None matches nothing": (
-        "def f(mark):\n    conn = open_db()\n    cur = conn.cursor()\n"
-        '    cur.execute("SELECT ticket FROM jobs WHERE marks = ?", (mark,))\n'
-        "    rows = cur.fetchall()\n    conn.close()\n    return [r[0] for r in rows]\n",
-        lambda s: s["f"](None),
+        """
+def f(mark):
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs WHERE customer = ?", (mark,))
+    rows = cur.fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        lambda s: [s["f"](None), s["f"]("Ada"), s["f"]("")],
         set(),
     ),
     "loop with fetchone until None": (
-        "def f():\n    conn = open_db()\n    cur = conn.cursor()\n"
-        '    cur.execute("SELECT ticket, stage FROM jobs ORDER BY id")\n    found = []\n'
-        "    while True:\n        row = cur.fetchone()\n        if row is None:\n            break\n"
-        "        found.append(row[0] + str(row[1]))\n    conn.close()\n    return found\n",
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT ticket, stage FROM jobs ORDER BY id")
+    found = []
+    while True:
+        row = cur.fetchone()
+        if row is None:
+            break
+        found.append(row[0] + str(row[1]))
+    conn.close()
+    return found
+""",
         lambda s: s["f"](),
         set(),
     ),
     "fetchmany in pieces": (
-        'def f():\n    conn = open_db()\n    cur = conn.cursor()\n    cur.execute("SELECT id FROM jobs ORDER BY id")\n'
-        "    first = [a for (a,) in cur.fetchmany(3)]\n    rest = [a for (a,) in cur.fetchmany(3)]\n"
-        "    conn.close()\n    return first, rest\n",
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs ORDER BY id")
+    first = [a for (a,) in cur.fetchmany(3)]
+    rest = [a for (a,) in cur.fetchmany(3)]
+    conn.close()
+    return first, rest
+""",
         lambda s: s["f"](),
         set(),
     ),
     "lastrowid": (
-        "def f():\n    conn = open_db()\n    cur = conn.cursor()\n"
-        "    cur.execute(\"INSERT INTO jobs (ticket, title, stage, rush, count) VALUES ('T-7', 'x', 1, 1, 2)\")\n"
-        "    conn.commit()\n    new = cur.lastrowid\n    conn.close()\n    return new\n",
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES ('T-7', 'x', 1, 1, 2)")
+    conn.commit()
+    new = cur.lastrowid
+    conn.close()
+    return new
+""",
         lambda s: s["f"](),
         set(),
     ),
     "rowcount of an update": (
-        "def f(stage: int):\n    conn = open_db()\n    cur = conn.cursor()\n"
-        "    cur.execute(\"UPDATE jobs SET title = title || '!' WHERE stage = ?\", (stage,))\n"
-        "    if cur.rowcount:\n        conn.commit()\n    changed = cur.rowcount\n    conn.close()\n    return changed\n",
+        """
+def f(stage: int):
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("UPDATE jobs SET title = title || '!' WHERE stage = ?", (stage,))
+    if cur.rowcount:
+        conn.commit()
+    changed = cur.rowcount
+    conn.close()
+    return changed
+""",
         lambda s: [s["f"](2), s["f"](77)],
         {"commit-at-exit"},
     ),
     "a write in a with block commits, an error takes it back": (
-        "def f(ticket: str, fail: bool):\n    with sqlite3.connect(DB_PATH) as conn:\n"
-        '        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))\n'
-        '        if fail:\n            raise ValueError(ticket)\n    return "done"\n\n\n'
-        'def g():\n    out = [f("T-1", False)]\n    try:\n        f("T-2", True)\n    except ValueError as e:\n'
-        "        out.append(str(e))\n    return out\n",
+        """
+def f(ticket: str, fail: bool):
+    with sqlite3.connect(DB_PATH) as conn:
+        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))
+        if fail:
+            raise ValueError(ticket)
+    return "done"
+
+
+def g():
+    out = [f("T-1", False)]
+    try:
+        f("T-2", True)
+    except ValueError as e:
+        out.append(str(e))
+    return out
+""",
         lambda s: s["g"](),
         set(),
     ),
     "with conn: commits in the middle": (
-        "def f(ticket: str):\n    conn = open_db()\n    with conn:\n"
-        '        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))\n'
-        '    n = conn.execute("SELECT stage FROM jobs WHERE ticket = ?", (ticket,)).fetchone()[0]\n'
-        "    conn.close()\n    return n\n",
+        """
+def f(ticket: str):
+    conn = open_db()
+    with conn:
+        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))
+    n = conn.execute("SELECT stage FROM jobs WHERE ticket = ?", (ticket,)).fetchone()[0]
+    conn.close()
+    return n
+""",
         lambda s: s["f"]("T-1"),
         set(),
     ),
     "rows used in another statement's parameters": (
-        "def f():\n    conn = open_db()\n    conn.row_factory = sqlite3.Row\n    found = []\n"
-        '    for row in conn.execute("SELECT id, stage FROM jobs ORDER BY id").fetchall():\n'
-        '        other = conn.execute("SELECT title FROM jobs WHERE id = ?", (row["id"],)).fetchone()\n'
-        '        found.append((row["stage"], other["title"]))\n    conn.close()\n    return found\n',
+        """
+def f():
+    conn = open_db()
+    conn.row_factory = sqlite3.Row
+    found = []
+    for row in conn.execute("SELECT id, stage FROM jobs ORDER BY id").fetchall():
+        other = conn.execute("SELECT title FROM jobs WHERE id = ?", (row["id"],)).fetchone()
+        found.append((row["stage"], other["title"]))
+    conn.close()
+    return found
+""",
         lambda s: s["f"](),
         set(),
     ),
     "a loop that writes and commits while it reads": (
-        "def f():\n    conn = open_db()\n    read = conn.cursor()\n    write = conn.cursor()\n"
-        '    for (ident,) in read.execute("SELECT id FROM jobs WHERE stage = 2 ORDER BY id").fetchall():\n'
-        '        write.execute("UPDATE jobs SET stage = 5 WHERE id = ?", (ident,))\n        conn.commit()\n'
-        "    conn.close()\n",
+        """
+def f():
+    conn = open_db()
+    read = conn.cursor()
+    write = conn.cursor()
+    for (ident,) in read.execute("SELECT id FROM jobs WHERE stage = 2 ORDER BY id").fetchall():
+        write.execute("UPDATE jobs SET stage = 5 WHERE id = ?", (ident,))
+        conn.commit()
+    conn.close()
+""",
         lambda s: s["f"](),
         set(),
     ),
     "parameters by name, and SQL in a variable": (
-        'def f(ticket: str):\n    sql = """SELECT title FROM jobs\n             WHERE ticket = :t"""\n'
-        '    params = {"t": ticket}\n    conn = open_db()\n    row = conn.execute(sql, params).fetchone()\n'
-        '    conn.close()\n    return row[0] if row is not None else "?"\n',
+        """
+def f(ticket: str):
+    sql = (
+        "SELECT title FROM jobs "
+        "WHERE ticket = :t"
+    )
+    params = {"t": ticket}
+    conn = open_db()
+    row = conn.execute(sql, params).fetchone()
+    conn.close()
+    return row[0] if row is not None else "?"
+""",
         lambda s: [s["f"]("T-3"), s["f"]("x")],
         set(),
     ),
     "early return before the close": (
-        "def f(ticket: str):\n    conn = open_db()\n    cur = conn.cursor()\n"
-        '    cur.execute("SELECT id FROM jobs WHERE ticket = ?", (ticket,))\n    row = cur.fetchone()\n'
-        "    if not row:\n        conn.close()\n        return None\n"
-        '    cur.execute("DELETE FROM jobs WHERE id = ?", (row[0],))\n    conn.commit()\n    conn.close()\n'
-        "    return row[0]\n",
+        """
+def f(ticket: str):
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs WHERE ticket = ?", (ticket,))
+    row = cur.fetchone()
+    if not row:
+        conn.close()
+        return None
+    cur.execute("DELETE FROM jobs WHERE id = ?", (row[0],))
+    conn.commit()
+    conn.close()
+    return row[0]
+""",
         lambda s: [s["f"]("T-3"), s["f"]("x")],
         set(),
     ),
     "conn = None, and a finally that asks": (
-        "def f(ticket: str):\n    conn = None\n    try:\n        conn = open_db()\n"
-        "        conn.execute(\"UPDATE jobs SET title = 'z' WHERE ticket = ?\", (ticket,))\n"
-        '        if ticket == "T-2":\n            raise KeyError(ticket)\n        conn.commit()\n        return True\n'
-        "    except KeyError:\n        if conn:\n            conn.rollback()\n        return False\n"
-        "    finally:\n        if conn:\n            conn.close()\n",
+        """
+def f(ticket: str):
+    conn = None
+    try:
+        conn = open_db()
+        conn.execute("UPDATE jobs SET title = 'z' WHERE ticket = ?", (ticket,))
+        if ticket == "T-2":
+            raise KeyError(ticket)
+        conn.commit()
+        return True
+    except KeyError:
+        if conn:
+            conn.rollback()
+        return False
+    finally:
+        if conn:
+            conn.close()
+""",
         lambda s: [s["f"]("T-1"), s["f"]("T-2")],
         set(),
     ),

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
+from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
@@ -136,5 +137,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(),
+    examples=EXAMPLES,
 )

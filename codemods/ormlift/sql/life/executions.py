@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -43,12 +43,17 @@ class Execution:
         return self.call.lineno
 
 
-def marked_flow(life: Life, last: ast.stmt) -> Flow:
-    """The function walked once more, with what was last executed on each cursor, and what is uncommitted at each way
-    out of the region that ends with `last`."""
+def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = ()) -> Flow:
+    """The function walked once more, with what was last executed on each cursor, and what is uncommitted.
+
+    The region ends with `last`; `settled` are tests around a commit or rollback, `if conn: conn.rollback()`, which lose
+    their test.
+    """
     by_node: dict[ast.AST, list[Mark]] = {}
     for use in life.uses:
         by_node.setdefault(use.node, []).extend(_marks(use))
+    for statement in settled:
+        by_node.setdefault(statement, []).append(Mark(TRANSACTION, defines=True))
     by_node.setdefault(last, []).append(Mark(TRANSACTION, defines=False))
     for node in ast.walk(life.host):
         if isinstance(node, ast.Return | ast.Break | ast.Continue):
@@ -129,14 +134,15 @@ def _form(execution: Execution, life: Life) -> Form:
     if not alone:
         message = f"the execute on line {execution.line} is part of a larger expression; give it a statement of its own"
         raise Refused("unclear-cursor", message)
-    if not more and not execution.asks and _is_next(statement, first, life):
+    if not more and not execution.asks and is_next(execution, first, life):
         return Form.NEXT
     return Form.RESULT
 
 
-def _is_next(statement: ast.stmt, fetch: Use, life: Life) -> bool:
+def is_next(execution: Execution, fetch: Use, life: Life) -> bool:
     """Whether the fetch is what the next statement begins with, so that nothing happens in between."""
     module = life.module
+    statement = module.statement(execution.call)
     follower = module.statement(fetch.node)
     suite = module.suite(statement)
     place = suite.index(statement) + 1

@@ -148,16 +148,31 @@ def _strays(host: Host, module: Module, index: ProjectIndex, lives: list[Life]) 
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
     claimed = {use.node for life in lives for use in life.uses}
     spans: dict[str, list[ast.Call]] = {}
+    aliases = _cursor_names(host, module)
     for node in walk_scope(host):
         if not isinstance(node, ast.Call) or node in claimed or not isinstance(node.func, ast.Attribute):
             continue
         if _is_dbapi(node, node.func, module, index):
-            spans.setdefault(_root(node.func.value, module), []).append(node)
+            root = _root(node.func.value, module)
+            spans.setdefault(aliases.get(root, root), []).append(node)
     for receiver, calls in spans.items():
         waits = any(isinstance(module.parents.get(c), ast.Await | ast.AsyncWith | ast.withitem) for c in calls)
         asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
         last = max(c.end_lineno or c.lineno for c in calls)
         yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous)
+
+
+def _cursor_names(host: Host, module: Module) -> dict[str, str]:
+    """Variables that hold a cursor, with the connection that it is of."""
+    found: dict[str, str] = {}
+    for node in walk_scope(host):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "cursor":
+            match module.parents.get(node):
+                case ast.Assign(targets=[ast.Name(id=name)]) | ast.withitem(optional_vars=ast.Name(id=name)):
+                    found[name] = _root(node.func.value, module)
+                case _:
+                    pass
+    return found
 
 
 def _root(node: ast.expr, module: Module) -> str:

@@ -85,7 +85,7 @@ class _Rewriter:
         life = self.life
         _check_uses(life)
         self.region = region_of(life)
-        self.reached = marked_flow(life, self.region.last)
+        self.reached = marked_flow(life, self.region.last, self.region.flattened)
         check_blocks(life, self.reached)
         found = executions(life, self.reached)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)

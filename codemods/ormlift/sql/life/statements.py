@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
-from ormlift.schema import MappedClass, SourceKind
+from ormlift.schema import MappedClass, SourceKind, Tri
+from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
-from ormlift.sql.life.executions import Execution, Form
+from ormlift.sql.life.executions import Execution, Form, is_next
 from ormlift.sql.life.literals import Parameters, parameters, sql_text, value_facts
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
@@ -150,6 +151,9 @@ def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> No
     only = execution.asks[0]
     if len(execution.asks) == 1 and only.receiver is None:
         prepared.target = only.node
+        return
+    if len(execution.asks) == 1 and autocommits(life) is not Tri.YES and is_next(execution, only, life):
+        prepared.target, execution.form = only.node, Form.NEXT
         return
     prepared.prefix = f"{names[f'{does.value}:{execution.use.cursor}']} = "
     statement = life.module.statement(execution.call)

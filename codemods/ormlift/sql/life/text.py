@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from ormlift.model import Op, ReplaceExpr, ReplaceStatement, Span
 from ormlift.syntax import Module
 
+_TELLING = 300  # a file of so many lines, none above 79 columns, keeps to 79
+
 
 def edited_text(node: ast.expr, edits: Mapping[Span, str], module: Module) -> str:
     """The source text of `node` with those edits that stand inside it."""
@@ -61,4 +63,5 @@ def has_comment(node: ast.expr | ast.stmt, module: Module) -> bool:
 def line_length(module: Module) -> int:
     """The length that the file's lines keep to, of those that are common."""
     longest = max((len(line) for line in module.lines), default=0)
-    return next((limit for limit in (79, 88, 100, 120) if longest <= limit), 120)
+    limits = (79, 88, 100, 120) if len(module.lines) > _TELLING else (88, 100, 120)
+    return next((limit for limit in limits if longest <= limit), 120)
