@@ -302,6 +302,24 @@ def test_imports_are_added_where_they_belong() -> None:
     )
 
 
+def test_imports_keep_groups_and_order() -> None:
+    before = "import os\n\nimport flask\n\nfrom app.models import Job\n"
+    assert imports(before, (ImportNeed("sqlalchemy", "select"), ImportNeed("app.db", "scope"))) == (
+        "import os\n\nimport flask\nfrom sqlalchemy import select\n\n"
+        "from app.models import Job\nfrom app.db import scope\n"
+    )
+    assert imports("import os\n\nfrom app import x\n", (ImportNeed("sqlalchemy", "select"),)) == (
+        "import os\n\nfrom app import x\nfrom sqlalchemy import select\n"
+    )
+    needs = (ImportNeed("sqlalchemy", "func"), ImportNeed("sqlalchemy", "update"))
+    assert imports("from sqlalchemy import delete, select\n", needs) == (
+        "from sqlalchemy import delete, func, select, update\n"
+    )
+    assert imports("from sqlalchemy import Text, Column\n", needs) == (
+        "from sqlalchemy import Text, Column, func, update\n"
+    )
+
+
 def test_a_name_bound_to_something_else_is_not_imported_over() -> None:
     with pytest.raises(LayoutError, match="scope"):
         imports("from other import scope\n", (ImportNeed("app.db", "scope"),))

@@ -6,6 +6,7 @@ Both are edits of whole lines in the block of imports at the top of the file; no
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence
 
 from ormlift.edit.errors import LayoutError
@@ -100,7 +101,7 @@ def _is_bound(module: Module, need: ImportNeed) -> bool:
 
 
 def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
-    """Add the name to a one-line from-import of the same module, where it fits on the line."""
+    """Add the name to a one-line from-import of the same module, where it fits; sorted where the names there are."""
     for node in tree.body:
         if not isinstance(node, ast.ImportFrom) or node.level or node.module != need.module:
             continue
@@ -108,23 +109,41 @@ def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
         body = line.rstrip("\r\n")
         plain = node.lineno == node.end_lineno and not set("#;\\(*") & set(body)
         if plain and len(body) + len(need.name) + 2 <= _WIDTH:
-            lines[node.lineno - 1] = f"{body}, {need.name}{line[len(body) :]}"
+            lines[node.lineno - 1] = _import_line(node, _with_name(node.names, need.name)) + line[len(body) :]
             return True
     return False
 
 
+def _with_name(names: Sequence[ast.alias], name: str) -> list[ast.alias]:
+    """The names of an import and one more."""
+    for order in (str, str.lower):
+        if len(names) > 1 and [order(a.name) for a in names] == sorted(order(a.name) for a in names):
+            return sorted([*names, ast.alias(name)], key=lambda a: order(a.name))
+    return [*names, ast.alias(name)]
+
+
 def _place(tree: ast.Module, need: ImportNeed) -> int:
-    """How many lines stand above the new import: behind the nearest import of the same package, or the last one."""
+    """How many lines stand above the new import: behind the nearest import of the same package, or its group's last."""
     block = _import_block(tree)
     package = need.module.split(".")[0]
     near = [n for n in block if package in {t.split(".")[0] for t in import_targets(n).values()}]
-    if near or block:
-        node = (near or block)[-1]
-        return node.end_lineno or node.lineno
+    behind = near or (_before_own_code(block) if package == "sqlalchemy" else []) or block
+    if behind:
+        return behind[-1].end_lineno or behind[-1].lineno
     first = tree.body[0] if tree.body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return first.end_lineno or first.lineno
     return first.lineno - 1 if first else 0
+
+
+def _before_own_code(block: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The imports above the last group, if blank lines part them into groups of which some is behind the library's."""
+    starts = [i for i in range(1, len(block)) if block[i].lineno > (block[i - 1].end_lineno or 0) + 1]
+    for start in starts:
+        earlier = {t.split(".")[0] for n in block[:start] for t in import_targets(n).values()}
+        if earlier - sys.stdlib_module_names:  # a group of third parties stands above
+            return list(block[:start])
+    return []
 
 
 def _import_block(tree: ast.Module) -> list[ast.stmt]:
