@@ -242,6 +242,14 @@ def test_a_column_that_cannot_be_read_leaves_the_class_incomplete(line):
     assert not model.complete
 
 
+def test_a_class_written_twice_is_incomplete():
+    text = PROJECT["src/app/models/user.py"]
+    twice = text + text.partition("Column, String")[2].replace("name =", "other =")
+    assert "class User" in twice.partition("class User")[2]
+    models = [m for m in index_of({**PROJECT, "src/app/models/user.py": twice}).models if m.module == "app.models.user"]
+    assert [m.complete for m in models] == [False]
+
+
 def test_two_models_of_one_table_are_no_answer():
     twice = {**PROJECT, "src/app/models/other.py": PROJECT["src/app/models/user.py"].replace("User", "Person")}
     assert index_of(twice).model_for_table("users") is None

@@ -25,6 +25,9 @@ Shared = scoped_session(SessionLocal)
 class AppError(Exception):
     pass
 
+def log_and_close(text, session):
+    session.close()
+
 def close_it(session):
     if session:
         session.close()
@@ -131,6 +134,13 @@ BODIES = {
             yield session
         finally:
             close_it(session)
+        """,
+    "helper closes its second argument": """
+        session = SessionLocal()
+        try:
+            yield session
+        finally:
+            log_and_close("x", session)
         """,
     "no try": """
         session = SessionLocal()
@@ -261,6 +271,64 @@ def test_the_index_says_what_the_scope_does(name):
     first = badly.done[: badly.done.index("close")] if "close" in badly.done else badly.done
     explicit = "rollback" in first or "begin" in name
     assert scope.rolls_back in {yes(explicit), Tri.UNKNOWN if name == "wraps database errors only" else yes(explicit)}
+
+
+@pytest.mark.parametrize(
+    ("condition", "commits"),
+    [
+        ("session", Tri.YES),
+        ("session is not None", Tri.YES),
+        ("session.is_active", Tri.YES),
+        ("session.dirty or session.new", Tri.UNKNOWN),
+        ("session is None", Tri.UNKNOWN),
+        ("not session", Tri.UNKNOWN),
+        ("os.environ.get('COMMIT')", Tri.UNKNOWN),
+    ],
+)
+def test_a_commit_under_a_condition(condition, commits):
+    body = f"""
+    session = SessionLocal()
+    try:
+        yield session
+        if {condition}:
+            session.commit()
+    finally:
+        session.close()
+    """
+    text = HEAD + "import os\n@contextmanager\ndef scope():\n" + dedent(body).replace("\n", "\n    ")
+    (scope,) = index_of({"app/db.py": text}).scopes
+    assert scope.commits is commits
+    assert scope.closes is Tri.YES
+
+
+def test_two_places_that_yield_must_agree():
+    text = (
+        HEAD
+        + """
+@contextmanager
+def scope(quick=False):
+    if quick:
+        with SessionLocal() as session:
+            yield session
+    else:
+        with SessionLocal.begin() as session:
+            yield session
+
+@contextmanager
+def either(quick=False):
+    session = SessionLocal()
+    if quick:
+        yield session
+        session.close()
+    else:
+        yield session
+        session.close()
+        session.commit()
+"""
+    )
+    found = {s.name: s for s in index_of({"app/db.py": text}).scopes}
+    assert found["scope"].commits is Tri.UNKNOWN
+    assert found["either"].commits is Tri.UNKNOWN
 
 
 def test_where_the_reader_looks():

@@ -91,6 +91,7 @@ SESSION, SHARED = SourceKind.SESSION, SourceKind.SHARED_SESSION
         ("from app.db import engine", "engine.raw_connection()", SourceKind.CONNECTION),
         ("import sqlite3", "sqlite3.connect('a.db')", SourceKind.CONNECTION),
         ("import sqlite3", "sqlite3.connect('a.db').cursor()", SourceKind.CURSOR),
+        ("from flask import current_app", "current_app.manager.open_session()", SESSION),
         ("import requests", "requests.Session()", None),
         ("import boto3", "boto3.open_session()", None),
         ("from tensorflow import get_session", "get_session()", None),
@@ -159,6 +160,12 @@ def test_a_parameter_with_a_class_is_followed_to_it():
     source = index.source_of(call_of(module, "x.open_session()"), module)
     assert source is not None
     assert source.kind is SESSION
+
+
+def test_a_parameter_with_a_class_of_another_library_is_left_alone():
+    index = index_of({"app/db.py": DB})
+    module = module_of("from httpx import Client\ndef f(x: Client):\n    x.open_session()\n")
+    assert index.source_of(call_of(module, "x.open_session()"), module) is None
 
 
 def test_a_package_that_hands_names_on():

@@ -32,7 +32,7 @@ def function_scope(path: str, function: FunctionFacts, values: Values, depth: in
     """The scope that a `@contextmanager` function is, or None where it hands out no session or connection."""
     where = Where(path, function.owner, function.imports)
     value = values.yielded(path, function)
-    if value is None or value.handed is None or function.exit is None:
+    if value is None or value.what != "handed" or value.handed is None or function.exit is None:
         return None
     scope = Scope(
         function.name,
@@ -55,7 +55,7 @@ def _class_scope(facts: FileFacts, owner: str, exit_facts: ExitFacts, values: Va
         return None
     where = Where(facts.path, owner, enter.imports)
     value = values.evaluate(enter.returns, where)
-    if value is None or value.handed is None:
+    if value is None or value.what != "handed" or value.handed is None:
         return None
     scope = Scope(
         owner,
@@ -108,10 +108,11 @@ def _linked(
 def _with_helpers(scope: Scope, exit_facts: ExitFacts, where: Where, values: Values) -> Scope:
     """The scope with what the functions do that it hands its session to."""
     done: dict[tuple[str, str], bool] = {}
-    for when, name in exit_facts.helpers:
+    for when, name, position in exit_facts.helpers:
         value = values.evaluate(Handle("name", name), where)
-        for action in value.function.does if value is not None and value.function is not None else ():
-            done[when, action] = True
+        for at, action in value.function.does if value is not None and value.function is not None else ():
+            if at == position:
+                done[when, action] = True
 
     def on(action: str, *whens: str) -> Tri:
         return Tri.YES if any((w, action) in done for w in ("always", *whens)) else Tri.NO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,6 +45,12 @@ class ModelLinker:
     def classes(self) -> dict[Key, ClassFacts]:
         """Every class by its file and name."""
         return {(path, c.name): c for path, facts in self.names.files.items() for c in facts.classes}
+
+    @cached_property
+    def _doubled(self) -> set[Key]:
+        """The names that a file gives to more than one class: which of them counts is not known here."""
+        counts = Counter((path, c.name) for path, facts in self.names.files.items() for c in facts.classes)
+        return {key for key, count in counts.items() if count > 1}
 
     def models(self) -> tuple[MappedClass, ...]:
         """The mapped classes and tables, those of the application before those of its tests."""
@@ -201,7 +208,12 @@ class ModelLinker:
         typed = {attr: self._typed(owner, lineage, column) for attr, (owner, column) in columns.items()}
         typed = _with_foreign_keys(typed, dict(pair for _, f in reversed(lineage) for pair in reversed(f.foreign_keys)))
         complete = all(column.readable for _, column in columns.values()) and (inner is None or inner.readable)
-        complete = complete and self._bases_known(lineage) and (inner is not None or not facts.table_variable)
+        complete = (
+            complete
+            and key not in self._doubled
+            and self._bases_known(lineage)
+            and (inner is not None or not facts.table_variable)
+        )
         return MappedClass(
             facts.name,
             self.names.module(key[0]),

@@ -42,7 +42,7 @@ class Names:
     files: Mapping[str, FileFacts]
 
     def with_file(self, facts: FileFacts) -> Names:
-        """The same names, but for one file that says something else now; what hangs on paths alone is not read again."""
+        """The same names, but for one file that now says something else; what hangs on paths alone is kept."""
         changed = Names({**self.files, facts.path: facts})
         for name in ("_by_last", "_folders", "_votes", "roots"):
             changed.__dict__[name] = getattr(self, name)

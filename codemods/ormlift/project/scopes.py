@@ -10,10 +10,11 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ormlift.project.bodies import flat
 from ormlift.project.columns import last
-from ormlift.project.handles import Handle, read_handle, read_locals
+from ormlift.project.handles import Handle, bindings, read_handle, read_locals
 from ormlift.schema import Tri
-from ormlift.syntax import FunctionNode, dotted, suites, walk_scope
+from ormlift.syntax import FunctionNode, dotted, suites
 
 ACTIONS = {"commit", "rollback", "close", "remove"}
 EVERYTHING = {"Exception", "BaseException"}
@@ -54,7 +55,7 @@ class ExitFacts:
     wraps_line: int = 0
     wraps_all: bool = False
     swallows: Tri = Tri.NO
-    helpers: tuple[tuple[str, str], ...] = ()  # functions handed the session: (success | failure | always, dotted name)
+    helpers: tuple[tuple[str, str, int], ...] = ()  # handed the session: (success | failure | always, name, position)
     entered: tuple[Handle, ...] = ()  # what the `with` statements around the yield enter
     begins: bool = False  # the yield stands in `with session.begin():`
     entered_subject: bool = False  # the yield stands in `with session:`
@@ -77,7 +78,7 @@ class _Done:
 
     actions: dict[str, Tri] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
-    helpers: list[str] = field(default_factory=list)
+    helpers: list[tuple[str, int]] = field(default_factory=list)
 
     def of(self, action: str) -> Tri:
         return self.actions.get(action, Tri.NO)
@@ -124,16 +125,33 @@ def _scan_if(done: _Done, test: ast.expr, then: _Done, otherwise: _Done, subject
 
 
 def _is_guard(test: ast.expr, subjects: frozenset[str]) -> bool:
-    """Whether a condition is about the session alone: `if session:`, `if session is not None and ...`."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return False
-    if isinstance(test, ast.Compare) and any(isinstance(op, ast.Is | ast.Eq) for op in test.ops):
-        return False
-    known = {"locals", "hasattr", "isinstance", "self", *(s.split(".")[0] for s in subjects)}
-    roots = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
-    texts = {ast.unparse(n) for n in ast.walk(test) if isinstance(n, ast.Name | ast.Attribute)}
-    words = {repr(s) for s in subjects} & {ast.unparse(n) for n in ast.walk(test) if isinstance(n, ast.Constant)}
-    return roots <= known and (not subjects or bool(texts & subjects) or bool(words))
+    """Whether a condition only asks if there is a session: `if session:`, `if session and session.is_active:`.
+
+    `if session.dirty:` is none: what was flushed already is not dirty any more.
+    """
+    match test:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_is_guard(v, subjects) for v in values)
+        case ast.Compare(left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]):
+            return _is_guard(left, subjects)
+        case ast.Compare(
+            left=ast.Constant(value=str(name)), ops=[ast.In()], comparators=[ast.Call(func=ast.Name("locals"))]
+        ):
+            return name in subjects
+        case ast.Call(func=ast.Name(id="hasattr")):
+            return True
+        case ast.Call(func=ast.Attribute(value=value, attr="in_transaction"), args=[]):
+            return _names_subject(value, subjects)
+        case ast.Attribute(value=value, attr="is_active"):
+            return _names_subject(value, subjects)
+        case ast.Name() | ast.Attribute():
+            return _names_subject(test, subjects)
+    return False
+
+
+def _names_subject(node: ast.expr, subjects: frozenset[str]) -> bool:
+    text = ast.unparse(node)
+    return text in subjects if subjects else text.startswith("self.")
 
 
 def _scan_simple(statement: ast.stmt, subjects: frozenset[str]) -> _Done:
@@ -145,8 +163,8 @@ def _scan_simple(statement: ast.stmt, subjects: frozenset[str]) -> _Done:
         attr = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if receiver is not None and attr in ACTIONS and _is_subject(receiver, attr, node, subjects):
             done.add("close" if attr == "remove" else attr, Tri.YES, node.lineno)
-        elif node.args and ast.unparse(node.args[0]) in subjects and dotted(node.func):
-            done.helpers.append(dotted(node.func))
+        elif name := dotted(node.func):
+            done.helpers += [(name, n) for n, a in enumerate(node.args) if ast.unparse(a) in subjects]
     return done
 
 
@@ -161,18 +179,22 @@ def read_exit(node: FunctionNode, yields: list[ast.Yield]) -> ExitFacts:
     found = [_exit_of(node, y) for y in yields if y.value is not None]
     if len(set(found)) <= 1:
         return found[0]
+    same = len({(f.entered, f.begins, f.entered_subject) for f in found}) == 1
+    unsure = Tri.NO if same else Tri.UNKNOWN  # the places are entered by different ways, which may commit and close
     return ExitFacts(
-        agreed(f.commits for f in found),
+        either(unsure, agreed(f.commits for f in found)),
         max(f.commit_line for f in found),
         agreed(f.commits_on_failure for f in found),
-        agreed(f.rolls_back for f in found),
-        agreed(f.closes for f in found),
+        either(unsure, agreed(f.rolls_back for f in found)),
+        either(unsure, agreed(f.closes for f in found)),
         next((f.wraps for f in found if f.wraps), ""),
         next((f.wraps_line for f in found if f.wraps), 0),
         any(f.wraps_all for f in found),
         agreed(f.swallows for f in found),
-        tuple(dict.fromkeys(h for f in found for h in f.helpers)),
-        found[0].entered if len({f.entered for f in found}) == 1 else (),
+        tuple(h for h in found[0].helpers if all(h in f.helpers for f in found)),
+        found[0].entered if same else (),
+        begins=same and found[0].begins,
+        entered_subject=same and found[0].entered_subject,
     )
 
 
@@ -208,19 +230,21 @@ def _subjects(node: FunctionNode, value: ast.expr) -> frozenset[str]:
     """The texts by which the function names what it yields; with a cursor, also the connection it came from."""
     parts = value.elts if isinstance(value, ast.Tuple) else [value]
     names = {ast.unparse(p) for p in parts}
-    for item in walk_scope(node):
-        if not isinstance(item, ast.Assign):
-            continue
-        texts = {ast.unparse(t) for t in item.targets}
-        source = item.value.value if isinstance(item.value, ast.Await) else item.value
-        if texts & names:
-            names |= texts
-            origin = source.func if isinstance(source, ast.Call) else source
-            if isinstance(origin, ast.Attribute) and origin.attr in ORIGINS:
-                names.add(ast.unparse(origin.value))
-        elif isinstance(source, ast.Name | ast.Attribute) and ast.unparse(source) in names:
-            names |= texts
+    for statement in flat(node.body):
+        for target, _, value in bindings(statement):
+            names |= _also_named(ast.unparse(target), value, names)
     return frozenset(names)
+
+
+def _also_named(target: str, value: ast.expr, names: set[str]) -> set[str]:
+    """What an assignment adds to the names of the session."""
+    source = value.value if isinstance(value, ast.Await) else value
+    if target not in names:
+        return {target} if ast.unparse(source) in names else set()
+    origin = source.func if isinstance(source, ast.Call) else source
+    if isinstance(origin, ast.Attribute) and origin.attr in ORIGINS:
+        return {ast.unparse(origin.value)}
+    return {ast.unparse(source)} if isinstance(source, ast.Name | ast.Attribute) else set()
 
 
 def _trail(node: FunctionNode, target: ast.Yield) -> list[tuple[list[ast.stmt], int, str]]:
@@ -316,8 +340,8 @@ def _facts(ways: _Ways, entered: list[ast.expr], subjects: frozenset[str], node:
     handles = [read_handle(e, known) for e in entered]
     always, success, failure = ways.always, ways.success, ways.failure
     lines = success.lines.get("commit") or always.lines.get("commit") or 0
-    helpers = [("always", h) for h in always.helpers]
-    helpers += [("success", h) for h in success.helpers] + [("failure", h) for h in failure.helpers]
+    helpers = [("always", *h) for h in always.helpers]
+    helpers += [("success", *h) for h in success.helpers] + [("failure", *h) for h in failure.helpers]
     return ExitFacts(
         either(success.of("commit"), always.of("commit")),
         lines,
@@ -335,14 +359,20 @@ def _facts(ways: _Ways, entered: list[ast.expr], subjects: frozenset[str], node:
     )
 
 
-def read_exit_method(node: FunctionNode) -> ExitFacts:
-    """What an `__exit__` does; what it does to `self.<any attribute>` counts as done to the session."""
+def entered_names(enter: FunctionNode) -> frozenset[str]:
+    """The texts by which an `__enter__` names what it hands out."""
+    values = [s.value for s in flat(enter.body) if isinstance(s, ast.Return) and s.value is not None]
+    return frozenset(n for v in values for n in _subjects(enter, v))
+
+
+def read_exit_method(node: FunctionNode, subjects: frozenset[str]) -> ExitFacts:
+    """What an `__exit__` does to the session that its `__enter__` hands out by these names; none means by any name."""
     errors = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[1:]}
     success, failure = (
-        scan(_taken(node.body, errors, failed=False), frozenset()),
+        scan(_taken(node.body, errors, failed=False), subjects),
         _taken(node.body, errors, failed=True),
     )
-    failed = scan(failure, frozenset())
+    failed = scan(failure, subjects)
     ends = {(n, line) for n, line in endings(failure, "") if n not in ("fall", "same")}
     wraps_line, wraps = min(((line, n) for n, line in ends), default=(0, ""))
     return ExitFacts(
@@ -355,7 +385,7 @@ def read_exit_method(node: FunctionNode) -> ExitFacts:
         wraps_line,
         bool(wraps),
         _returned(failure),
-        tuple(("always", h) for h in success.helpers if h in failed.helpers),
+        tuple(("always", *h) for h in success.helpers if h in failed.helpers),
     )
 
 

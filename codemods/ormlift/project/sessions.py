@@ -18,7 +18,7 @@ from ormlift.project.handles import (
     read_locals,
     without,
 )
-from ormlift.project.scopes import ExitFacts, read_exit, read_exit_method
+from ormlift.project.scopes import ExitFacts, entered_names, read_exit, read_exit_method
 from ormlift.syntax import FunctionNode, dotted, import_targets
 
 INTERESTING = re.compile(
@@ -44,7 +44,7 @@ class FunctionFacts:
     exit: ExitFacts | None = None  # of a context manager
     returned_type: str = ""  # the return annotation's name
     imports: tuple[tuple[str, str], ...] = ()  # bound inside the function
-    does: tuple[str, ...] = ()  # what it calls on its first parameter: close, commit, rollback
+    does: tuple[tuple[int, str], ...] = ()  # what it calls on a parameter: (its position, close | commit | rollback)
 
     @property
     def is_scope(self) -> bool:
@@ -90,7 +90,7 @@ def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionF
     decorators = tuple(last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list)
     manager = bool({"contextmanager", "asynccontextmanager"} & set(decorators))
     statements = list(flat(node.body))
-    does = _actions_on_first(node, statements, owner, decorators)
+    does = _actions_on_parameters(node, statements, owner, decorators)
     yields, results = yielded(statements), returned(statements)
     if not (always or manager or does or yields or results):
         return None
@@ -127,20 +127,20 @@ def _required(node: FunctionNode, owner: str, decorators: tuple[str, ...]) -> in
     return max(0, positional - bound) + keyword
 
 
-def _actions_on_first(
+def _actions_on_parameters(
     node: FunctionNode, statements: list[ast.stmt], owner: str, decorators: tuple[str, ...]
-) -> tuple[str, ...]:
+) -> tuple[tuple[int, str], ...]:
     names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
     names = names[1:] if owner and "staticmethod" not in decorators else names
-    if not names:
-        return ()
     done = set()
-    for statement in statements:
+    for statement in statements if names else ():
         call = statement.value if isinstance(statement, ast.Expr) else None
         call = call.value if isinstance(call, ast.Await) else call
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and dotted(call.func.value) == names[0]:
-            done.add(call.func.attr)
-    return tuple(sorted(done & {"close", "commit", "rollback"}))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            receiver = dotted(call.func.value)
+            if call.func.attr in ("close", "commit", "rollback") and receiver in names:
+                done.add((names.index(receiver), call.func.attr))
+    return tuple(sorted(done))
 
 
 def _matters(facts: FunctionFacts) -> bool:
@@ -212,8 +212,11 @@ def _bound_name(target: ast.expr, owner: str, *, attributes: bool) -> str:
 
 def read_class_exits(tree: ast.Module) -> list[tuple[str, ExitFacts]]:
     """What the `__exit__` of each class of the file does, by class name."""
+    definitions = _definitions(tree)
+    enters = {owner: node for owner, node in definitions if node.name in ("__enter__", "__aenter__")}
     found = []
-    for owner, node in _definitions(tree):
+    for owner, node in definitions:
         if node.name in ("__exit__", "__aexit__"):
-            found.append((owner, read_exit_method(node)))
+            subjects = entered_names(enters[owner]) if owner in enters else frozenset[str]()
+            found.append((owner, read_exit_method(node, subjects)))
     return found

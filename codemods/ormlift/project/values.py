@@ -196,6 +196,8 @@ class Values:
                 return self._member(value, attr, depth)
             case "flask" if attr == "session":
                 return Value("factory", SessionFactory("db.session", "", "", 0, scoped=True))
+            case "handed" if attr in ("driver_connection", "dbapi_connection"):
+                return value
             case "engine" | "handed" | "factory":
                 return Value("method", value.factory, value.handed, name=f"{value.what}.{attr}")
         return None
@@ -331,7 +333,7 @@ class Values:
         """What a context manager function yields: as its body says, or else its annotation."""
         where = Where(path, function.owner, function.imports)
         found = self.evaluate(function.yields, where, depth)
-        return found if found is not None else self.annotated(function.returned_type, where)
+        return found if found is not None and found.what == "handed" else self.annotated(function.returned_type, where)
 
     def annotated(self, annotation: str, where: Where) -> Value | None:
         """A value of which only the annotation is known, such as a parameter."""
