@@ -58,7 +58,7 @@ def exits(outs: Outs) -> Iterator[Exit]:
 
 
 def _told(engine: str) -> str:
-    return "an engine of its own" if engine == "?" else engine
+    return "an engine of its own" if engine.startswith("?") else engine
 
 
 def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Iterator[Effect]:
@@ -67,8 +67,8 @@ def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Itera
         text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
         yield Effect("scope-unknown", block.line, text)
         return
-    if source.bind and scope.bind and (source.bind != scope.bind or "?" in source.bind):
-        one, other = source.bind.rpartition(":")[2], scope.bind.rpartition(":")[2]
+    if source.bind and scope.bind and (source.bind != scope.bind or source.bind == "?"):
+        one, other = (bind if bind.startswith("?") else bind.rpartition(":")[2] for bind in (source.bind, scope.bind))
         text = f"the session here is bound to {_told(one)}, and that of {words} to {_told(other)}"
         yield Effect("other-engine", block.line, f"{text}: it may be another database")
     if chosen.tri("closes") is not Tri.YES and chosen.tri("shared") is not Tri.YES:
