@@ -427,6 +427,85 @@ SAFE = (
         calls=("work('new')", "work('first')"),
     ),
     Case(
+        "a close before each return and in the handler",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                job = s.get(Job, job_id)
+                if job is None:
+                    s.close()
+                    return "none"
+                job.name = "changed"
+                s.commit()
+                s.close()
+                log.info("changed")
+                return "done"
+            except Exception:
+                s.rollback()
+                s.close()
+                raise
+        """,
+        "commits",
+        calls=("work(1)", "work(2)", "work(99)"),
+    ),
+    Case(
+        "the same with the assignment in the try",
+        """
+        def work(job_id):
+            s = None
+            try:
+                s = get_session()
+                job = s.get(Job, job_id)
+                job.name = "changed"
+                s.commit()
+                s.close()
+            except Exception as error:
+                if s:
+                    s.rollback()
+                    s.close()
+                return type(error).__name__
+            return "done"
+        """,
+        "commits",
+        calls=("work(1)", "work(2)", "work(99)"),
+    ),
+    Case(
+        "an early close before the finally's",
+        """
+        def work(job_id):
+            s = get_session()
+            try:
+                if s.get(Job, job_id) is None:
+                    s.close()
+                    return "none"
+                return "there"
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(99)"),
+    ),
+    Case(
+        "a cleanup behind the close",
+        """
+        def work(fail=False):
+            s = get_session()
+            try:
+                s.add(Job(name="more"))
+                if fail:
+                    raise ValueError("no")
+                s.commit()
+            finally:
+                s.close()
+                DONE.append(len(DONE))
+            return DONE
+        """,
+        "commits",
+        calls=("work()", "work(True)", "DONE"),
+        rest="DONE = []\n",
+    ),
+    Case(
         "wrapped errors that are all caught inside",
         """
         def work(job_id):

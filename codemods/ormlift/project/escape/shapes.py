@@ -1,30 +1,32 @@
 """The shapes that a session's life has in one function, from `name = <call>` to its close.
 
-Four are known; each tells which statements stand inside the scope and which go:
+Five are known; each tells which statements stand inside the scope and which go:
 - `after`: the assignment, perhaps statements, then a try whose finally closes;
 - `inside`: the assignment stands in the try (perhaps `name = None` before it), whose handlers don't know the session;
 - `around`: the same, but handlers use the session, so that the whole try goes inside the scope;
-- `straight`: the assignment, statements, then a plain close.
+- `straight`: the assignment, statements, then a plain close;
+- `paths`: the assignment, then statements that close on each way out: before a return, in a handler, at the end.
+A close right before a return or raise goes as well, whatever the shape.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import Reason
 from ormlift.project.escape.closing import Closers, closing_calls, is_close, is_idle
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import ENTITY, Kind, Values
-from ormlift.syntax import Module
+from ormlift.syntax import FunctionNode, Module, suites
 
 
 @dataclass(frozen=True)
 class Shape:
     """One session's life."""
 
-    kind: str  # after | inside | around | straight
+    kind: str  # after | inside | around | straight | paths
     body: tuple[ast.stmt, ...]  # siblings that stand inside the scope
     removed: tuple[ast.stmt, ...]  # the assignment, its guard, and closes outside a finally that goes
     opened: ast.Try | None = None  # the try whose finally goes whole
@@ -55,6 +57,10 @@ class Matcher:
 
     def match(self) -> Shape | Reason:
         """The shape, or why there is none."""
+        shape = self._match()
+        return shape if isinstance(shape, Reason) else self._with_early(shape)
+
+    def _match(self) -> Shape | Reason:
         suite = self.module.suite(self.assign)
         index = next(i for i, s in enumerate(suite) if s is self.assign)
         rest = suite[index + 1 :]
@@ -62,13 +68,13 @@ class Matcher:
             if isinstance(statement, ast.Try) and self._closes_in(statement.finalbody):
                 return self._after(rest[: offset + 1], statement)
             if is_close(statement, self.name, self.closers):
-                return self._straight(rest[:offset], statement)
+                return self._paths_of_try(index) or self._straight(rest[:offset], statement)
             if self._rebinds(statement):
                 break
         parent = self.module.parents[self.assign]
         if isinstance(parent, ast.Try) and suite is parent.body and self._closes_in(parent.finalbody):
             return self._within(parent, index)
-        return self._why_not()
+        return self._paths(rest, (self.assign,)) or self._paths_of_try(index) or self._why_not()
 
     # Shapes
 
@@ -114,11 +120,81 @@ class Matcher:
         rest = closer.body[index + 1 :]
         later = [*closer.handlers, *closer.orelse, *(s for s in closer.finalbody if s not in closes)]
         knows = any(self._knows(node, rest) for node in later)
-        if not knows and rest:
+        before = closer.finalbody[: closer.finalbody.index(closes[0])]
+        if rest and not knows and all(is_idle(s) for s in before):
             return Shape("inside", tuple(rest), tuple(removed), opened, closes, closer)
+        ending = self._ending(closer)
+        if isinstance(ending, Reason):
+            return ending
         if len(closer.body) == 1:
             return Reason("empty-block", "nothing is done with the session; remove it")
         return Shape("around", (closer,), tuple(removed), opened, closes)
+
+    # A close on each way out
+
+    def _with_early(self, shape: Shape) -> Shape:
+        """The shape without the closes that stand right before a return or raise."""
+        early = [s for s in self._closes_below(shape.body) if s not in shape.closes and self._leaves(s)]
+        return replace(shape, removed=(*shape.removed, *early), closes=(*shape.closes, *early))
+
+    def _paths(self, rest: Sequence[ast.stmt], removed: tuple[ast.stmt, ...]) -> Shape | None:
+        """The statements up to the last that closes, if nothing but leaving is done behind each close."""
+        ends = [i for i, s in enumerate(rest) if self._closes_in([s])]
+        if not ends:
+            return None
+        body = rest[: ends[-1] + 1]
+        closes = self._closes_below(body)
+        counted = sum(1 for s in closes for _ in closing_calls(s, self.name, self.closers))
+        if counted != sum(1 for s in body for _ in closing_calls(s, self.name, self.closers)):
+            return None
+        if not all(self._leaves(s, body[-1]) for s in closes):
+            return None
+        return Shape("paths", tuple(body), (*removed, *closes), None, tuple(closes))
+
+    def _paths_of_try(self, index: int) -> Shape | None:
+        """The same where the assignment stands in a try whose handlers close."""
+        parent = self.module.parents[self.assign]
+        if not (isinstance(parent, ast.Try) and any(s is self.assign for s in parent.body)):
+            return None
+        if any(self._mentions(s) for s in parent.body[:index]) or len(parent.body) == 1:
+            return None
+        if not any(self._mentions(s) for s in (*parent.handlers, *parent.orelse)):
+            return None
+        return self._paths([parent], (self.assign, *self._guard(parent)))
+
+    def _closes_below(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """The outermost statements in `body` that close and do nothing else."""
+        found: list[ast.stmt] = []
+        for statement in body:
+            if is_close(statement, self.name, self.closers):
+                found.append(statement)
+            elif not isinstance(statement, FunctionNode | ast.ClassDef):
+                for suite in suites(statement):
+                    found += self._closes_below(suite)
+        return found
+
+    def _leaves(self, close: ast.stmt, last: ast.stmt | None = None) -> bool:
+        """Whether behind a close nothing is done but to return, raise, or come to the end of `last`."""
+        node = close
+        while True:
+            suite = self.module.suite(node)
+            position = next(i for i, s in enumerate(suite) if s is node)
+            for following in suite[position + 1 :]:
+                if isinstance(following, ast.Return | ast.Raise):
+                    return not self._mentions(following)
+                if not is_idle(following):
+                    return False
+            if node is last:
+                return True
+            parent = self.module.parents[node]
+            holder = parent if isinstance(parent, ast.stmt) else self.module.parents[parent]
+            if last is None or not isinstance(holder, ast.If | ast.With | ast.AsyncWith | ast.Try | ast.Match):
+                return False
+            if isinstance(holder, ast.Try) and (holder.finalbody or (holder.orelse and suite is holder.body)):
+                return False
+            if holder is last:
+                return True
+            node = holder
 
     def _ending(self, closer: ast.Try, *, inside: bool = False) -> tuple[tuple[ast.stmt, ...], bool] | Reason:
         """The statements of a finally that close, and whether nothing else is in it."""

@@ -265,6 +265,50 @@ def total(timer):
         settings=COMMITS,
     ),
     Example(
+        "closed before each return, and in the handler",
+        before="""\
+from app.db import get_session, session_scope
+from app.models import Job
+
+
+def finish(job_id):
+    session = get_session()
+    try:
+        job = session.get(Job, job_id)
+        if job is None:
+            session.close()
+            return False
+        job.done = True
+        session.commit()
+        session.close()
+        return True
+    except Exception:
+        session.rollback()
+        session.close()
+        raise
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+
+
+def finish(job_id):
+    with session_scope() as session:
+        try:
+            job = session.get(Job, job_id)
+            if job is None:
+                return False
+            job.done = True
+            session.commit()
+            return True
+        except Exception:
+            session.rollback()
+            raise
+""",
+        project=PROJECT,
+        settings=COMMITS,
+    ),
+    Example(
         "a change that was never committed",
         before="""\
 from app.db import get_session, session_scope
