@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from ormlift.project.flow.guards import session_test
-from ormlift.project.flow.knowledge import is_quiet
+from ormlift.project.flow.knowledge import is_log
 
 Closers = Callable[[ast.Call], bool]  # whether a call's function is known to only close the session it is handed
 
@@ -49,7 +49,7 @@ def is_idle(node: ast.stmt) -> bool:
         case ast.Expr(value=ast.Constant()):
             return True
         case ast.Expr(value=ast.Call(func=func)):
-            return is_quiet(func)
+            return is_log(func)
         case _:
             return False
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from ormlift.model import Reason
 from ormlift.project.escape.closing import Closers, closing_calls, is_close, is_idle
-from ormlift.project.flow.knowledge import Knowledge
+from ormlift.project.flow.knowledge import Knowledge, leaves
 from ormlift.project.flow.values import ENTITY, Kind, Values
 from ormlift.syntax import FunctionNode, Module, suites
 
@@ -74,7 +74,7 @@ class Matcher:
         parent = self.module.parents[self.assign]
         if isinstance(parent, ast.Try) and suite is parent.body and self._closes_in(parent.finalbody):
             return self._within(parent, index)
-        return self._paths(rest, (self.assign,)) or self._paths_of_try(index) or self._why_not()
+        return self._paths_of_try(index) or self._paths(rest, (self.assign,)) or self._why_not()
 
     # Shapes
 
@@ -180,7 +180,7 @@ class Matcher:
             suite = self.module.suite(node)
             position = next(i for i, s in enumerate(suite) if s is node)
             for following in suite[position + 1 :]:
-                if isinstance(following, ast.Return | ast.Raise):
+                if isinstance(following, ast.Return | ast.Raise) or leaves(following):
                     return not self._mentions(following)
                 if not is_idle(following):
                     return False

@@ -209,6 +209,8 @@ class Reader:
         for child in ast.iter_child_nodes(node):
             yield from self._raised(child)
         match node:
+            case ast.Call(func=func) if dotted(func) in ("exit", "quit", "sys.exit", "os._exit"):
+                pass
             case ast.Call(func=func) if dotted(func).rpartition(".")[2] == "abort":
                 yield Raised(node.lineno, "HTTPException")
             case ast.Call(func=func) if not is_quiet(func):

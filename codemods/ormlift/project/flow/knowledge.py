@@ -107,11 +107,28 @@ class Knowledge:
         return root in _HARMLESS_ROOTS or last in _HARMLESS_METHODS or last in _HARMLESS_NAMES
 
 
+def is_log(func: ast.expr) -> bool:
+    """Whether calling `func` writes to a log or the console."""
+    name = dotted(func)
+    if isinstance(func, ast.Attribute):
+        receiver = name.rpartition(".")[0]
+        logs = name.partition(".")[0] in QUIET_ROOTS or "log" in receiver.lower()
+        return (logs and func.attr in QUIET_METHODS) or func.attr == "print_exc"
+    return name in ("print", "print_exc")
+
+
 def is_quiet(func: ast.expr) -> bool:
     """Whether calling `func` is taken not to raise: logging, and what a handler builds its answer with."""
-    name = dotted(func)
-    last = func.attr if isinstance(func, ast.Attribute) else name
     if isinstance(func, ast.Attribute):
-        quiet_receiver = name.partition(".")[0] in QUIET_ROOTS or "log" in name.rpartition(".")[0].lower()
-        return (quiet_receiver and last in QUIET_METHODS) or last in ("rollback", "isoformat", "print_exc")
-    return last in QUIET_NAMES
+        return is_log(func) or func.attr in ("rollback", "isoformat")
+    return dotted(func) in QUIET_NAMES
+
+
+def leaves(node: ast.stmt) -> str:
+    """The type that a call raises whose only use is to raise: `sys.exit()`, Flask's `abort()`; else empty."""
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return ""
+    name = dotted(node.value.func)
+    if name in ("exit", "quit", "sys.exit", "os._exit"):
+        return "SystemExit"
+    return "HTTPException" if name in ("abort", "flask.abort") else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.project.flow.events import Act, Event, Raised, Reader
 from ormlift.project.flow.guards import session_test
+from ormlift.project.flow.knowledge import leaves
 from ormlift.project.flow.values import Kind
 from ormlift.syntax import dotted
 
@@ -133,6 +134,8 @@ class Walker:
             case ast.Raise():
                 raised = self._reader.raised(node) or frozenset({Raised(node.lineno)})
                 outs.escape(outs.normal, raised)
+            case ast.Expr() if error := leaves(node):
+                outs.escape(outs.normal, frozenset({Raised(node.lineno, error)}))
             case _:
                 return outs
         outs.normal = NOWHERE
