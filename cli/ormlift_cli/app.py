@@ -79,10 +79,11 @@ def diff(
 ) -> None:
     """Show what would change: a diff on stdout that `git apply` takes, the summary on stderr."""
     from ormlift_cli import commands
+    from ormlift_cli.report import Output
     from ormlift_cli.run import Request
 
     request = Request(tuple(paths or ()), tuple(codemod or ()), phase, unsafe, tuple(exclude or ()), jobs)
-    output = commands.Output(Console(verbose, quiet, color), output_format is Format.JSON, check)
+    output = Output(Console(verbose, quiet, color), output_format is Format.JSON, check)
     _exit(lambda: commands.diff(request, output))
 
 
@@ -104,10 +105,11 @@ def apply(
 ) -> None:
     """Write the changes, one commit for each file."""
     from ormlift_cli import commands
+    from ormlift_cli.report import Output
     from ormlift_cli.run import Request
 
     request = Request(tuple(paths or ()), tuple(codemod or ()), phase, unsafe, tuple(exclude or ()), jobs)
-    output = commands.Output(Console(verbose, quiet, color), output_format is Format.JSON, check)
+    output = Output(Console(verbose, quiet, color), output_format is Format.JSON, check)
     if dry_run or check:
         _exit(lambda: commands.diff(request, output))
     _exit(lambda: commands.apply(request, output, commit=not no_commit))
@@ -123,16 +125,18 @@ def rollback(
 ) -> None:
     """Take back a run or a file, by one revert commit for each of its commits."""
     from ormlift_cli import commands
+    from ormlift_cli.report import Output
 
-    _exit(lambda: commands.rollback(run, file, commands.Output(Console(verbose, quiet, color))))
+    _exit(lambda: commands.rollback(run, file, Output(Console(verbose, quiet, color))))
 
 
 @app.command()
 def codemods(color: ColorWhen = Color.AUTO) -> None:
     """List the codemods."""
     from ormlift_cli import commands
+    from ormlift_cli.report import Output
 
-    _exit(lambda: commands.list_codemods(commands.Output(Console(color=color))))
+    _exit(lambda: commands.list_codemods(Output(Console(color=color))))
 
 
 @app.command()
@@ -142,8 +146,9 @@ def explain(
 ) -> None:
     """Tell what a codemod, a reason, an effect or a site means."""
     from ormlift_cli import commands
+    from ormlift_cli.report import Output
 
-    _exit(lambda: commands.explain(subject, commands.Output(Console(color=color))))
+    _exit(lambda: commands.explain(subject, Output(Console(color=color))))
 
 
 def _exit(command: Callable[[], int]) -> NoReturn:

@@ -9,33 +9,24 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ormlift.model import Failed, Outcome, Planned, Source, UserError
+from ormlift.model import Failed, Outcome, Planned, UserError
 
 from ormlift_cli.names import unknown
 from ormlift_cli.project import Project, locate
+from ormlift_cli.report import Output, report_applied, report_diff, report_rollback
 from ormlift_cli.run import Request, Survey, survey
 
 if TYPE_CHECKING:
     from ormlift_cli.apply import Applied, Landed
-    from ormlift_cli.render.console import Console
-    from ormlift_cli.rollback import Entry, RolledBack
+    from ormlift_cli.rollback import Entry
 
 DONE, PENDING, MISTAKE, FAILED = 0, 1, 2, 3
-
-
-@dataclass(frozen=True)
-class Output:
-    """How to report."""
-
-    console: Console
-    json: bool = False
-    check: bool = False
 
 
 def diff(request: Request, output: Output) -> int:
     """Show what would change."""
     found = _survey(locate(request.paths), request, output)
-    _report_diff(found, output)
+    report_diff(found, output)
     return _code(found.outcomes, found.mistakes, pending=output.check)
 
 
@@ -66,7 +57,7 @@ def apply(request: Request, output: Output, *, commit: bool) -> int:
             interrupt.args = (f"{teller.done} of {len(plans)} files are done; the next apply goes on",)
             raise
     outcomes = [_with_end(outcome, applied) for outcome in found.outcomes]
-    _report_applied(replace(found, outcomes=outcomes), applied, output)
+    report_applied(replace(found, outcomes=outcomes), applied, output)
     return _code(outcomes, [*found.mistakes, *_blocked(applied)])
 
 
@@ -95,7 +86,7 @@ def rollback(run: str, file: Path | None, output: Output) -> int:
             journal.recover()
             interrupt.args = (f"{len(done)} of {len(entries)} commits are taken back; the same command goes on",)
             raise
-    _report_rollback(result, console)
+    report_rollback(result, console)
     return FAILED if result.stopped else MISTAKE if result.blocked else DONE
 
 
@@ -184,86 +175,6 @@ def _code(outcomes: Iterable[Outcome], mistakes: list[str], *, pending: bool = F
     if mistakes:
         return MISTAKE
     return PENDING if pending and any(isinstance(outcome, Planned) for outcome in outcomes) else DONE
-
-
-# Reports
-
-
-def _report_diff(found: Survey, output: Output) -> None:
-    from ormlift.diff import unified_bytes
-
-    from ormlift_cli.render import text
-
-    if output.json:
-        _report_json(found, output)
-        return
-    for outcome in found.outcomes:
-        if isinstance(outcome, Planned):
-            output.console.diff(unified_bytes(*_from_top(outcome, found.project)))
-    _tell(found, output.console)
-    text.tell_next(found.outcomes, "diff", output.console)
-
-
-def _from_top(plan: Planned, project: Project) -> tuple[Source, Source]:
-    """Before and after with the path that `git apply` knows them by."""
-    path = project.prefix + plan.path
-    return replace(plan.before, path=path), replace(plan.after, path=path)
-
-
-def _report_applied(found: Survey, applied: Applied, output: Output) -> None:
-    from ormlift_cli.render import text
-
-    if output.json:
-        _report_json(found, output, applied)
-        return
-    console = output.console
-    _tell(found, console)
-    landed = sum(isinstance(outcome, Planned) for outcome in found.outcomes)
-    if applied.run and landed:
-        console.say(f"run {applied.run}: {landed} {'commit' if landed == 1 else 'commits'}, one for each file")
-    text.tell_next(found.outcomes, "apply" if applied.run else "written", console)
-
-
-def _tell(found: Survey, console: Console) -> None:
-    from ormlift_cli.render import text
-
-    for mistake in found.mistakes:
-        console.warn(console.paint(mistake, "red"))
-    for note in found.notes:
-        console.say(note)
-    text.tell_files(found.outcomes, console)
-    text.tell_account(found.outcomes, found.read, console)
-
-
-def _report_json(found: Survey, output: Output, applied: Applied | None = None) -> None:
-    from ormlift.diff import unified
-
-    from ormlift_cli.render.json import report
-
-    plans = [outcome for outcome in found.outcomes if isinstance(outcome, Planned)]
-    diffs = {plan.path: unified(*_from_top(plan, found.project)) for plan in plans}
-    notes = [*found.mistakes, *found.notes]
-    output.console.out(report(str(found.project.root), found.outcomes, found.read, notes, diffs, applied))
-
-
-def _report_rollback(result: RolledBack, console: Console) -> None:
-    for note in result.notes:
-        console.say(note)
-    for entry in result.reverted:
-        if console.verbose:
-            console.say(f"{entry.path}: took back {entry.commit[:12]}")
-    for path, why in result.blocked.items():
-        console.warn(console.paint(f"{path}: not taken back: {why}", "red"))
-    if result.stopped:
-        console.warn(console.paint(f"stopped at {result.stopped}", "red"))
-    left = f", {len(result.left)} left: {_listed(result.left)}" if result.left else ""
-    commits = f"{len(result.reverted)} commit{'' if len(result.reverted) == 1 else 's'}"
-    console.say(f"{commits} of run {', '.join(result.runs)} taken back{left}")
-
-
-def _listed(entries: list[Entry]) -> str:
-    paths = list(dict.fromkeys(entry.path for entry in entries))
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
 def _already(run: str, file: Path | None, runs: list[str]) -> str:

@@ -1,8 +1,7 @@
 """ormlift with one small codemod of the tests' own: `python toy.py diff ...` is `ormlift diff ...`.
 
 What is tested with it is what surrounds the codemods: files, git, kills, exit codes. `legacy(..)` becomes `modern(..)`,
-`risky(..)` too but with an effect, and `never(..)` is refused. It stands at module level, so that spawned workers have
-it as well.
+`risky(..)` too but with an effect, and `never(..)` is refused. Spawned workers get it as well.
 """
 
 import ast
@@ -40,7 +39,9 @@ TOY = Codemod(
         Example("logs", "risky(1)\n", "modern(1)\n", effects=("louder",)),
     ),
 )
-ormlift.rules.ALL = (TOY,)
+
+if __name__ in ("__main__", "__mp_main__"):  # the latter is what a spawned worker calls it
+    ormlift.rules.ALL = (TOY,)
 
 if __name__ == "__main__":
     from ormlift_cli.app import main

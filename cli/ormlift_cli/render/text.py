@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ormlift.model import Failed, Outcome, SiteReport, Status
@@ -95,9 +96,9 @@ def tell_next(outcomes: list[Outcome], command: str, console: Console) -> None:
         steps.append("`ormlift rollback` takes it back")
     if any(own.waiting for own in counts):
         steps.append("-v shows the effects that --unsafe accepts")
-    refused = next((code for own in counts for code, _ in own.refused.most_common(1)), "")
-    if refused:
-        steps.append(f"`ormlift explain {refused}` tells the way out")
+    refused = sum((own.refused for own in counts), Counter[str]())
+    for code, _ in refused.most_common(1):
+        steps.append(f"`ormlift explain {code}` tells the way out")
     if steps and not console.verbose:
         console.say(console.paint("Next: " + "; ".join(steps), "dim"))
 
