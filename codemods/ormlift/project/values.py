@@ -472,7 +472,7 @@ def _common(values: list[Value | None]) -> Value | None:
         return None
     first = values[0]
     assert first is not None
-    shapes = {(v.what, v.handed.kind if v.handed else "", v.name) for v in values if v is not None}
+    shapes = {(v.what, v.handed.kind if v.what == "handed" and v.handed else v.name) for v in values if v is not None}
     if len(shapes) > 1:
         return None
     expires = {v.handed.expire_on_commit for v in values if v is not None and v.handed is not None}
