@@ -44,6 +44,11 @@ def golden(root: Path) -> dict[str, str]:
     told["root"] = "."
     for file in told["files"]:
         file.pop("diff", None)  # it stands in expected.diff, where a reader can read it
+        for site in file["sites"]:
+            site.pop(
+                "certificate", None
+            )  # how SQL is laid out changes with SQLAlchemy's releases; the verdict does not
+            site["certificates"] = [certificate["verdict"] for certificate in site.get("certificates", ())]
     return {
         "expected.diff": ormlift(root, "diff").stdout,
         "expected-unsafe.diff": ormlift(root, "diff", "--unsafe").stdout,
