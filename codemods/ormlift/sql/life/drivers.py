@@ -9,6 +9,7 @@ from ormlift.syntax import Module, dotted
 
 CONNECT = {
     "sqlite3.connect": "sqlite3",
+    "aiosqlite.connect": "aiosqlite",
     "psycopg2.connect": "psycopg2",
     "psycopg.connect": "psycopg",
     "pymysql.connect": "pymysql",

@@ -52,17 +52,19 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
     """All lives of the file, in source order, and what belongs to none of them."""
     lives: list[Life] = []
     strays: list[Stray] = []
-    for host in _hosts(module):
+    hosts = _hosts(module)
+    connections = _connection_names(module, index) if hosts else set()
+    for host in hosts:
         found = list(_lives_of(host, module, index))
         lives += found
-        strays += _strays(host, module, index, found)
+        strays += _strays(host, module, index, found, connections)
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
 
 
 def _hosts(module: Module) -> list[Host]:
     """The functions, and the module itself, in which something is run directly."""
     hosts: dict[Host, None] = {}
-    for node in ast.walk(module.tree):
+    for node in module.parents:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RUNS:
             hosts[module.enclosing_function(node) or module.tree] = None
     return list(hosts)
@@ -144,15 +146,22 @@ def _with_of(item: ast.withitem, module: Module) -> ast.stmt:
     return statement
 
 
-def _strays(host: Host, module: Module, index: ProjectIndex, lives: list[Life]) -> Iterator[Stray]:
+def _strays(
+    host: Host, module: Module, index: ProjectIndex, lives: list[Life], connections: set[tuple[Host | None, str]]
+) -> Iterator[Stray]:
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
     claimed = {use.node for life in lives for use in life.uses}
     spans: dict[str, list[ast.Call]] = {}
     aliases = _cursor_names(host, module)
+    parameters = (
+        {n.arg for n in ast.walk(host.args) if isinstance(n, ast.arg)} if isinstance(host, FunctionNode) else ()
+    )
     for node in walk_scope(host):
         if not isinstance(node, ast.Call) or node in claimed or not isinstance(node.func, ast.Attribute):
             continue
-        if _is_dbapi(node, node.func, module, index):
+        name = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+        named = bool({(host, name), (None, name)} & connections) and name not in parameters
+        if (named and node.func.attr in _RUNS and not _is_alchemy(node)) or _is_dbapi(node, node.func, module, index):
             root = _root(node.func.value, module)
             spans.setdefault(aliases.get(root, root), []).append(node)
     for receiver, calls in spans.items():
@@ -160,6 +169,26 @@ def _strays(host: Host, module: Module, index: ProjectIndex, lives: list[Life]) 
         asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
         last = max(c.end_lineno or c.lineno for c in calls)
         yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous)
+
+
+def _connection_names(module: Module, index: ProjectIndex) -> set[tuple[Host | None, str]]:
+    """Variables that are bound to a connection, awaited or not: of a function, or (with None) of the module."""
+    receivers = {n.value.id for n in module.parents if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
+    names: set[tuple[Host | None, str]] = set()
+    for node in module.parents:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, node.value
+            value = value.value if isinstance(value, ast.Await) else value
+            if isinstance(value, ast.Call) and name in receivers:
+                source = direct_source(value, module) or index.source_of(value, module)
+                if source is not None and source.kind in CONNECTIONS:
+                    function = module.enclosing_function(node)
+                    names.add((None if function is None or _is_global(name, function) else function, name))
+    return names
+
+
+def _is_global(name: str, function: ast.AST) -> bool:
+    return any(isinstance(n, ast.Global) and name in n.names for n in walk_scope(function))
 
 
 def _cursor_names(host: Host, module: Module) -> dict[str, str]:
@@ -201,7 +230,7 @@ def _is_dbapi(call: ast.Call, func: ast.Attribute, module: Module, index: Projec
 def _is_alchemy(call: ast.Call) -> bool:
     """Whether what is executed is SQLAlchemy's own: text(..), select(..) and the like; then it is no site of ours."""
     if not call.args:
-        return True
+        return not isinstance(call.func, ast.Attribute) or call.func.attr != "cursor"
     node: ast.expr = call.args[0]
     while isinstance(node, ast.Call):
         name = dotted(node.func).rpartition(".")[2]

@@ -179,7 +179,8 @@ class _Walker:
         if isinstance(node, FunctionNode | ast.ClassDef):
             for decorator in node.decorator_list:
                 self.visit(decorator)
-        for inner in ast.walk(node):
+        body = [node.body] if isinstance(node, ast.Lambda) else getattr(node, "body", [])
+        for inner in (n for part in body for n in ast.walk(part)):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and inner.id not in bound:
                 self.result.captured.setdefault(inner.id, []).append(inner)
 

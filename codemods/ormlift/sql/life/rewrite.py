@@ -347,6 +347,8 @@ class _Rewriter:
 
 def _check_uses(life: Life) -> None:
     """Refuse what can't be followed."""
+    if isinstance(life.origin, ast.AsyncWith) or life.source.driver == "aiosqlite":
+        raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
     for use in life.uses:
         line = use.line
         match use.does:
@@ -367,8 +369,6 @@ def _check_uses(life: Life) -> None:
     if is_named_tuple(life):
         message = f"the cursors of line {life.line} give named tuples; read the rows by index"
         raise Refused("row-use", message)
-    if isinstance(life.origin, ast.AsyncWith):
-        raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
 
 
 def _check_setting(use: Use, life: Life) -> None:

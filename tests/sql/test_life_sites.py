@@ -1,0 +1,230 @@
+"""Every `.cursor()` and every execute of a DB-API receiver ends in exactly one site, or is none at all."""
+
+import pytest
+from ormlift.model import Refusal, Settings, Source
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.base import Context
+from ormlift.rules.cursor_to_orm import find
+from ormlift.rules.examples.cursor_to_orm import PROJECT
+from ormlift.syntax import Module
+
+_HEAD = """
+import sqlite3
+from contextlib import closing
+from app.db import DB_PATH, open_db, db_session, session_scope
+"""
+_CASES: dict[str, tuple[str, list[str]]] = {
+    "two lives in one function": (
+        """
+def f():
+    a = open_db()
+    a.execute('DELETE FROM jobs')
+    a.commit()
+    a.close()
+    a = open_db()
+    a.execute('DELETE FROM jobs')
+    a.commit()
+    a.close()
+""",
+        ["", ""],
+    ),
+    "a connection and its cursor are one site": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute('SELECT id FROM jobs')
+    cur.fetchall()
+""",
+        [""],
+    ),
+    "a parameter and its cursor are one site": (
+        """
+def f(conn):
+    cur = conn.cursor()
+    cur.execute('SELECT id FROM jobs')
+    return cur.fetchall()
+""",
+        ["connection-from-outside"],
+    ),
+    "an attribute": (
+        """
+class A:
+    def f(self):
+        return self.conn.execute('SELECT id FROM jobs').fetchall()
+""",
+        ["connection-from-outside"],
+    ),
+    "a connection without a name": (
+        """
+def f():
+    return open_db().execute('SELECT id FROM jobs').fetchall()
+""",
+        ["connection-from-outside"],
+    ),
+    "with closing": (
+        """
+def f():
+    with closing(sqlite3.connect(DB_PATH)) as conn:
+        conn.execute('DELETE FROM jobs')
+        conn.commit()
+""",
+        [""],
+    ),
+    "used behind its block": (
+        """
+def f():
+    with sqlite3.connect(DB_PATH) as conn:
+        conn.execute('DELETE FROM jobs')
+    conn.close()
+""",
+        ["used-after-block"],
+    ),
+    "bound in one branch only": (
+        """
+def f(a):
+    conn = None
+    if a:
+        conn = open_db()
+    conn.execute('DELETE FROM jobs')
+""",
+        ["unclear-connection"],
+    ),
+    "bound in two branches": (
+        """
+def f(a):
+    if a:
+        conn = open_db()
+    else:
+        conn = sqlite3.connect('x')
+    conn.execute('DELETE FROM jobs')
+""",
+        ["connection-escapes", "connection-escapes"],
+    ),
+    "kept by a nested function": (
+        """
+def f():
+    conn = open_db()
+    def g():
+        conn.execute('DELETE FROM jobs')
+    conn.execute('DELETE FROM jobs')
+    return g
+""",
+        ["connection-escapes", "connection-from-outside"],
+    ),
+    "returned": (
+        """
+def f():
+    conn = open_db()
+    conn.execute('DELETE FROM jobs')
+    return conn
+""",
+        ["connection-escapes"],
+    ),
+    "stored": (
+        """
+def f(self):
+    conn = open_db()
+    conn.execute('DELETE FROM jobs')
+    self.conn = conn
+""",
+        ["connection-escapes"],
+    ),
+    "a text factory": (
+        """
+def f():
+    conn = open_db()
+    conn.text_factory = bytes
+    conn.execute('DELETE FROM jobs')
+""",
+        ["connection-setting"],
+    ),
+    "asynchronous": (
+        """
+import aiosqlite
+async def f():
+    db = await aiosqlite.connect('x')
+    cursor = await db.execute('SELECT id FROM jobs')
+    return await cursor.fetchall()
+""",
+        ["asynchronous"],
+    ),
+    "executemany of a parameter": (
+        """
+def f(cur):
+    cur.executemany('DELETE FROM jobs', [])
+""",
+        ["connection-from-outside"],
+    ),
+    "a with block that may begin inside a transaction": (
+        """
+def f():
+    conn = open_db()
+    conn.execute('SELECT id FROM jobs').fetchall()
+    with conn:
+        conn.execute('DELETE FROM jobs')
+    conn.close()
+""",
+        ["with-connection"],
+    ),
+    "a session that is no connection": (
+        """
+def f():
+    s = db_session()
+    return s.query(1)
+""",
+        [],
+    ),
+    "a scope's session": (
+        """
+def f():
+    with session_scope() as s:
+        s.execute('DELETE FROM jobs')
+""",
+        [],
+    ),
+    "opened and never used": (
+        """
+def f():
+    conn = open_db()
+    conn.close()
+""",
+        [],
+    ),
+    "another execute": (
+        """
+def f(pool):
+    pool.execute('SELECT 1')
+""",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_CASES))
+def test_sites(name: str) -> None:
+    text, expected = _CASES[name]
+    text = _HEAD + text
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    sites = list(find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings())))
+    assert [s.reason.code if isinstance(s, Refusal) else "" for s in sites] == expected
+
+
+def test_no_scope_and_no_factory() -> None:
+    text = "import sqlite3\n\n\ndef f():\n    conn = sqlite3.connect('x')\n    conn.execute('DELETE FROM jobs')\n"
+    files = {"app/models.py": PROJECT["app/models.py"], "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    assert isinstance(site, Refusal)
+    assert site.reason.code == "no-scope"
+
+
+def test_every_refusal_names_a_way_out() -> None:
+    for text, _ in _CASES.values():
+        files = {**PROJECT, "app/jobs.py": _HEAD + text}
+        index = link(read_facts(Source(path, held)) for path, held in files.items())
+        for site in find(Module.parse(Source("app/jobs.py", _HEAD + text)), Context(index, Settings())):
+            if isinstance(site, Refusal):
+                assert ";" in site.reason.message
