@@ -37,6 +37,7 @@ CASES: tuple[Case, ...] = (
     C("SELECT colour FROM events WHERE colour = 'RED'"),
     C("SELECT DISTINCT name FROM jobs"),
     C("SELECT DISTINCT name, n FROM jobs ORDER BY name, n"),
+    C("SELECT DISTINCT 'x' FROM jobs WHERE id = id"),
     C("SELECT 1 FROM users WHERE email = ?", ("ann@x.org",)),
     C("SELECT 'x' AS x, id FROM users ORDER BY id"),
     C("SELECT NULL AS empty, id FROM users"),
@@ -93,6 +94,8 @@ CASES: tuple[Case, ...] = (
     C("SELECT id FROM jobs WHERE n"),
     C("SELECT id FROM jobs WHERE TRUE", verdict="tested"),
     C("SELECT id, active = 1, name IS NULL FROM jobs ORDER BY id"),
+    C("SELECT n BETWEEN 1 AND 5, n NOT BETWEEN 1 AND 5, name LIKE 'a%', n IN (1, 10), NOT n = 3 FROM jobs"),
+    C("SELECT id FROM jobs WHERE ? LIKE name", ("alpha",), text="literal(p0, String).like(Job.name)"),
     # IN, BETWEEN, LIKE
     C("SELECT id FROM jobs WHERE id IN (1, 2, 3)", text="Job.id.in_([1, 2, 3])"),
     C("SELECT id FROM jobs WHERE name IN (?, ?)", ("alpha", None)),
@@ -210,6 +213,7 @@ CASES: tuple[Case, ...] = (
     C("SELECT j.id, u.email FROM jobs j, users u WHERE u.id = j.owner_id ORDER BY j.id"),
     C("SELECT COUNT(*) FROM users, jobs WHERE users.id = owner_id AND users.active = 1"),
     C("SELECT e.id, j.id FROM users u, jobs j, events e WHERE u.id = j.owner_id AND e.user_id = u.id ORDER BY 1, 2"),
+    C("SELECT * FROM users u, tags t WHERE u.id = t.job_id ORDER BY u.id"),
     C("SELECT j.id, u.email FROM jobs j CROSS JOIN users u WHERE u.id = j.owner_id ORDER BY j.id"),
     # DELETE
     C("DELETE FROM jobs"),

@@ -243,7 +243,9 @@ class Expressions:
         if isinstance(pattern.unnest(), exp.All | exp.Any):
             raise unsupported("LIKE ANY")
         subject = self._sql(first)
-        if first.kind not in ("", "str", "enum", "unknown"):  # text operators are for text; the SQL stays the same
+        if first.is_python:
+            subject = call(self.names.sa("literal"), first.node, Atom(self.names.sa("String")))
+        elif first.kind not in ("", "str", "enum", "unknown"):  # text operators are for text; the SQL stays the same
             subject = call(self.names.sa("type_coerce"), subject, Atom(self.names.sa("String")))
         text = Value(first.node, "str" if first.kind == "str" else "")
         return method(subject, name, self.against(pattern, text, Use.COMPARE), *extra)
@@ -269,7 +271,9 @@ class Expressions:
         if isinstance(tree, exp.If) and self.dialect == "mysql":
             return self._if(tree)
         if isinstance(tree, exp.Connector | exp.Not | exp.Predicate | exp.Like | exp.Escape | exp.Between):
-            return Value(self.condition(tree, positive=False), "bool")
+            bare = tree.this.unnest() if isinstance(tree, exp.Not) else tree
+            kind = "" if isinstance(bare, exp.Between) else "bool"  # SQLAlchemy gives BETWEEN no type
+            return Value(self.condition(tree, positive=False), kind)
         raise unsupported(_named(tree))
 
     def _parameter(self, tree: exp.Placeholder) -> Value:

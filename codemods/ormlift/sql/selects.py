@@ -93,8 +93,11 @@ class SelectWriter:
         if source.this.args.get("joins"):
             raise unsupported("Joins in parentheses")
         self.scope.add(source.this)
-        for join in self.tree.args.get("joins") or []:
+        joins = self.tree.args.get("joins") or []
+        for join in joins:
             self._join(join, parts)
+        if joins and not parts.joins:
+            self._named()
 
     def _join(self, join: exp.Join, parts: SelectParts) -> None:
         kind, side, method_ = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
@@ -111,15 +114,22 @@ class SelectWriter:
 
     def _comma(self, join: exp.Join) -> None:
         """`FROM a, b`: the tables come in by being named elsewhere."""
-        from sqlglot import exp
 
         joins = self.tree.args["joins"]
         if any(other.args.get("on") or other.args.get("side") for other in joins):
             raise unsupported("A join without ON beside other joins")
-        entity = self.scope.add(join.this)
+        self.scope.add(join.this)
+
+    def _named(self) -> None:
+        """Each table of `FROM a, b` must be named where SQLAlchemy looks for tables."""
+        from sqlglot import exp
+
+        if any(isinstance(item, exp.Star) for item in self.tree.expressions):
+            return
         parts = [*self.tree.expressions, self.tree.args.get("where")]
         columns = [column for part in parts if part is not None for column in part.find_all(exp.Column)]
-        if not any(column.table.lower() in ("", entity.alias) for column in columns):
+        named = {column.table.lower() or self.scope.column(column).entity.alias for column in columns}
+        if any(entity.alias not in named for entity in self.scope.entities[1:]):
             raise unsupported("A table that is not named in the select list or in WHERE")
 
     def _distinct(self, parts: SelectParts) -> None:
@@ -327,8 +337,6 @@ class SelectWriter:
 def assemble(parts: SelectParts, writer: SelectWriter, head: Node, *, query: bool) -> Chain:
     """The parts behind `select(...)` or `session.query(...)`."""
     chain = head if isinstance(head, Chain) else Chain(head, ())
-    if parts.distinct:
-        chain = method(chain, "distinct")
     if parts.base:
         chain = method(chain, "select_from", Atom(parts.base))
     for name, target, conditions in parts.joins:
@@ -336,6 +344,8 @@ def assemble(parts: SelectParts, writer: SelectWriter, head: Node, *, query: boo
         chain = method(chain, name, target, on)
     if parts.where:
         chain = method(chain, "filter" if query else "where", *parts.where)
+    if parts.distinct:  # behind select_from(), which Query takes only before any criterion
+        chain = method(chain, "distinct")
     for name, nodes in (("group_by", parts.group), ("having", parts.having), ("order_by", parts.order)):
         if nodes and name == "having" and len(nodes) > 1:
             nodes = [call(writer.names.sa("and_"), *nodes)]
