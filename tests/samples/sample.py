@@ -47,7 +47,7 @@ def golden(root: Path) -> dict[str, str]:
         for site in file["sites"]:
             site.pop(
                 "certificate", None
-            )  # how SQL is laid out changes with SQLAlchemy's releases; the verdict does not
+            )  # SQL is laid out anew by each SQLAlchemy; a verdict is not
             site["certificates"] = [certificate["verdict"] for certificate in site.get("certificates", ())]
     return {
         "expected.diff": ormlift(root, "diff").stdout,
