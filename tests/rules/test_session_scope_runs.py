@@ -414,6 +414,20 @@ SAFE = (
         calls=("work(1)", "work(3)"),
     ),
     Case(
+        "the assignment in a try without handlers",
+        """
+        def work(job_id):
+            log.info("work")
+            try:
+                s = get_session()
+                return s.get(Job, job_id).name
+            finally:
+                s.close()
+        """,
+        "commits",
+        calls=("work(1)", "work(99)"),
+    ),
+    Case(
         "no try at all",
         """
         def work(name):

@@ -35,8 +35,9 @@ class Shape:
 
     @property
     def first(self) -> ast.stmt:
-        """The statement that opens the site."""
-        return min((*self.removed, *self.body), key=lambda s: s.lineno)
+        """The statement that opens the site; a try that is opened into the scope is a part of it."""
+        opened = [self.opened] if self.opened is not None and not self.opened.handlers else []
+        return min((*self.removed, *self.body, *opened), key=lambda s: s.lineno)
 
     @property
     def end_line(self) -> int:
