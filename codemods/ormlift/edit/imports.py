@@ -23,12 +23,15 @@ def edit_imports(
     unused: Sequence[str],
     newline: str,
 ) -> tuple[str, tuple[int | None, ...]]:
-    """Remove what is unused, then add what is needed. Returns the text and its line origins. Raises LayoutError."""
+    """Add what is needed, then remove what is unused. Returns the text and its line origins. Raises LayoutError.
+
+    In this order, so that an import that is replaced gives its place to the new one.
+    """
     where = list(origin)
-    for name in unused:
-        _remove(lines, where, name)
     for need in needs:
         _add(lines, where, need, newline)
+    for name in unused:
+        _remove(lines, where, name)
     return "".join(lines), tuple(where)
 
 

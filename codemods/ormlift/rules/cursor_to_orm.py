@@ -121,6 +121,7 @@ EFFECTS = {
     "row-leaves": "A row is used as a whole. A SQLAlchemy Row equals a tuple, but is none for json.dumps, isinstance.",
     "commit-at-exit": "The raw code could leave without a commit, which took the write back; the scope commits it.",
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
+    "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
     "shared-session": "The session is one that others use too; closing or committing reaches beyond the block.",
     "factory-chosen": "The project has several session factories, and one was chosen by its place. Configure a scope.",

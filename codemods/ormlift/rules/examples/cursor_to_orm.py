@@ -75,11 +75,11 @@ def title_of(ticket: str) -> str | None:
     return row[1] if row else None
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def title_of(ticket: str) -> str | None:
     with session_scope() as session:
         # ticket is unique
@@ -106,11 +106,11 @@ def move(ticket: str, stage: int) -> None:
         conn.close()
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import update
+
+
 def move(ticket: str, stage: int) -> None:
     with session_scope() as session:
         session.execute(update(Job).where(Job.ticket == ticket).values(stage=stage))
@@ -134,11 +134,11 @@ def board() -> tuple[dict, list]:
     return stages, titles
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def board() -> tuple[dict, list]:
     with session_scope() as session:
         stages = {}
@@ -168,11 +168,11 @@ def counts() -> tuple[int, int]:
     return total, row[0] + row[1]
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import func, select
+
+
 def counts() -> tuple[int, int]:
     with session_scope() as session:
         total = session.scalar(select(func.count()).select_from(Job))
@@ -285,11 +285,11 @@ def take_in(ticket: str, title: str) -> bool:
 """,
         after="""\
 import sqlite3
+
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
-
 
 
 def take_in(ticket: str, title: str) -> bool:
@@ -320,11 +320,11 @@ def would_drop(stage: int) -> int:
     return gone
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import delete
+
+
 def would_drop(stage: int) -> int:
     with session_scope() as session:
         gone = session.execute(delete(Job).where(Job.stage == stage)).rowcount
@@ -346,11 +346,11 @@ def day_of(ticket: str) -> str:
     return row[0][:10]
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def day_of(ticket: str) -> str:
     with session_scope() as session:
         row = session.execute(select(Job.passed_at).where(Job.ticket == ticket)).first()
@@ -370,11 +370,11 @@ def tickets(path):
         return [row[0] for row in conn.execute("SELECT ticket FROM jobs ORDER BY id")]
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def tickets(path):
     with session_scope() as session:
         return [row.ticket for row in session.execute(select(Job.ticket).order_by(Job.id))]
@@ -430,11 +430,11 @@ def first_two() -> list[str]:
     return [first[0], second[0]]
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def first_two() -> list[str]:
     with session_scope() as session:
         result = session.execute(select(Job.ticket).order_by(Job.id))
@@ -457,11 +457,11 @@ def all_jobs() -> list:
     return cursor.fetchall()
 """,
         after="""\
-
-
 from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
+
+
 def all_jobs() -> list:
     with session_scope() as session:
         return session.execute(select(Job.id, Job.ticket).order_by(Job.id)).all()

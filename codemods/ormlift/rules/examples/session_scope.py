@@ -98,8 +98,8 @@ def count_open():
         session.close()
 """,
         after="""\
-from app.models import Job
 from app.db import session_scope
+from app.models import Job
 
 
 def count_open():

@@ -13,7 +13,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
 from ormlift.sql.life.drivers import direct_source
 from ormlift.sql.life.flow import Flow, flow
-from ormlift.sql.life.model import Host, How, Life
+from ormlift.sql.life.model import Does, Host, How, Life, Use
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -150,7 +150,7 @@ def _strays(
     host: Host, module: Module, index: ProjectIndex, lives: list[Life], connections: set[tuple[Host | None, str]]
 ) -> Iterator[Stray]:
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
-    claimed = {use.node for life in lives for use in life.uses}
+    claimed = {n for life in lives for use in life.uses for n in (use.node, *_cursor_calls(use))}
     spans: dict[str, list[ast.Call]] = {}
     aliases = _cursor_names(host, module)
     parameters = (
@@ -169,6 +169,12 @@ def _strays(
         asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
         last = max(c.end_lineno or c.lineno for c in calls)
         yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous)
+
+
+def _cursor_calls(use: Use) -> Iterator[ast.AST]:
+    """The `conn.cursor()` inside `closing(..)`."""
+    if use.does is Does.CURSOR_BLOCK:
+        yield from (n for n in ast.walk(use.node) if isinstance(n, ast.Call))
 
 
 def _connection_names(module: Module, index: ProjectIndex) -> set[tuple[Host | None, str]]:

@@ -12,6 +12,7 @@ from ormlift.project.escape.choice import name_scope
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.schema import Engine, Scope, SessionFactory, SourceKind, Tri
+from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
@@ -153,7 +154,8 @@ def _is_configured(life: Life, settings: Settings) -> bool:
 def _is_engine_of(engine: Engine, life: Life) -> bool:
     """Whether the engine's URL names what the connection was opened with: one literal path, or one variable."""
     database = life.source.database
-    if not database:
+    dialect = DIALECTS.get(life.source.driver, "")
+    if not database or (engine.dialect and dialect and engine.dialect != dialect):
         return False
     try:
         node = ast.parse(database, mode="eval").body

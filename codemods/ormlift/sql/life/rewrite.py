@@ -316,6 +316,7 @@ class _Rewriter:
         handlers = driver_handlers(life, [p.execution.call for p in self.prepared])
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
+        self.effects += [e for p in self.prepared for e in _count_effects(p)]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
             message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"
@@ -406,6 +407,15 @@ def _closer_effects(life: Life) -> Iterator[Effect]:
         ):
             name = dotted(use.node.func)
             yield Effect("closer", use.line, f"{name}() is taken to close the connection and to do nothing else")
+
+
+def _count_effects(prepared: Prepared) -> Iterator[Effect]:
+    """MySQL's drivers count the rows that an UPDATE changed; SQLAlchemy makes them count those that it found."""
+    if prepared.statement.dialect == "mysql" and prepared.statement.kind is Kind.UPDATE:
+        for use in prepared.execution.asks:
+            if use.does is Does.ROWCOUNT:
+                message = "rowcount was the number of rows that changed, and is the number of rows that matched"
+                yield Effect("rows-matched", use.line, message)
 
 
 def _arguments(call: ast.Call) -> Iterable[ast.expr]:

@@ -130,6 +130,13 @@ class Collector:
             case ast.withitem(optional_vars=ast.Name() as target):
                 self._add(Use(Does.CURSOR_BLOCK, call, name, target.id))
                 self._add_cursor(target)
+            case ast.Call(func=func) if dotted(func) in ("closing", "contextlib.closing"):
+                item = self.module.parents[parent]
+                if isinstance(item, ast.withitem) and isinstance(item.optional_vars, ast.Name):
+                    self._add(Use(Does.CURSOR_BLOCK, parent, name, item.optional_vars.id))
+                    self._add_cursor(item.optional_vars)
+                else:
+                    self._add(Use(Does.ESCAPES, call, name))
             case ast.Attribute(attr="execute"):
                 outer = self.module.parents[parent]
                 self._add(Use(Does.CURSOR, call, name))
