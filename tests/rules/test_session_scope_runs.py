@@ -16,7 +16,7 @@ from ormlift.rules.session_scope import CODEMOD
 DB = """\
 from contextlib import contextmanager
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 engine = create_engine("sqlite:///DATABASE")
@@ -97,6 +97,20 @@ def swallows():
         session.commit()
     except Exception:
         session.rollback()
+    finally:
+        session.close()
+
+
+@contextmanager
+def asks():
+    session = SessionLocal()
+    try:
+        session.execute(text("SELECT 1 FROM licences"))
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
     finally:
         session.close()
 
@@ -870,6 +884,22 @@ UNSAFE = (
         """,
         "commits",
         ("other-engine",),
+        differs="work()",
+    ),
+    Case(
+        "an error of the scope's own query, in front of the handler",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.query(Job).count()
+            except Exception:
+                return "handled"
+            finally:
+                s.close()
+        """,
+        "asks",
+        ("errors-at-entry",),
         differs="work()",
     ),
     Case(

@@ -93,6 +93,7 @@ def _linked(
         shared=Tri.YES if shared else Tri.UNKNOWN if handed.kind is SourceKind.UNKNOWN else Tri.NO,
         expire_on_commit=handed.expire_on_commit,
         bind=handed.bind,
+        queries_at_entry=exit_facts.queries_at_entry,
         yields="session" if session else YIELDED.get(handed.kind, handed.kind.value),
     )
     scope = _with_helpers(scope, exit_facts, where, values)

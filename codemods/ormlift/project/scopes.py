@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.project.bodies import flat
 from ormlift.project.columns import last
@@ -59,6 +59,7 @@ class ExitFacts:
     entered: tuple[Handle, ...] = ()  # what the `with` statements around the yield enter
     begins: bool = False  # the yield stands in `with session.begin():`
     entered_subject: bool = False  # the yield stands in `with session:`
+    queries_at_entry: bool = False  # runs a statement on the session before it hands it out
 
 
 def either(*values: Tri) -> Tri:
@@ -195,6 +196,7 @@ def read_exit(node: FunctionNode, yields: list[ast.Yield]) -> ExitFacts:
         found[0].entered if same else (),
         begins=same and found[0].begins,
         entered_subject=same and found[0].entered_subject,
+        queries_at_entry=any(f.queries_at_entry for f in found),
     )
 
 
@@ -223,7 +225,20 @@ def _exit_of(node: FunctionNode, target: ast.Yield) -> ExitFacts:
         elif isinstance(statement, ast.With | ast.AsyncWith) and inside:
             entered += [item.context_expr for item in statement.items]
         ways.success.merge(scan(suite[index + 1 :], subjects), sure=True)
-    return _facts(ways, entered, subjects, node)
+    facts = _facts(ways, entered, subjects, node)
+    return replace(facts, queries_at_entry=_queries_before(node, target, subjects))
+
+
+def _queries_before(node: FunctionNode, target: ast.Yield, subjects: frozenset[str]) -> bool:
+    """Whether the function runs a statement on what it yields before it does so."""
+    return any(
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("execute", "scalar", "scalars", "connection")
+        and call.lineno < target.lineno
+        and ast.unparse(call.func.value) in subjects
+        for call in ast.walk(node)
+    )
 
 
 def _subjects(node: FunctionNode, value: ast.expr) -> frozenset[str]:

@@ -47,6 +47,7 @@ from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, owner
 from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
+from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.values import Values
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_scope import EXAMPLES
@@ -224,14 +225,15 @@ def _at_entry(shape: Shape, named: Named) -> list[Effect]:
     """Errors of a scope that queries before its block come from the `with` line, in front of the handlers."""
     if named.scope is None or not named.scope.queries_at_entry:
         return []
-    handled = next((s for s in shape.body if isinstance(s, ast.Try) and s.handlers), None)
-    if handled is None or shape.kind == "inside":
+    handlers = [h for s in shape.body if isinstance(s, ast.Try) for h in s.handlers if catches_database(h)]
+    if not handlers or shape.kind == "inside":
         return []
+    line = handlers[0].lineno
     text = (
         f"{named.call} runs a statement before the block: where the database can't be reached, its error now comes in "
-        f"front of the handler on line {handled.handlers[0].lineno}, which caught it"
+        f"front of the handler on line {line}, which caught it"
     )
-    return [Effect("errors-at-entry", handled.handlers[0].lineno, text)]
+    return [Effect("errors-at-entry", line, text)]
 
 
 def _arguments(found: Found, named: Named) -> list[Effect]:

@@ -12,6 +12,8 @@ from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.walk import BASE_EXCEPTIONS, CATCHES_ALL, Outs, catches, handler_names
 from ormlift.schema import Scope, Tri
 
+_DATABASE_ERRORS = frozenset({"SQLAlchemyError", "DBAPIError", "DatabaseError", "OperationalError", "InterfaceError"})
+
 
 def error_effects(block: Block, scope: Scope | None, words: str, outs: Outs) -> Iterator[Effect]:
     """What becomes of the exceptions that may leave the block."""
@@ -51,6 +53,14 @@ def _wraps(block: Block, scope: Scope, words: str, leaving: frozenset[Raised]) -
     else:
         text = f"an error of the block (line {_first(leaving).line}) now reaches callers from {words} as {scope.wraps}"
         yield Effect("wraps-errors", _first(leaving).line, text)
+
+
+def catches_database(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler keeps an error of the database to itself: catches it, and does not just raise it again."""
+    names = handler_names(handler.type)
+    last = handler.body[-1]
+    again = isinstance(last, ast.Raise) and last.exc is None
+    return not again and (not names or bool(names & (CATCHES_ALL | _DATABASE_ERRORS)))
 
 
 def _looks_at_error(handler: ast.ExceptHandler) -> bool:

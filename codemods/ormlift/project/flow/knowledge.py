@@ -121,7 +121,8 @@ def is_quiet(func: ast.expr) -> bool:
     """Whether calling `func` is taken not to raise: logging, and what a handler builds its answer with."""
     if isinstance(func, ast.Attribute):
         return is_log(func) or func.attr in ("rollback", "isoformat")
-    return dotted(func) in QUIET_NAMES
+    name = dotted(func)
+    return name in QUIET_NAMES or name.startswith(("sanitize", "escape"))
 
 
 def leaves(node: ast.stmt) -> str:
