@@ -302,7 +302,7 @@ class Canonical:
 
     def _cast_of_bind(self, tree: exp.Expr) -> Shape:
         inner = self.form(tree.this)
-        if inner[0] != "slot":
+        if inner[0] not in ("slot", "null"):
             return self._other(tree)
         self.steps.add("the cast of a parameter to the type of the column it meets changes nothing")
         return inner

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 NUMBERS = ("int", "float", "numeric")
+# How tightly SQLAlchemy takes its own operators to bind.
+PRECEDENCE = {"/": 8, "%": 8, "*": 8, "+": 7, "-": 7}
 # Functions whose type SQLAlchemy takes from their first argument, and those it knows; of others it knows none.
 FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "lower", "upper")
 KNOWN_KINDS = {"count": "int", "char_length": "int", "now": "datetime"}
@@ -318,7 +320,17 @@ class Expressions:
         return Value(Infix(first, symbol, second, level), kind)
 
     def _spelled(self, first: Node, symbol: str, second: Node) -> Value:
-        head = method(first, "op", Atom(f'"{symbol}"'))
+        """`first.op("/")(second)`: the operator as it stands, for what SQLAlchemy would spell otherwise.
+
+        SQLAlchemy takes such an operator to bind loosely and leaves its operands bare; where an operand has an operator
+        of its own, the precedence must be told.
+        """
+        arguments: list[Node] = [Atom(f'"{symbol}"')]
+        if not (_single(first) and _single(second)):
+            if symbol not in PRECEDENCE:
+                raise unsupported(f"{symbol} between expressions")
+            arguments.append(Pair("precedence", "=", Atom(str(PRECEDENCE[symbol]))))
+        head = method(first, "op", *arguments)
         called = Items(_source(head.links[-1]), "(", (second,), ")")
         return Value(Chain(head.base, (*head.links[:-1], called), head.split), "")
 
@@ -425,6 +437,11 @@ class Expressions:
     def _extract(self, tree: exp.Extract) -> Value:
         field = str(tree.this.name).lower()
         return Value(call(self.names.sa("extract"), Atom(f'"{field}"'), self.element(tree.args["expression"])), "int")
+
+
+def _single(node: Node) -> bool:
+    """An operand without an operator of its own: a column, a value, a function's call."""
+    return isinstance(node, Atom | Items)
 
 
 def _flattened(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:

@@ -48,7 +48,7 @@ def write(statement: Statement, request: Request) -> Written | Reason:
         imports=tuple(sorted(names.imports)),
         columns=result_columns(parts, statement.dialect) if parts else (),
         effects=tuple(binder.findings.values()),
-        slot_order=tuple(dict.fromkeys(atom.slot for atom in _slots(node))),
+        slot_order=tuple(dict.fromkeys([*(atom.slot for atom in _slots(node)), *range(len(statement.slots))])),
         binds=tuple(dict.fromkeys(binder.binds)),
     )
 
