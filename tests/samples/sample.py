@@ -45,9 +45,7 @@ def golden(root: Path) -> dict[str, str]:
     for file in told["files"]:
         file.pop("diff", None)  # it stands in expected.diff, where a reader can read it
         for site in file["sites"]:
-            site.pop(
-                "certificate", None
-            )  # SQL is laid out anew by each SQLAlchemy; a verdict is not
+            site.pop("certificate", None)  # SQL is laid out anew by each SQLAlchemy; a verdict is not
             site["certificates"] = [certificate["verdict"] for certificate in site.get("certificates", ())]
     return {
         "expected.diff": ormlift(root, "diff").stdout,
