@@ -1,7 +1,8 @@
 """Every `.cursor()` and every execute of a DB-API receiver ends in exactly one site, or is none at all."""
 
 import pytest
-from ormlift.model import Refusal, Settings, Source
+from ormlift.model import Planned, Refusal, Rewrite, Settings, Source
+from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
 from ormlift.rules.base import Context
@@ -228,3 +229,62 @@ def test_every_refusal_names_a_way_out() -> None:
         for site in find(Module.parse(Source("app/jobs.py", _HEAD + text)), Context(index, Settings())):
             if isinstance(site, Refusal):
                 assert ";" in site.reason.message
+
+
+_HANDLERS = {
+    "sqlite3.Error": "(sqlite3.Error, SQLAlchemyError)",
+    "(sqlite3.IntegrityError, ValueError)": "(sqlite3.IntegrityError, ValueError, IntegrityError)",
+    "sqlite3.Warning": "(sqlite3.Warning, DBAPIError)",
+    "Exception": "Exception",
+    "ValueError": "ValueError",
+}
+
+
+@pytest.mark.parametrize("caught", list(_HANDLERS))
+def test_handlers_of_the_driver_learn_the_new_errors(caught: str) -> None:
+    text = (
+        f"{_HEAD}\ndef f():\n    conn = open_db()\n    try:\n        conn.execute('DELETE FROM jobs')\n"
+        f"        conn.commit()\n    except {caught} as error:\n        print(error)\n    conn.close()\n"
+    )
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("app/jobs.py", text), index, Settings(unsafe=True, codemods=("cursor-to-orm",)))
+    assert isinstance(outcome, Planned)
+    assert f"except {_HANDLERS[caught]} as error:" in outcome.after.text
+    (site,) = outcome.sites
+    told = any(effect.code == "driver-exception" for effect in site.effects)
+    assert told == (caught != _HANDLERS[caught])
+
+
+@pytest.mark.parametrize(("passed", "reason"), [("(ticket)", ""), ("ticket", "parameters-unknown")])
+def test_pymysql_takes_a_lone_value(passed: str, reason: str) -> None:
+    text = (
+        "import pymysql\n\n\ndef f(ticket):\n    conn = pymysql.connect(host='h')\n    cur = conn.cursor()\n"
+        f"    cur.execute('SELECT id FROM jobs WHERE ticket = %s', {passed})\n    return cur.fetchone()[0]\n"
+    )
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    assert (site.reason.code if isinstance(site, Refusal) else "") == reason
+
+
+_DATABASES = {
+    "sqlite3.connect(DB_PATH)": False,  # the name in the engine's URL
+    "open_db()": False,  # which connects to it
+    "sqlite3.connect('jobs.db')": True,  # the same file perhaps, but not said by the same name
+    "sqlite3.connect(other)": True,
+}
+
+
+@pytest.mark.parametrize("call", list(_DATABASES))
+def test_another_database_is_told(call: str) -> None:
+    text = f"{_HEAD}\ndef f(other):\n    conn = {call}\n    conn.execute('DELETE FROM jobs')\n    conn.commit()\n"
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    assert isinstance(site, Rewrite)
+    assert ("other-database" in {e.code for e in site.effects}) == _DATABASES[call]
+    configured = Settings(connections=("app.db:open_db", "sqlite3:connect"))
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, configured))
+    assert isinstance(site, Rewrite)
+    assert not site.effects

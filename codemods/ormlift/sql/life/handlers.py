@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ormlift.model import Effect, ImportNeed, ReplaceExpr
 from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import Life
-from ormlift.syntax import dotted
+from ormlift.syntax import Module, dotted
 
 _SAME = frozenset(
     [
@@ -54,16 +54,17 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr]) -> Handlers:
         effects.append(Effect("driver-exception", handler.lineno, message))
         if taken:
             continue
-        listed = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        text = ", ".join([*(module.text(e) for e in listed), *news])
-        inner = (
-            text
-            if isinstance(handler.type, ast.Tuple) and not module.text(handler.type).startswith("(")
-            else f"({text})"
-        )
-        ops.append(ReplaceExpr(module.span(handler.type), inner))
+        ops.append(_widened(handler.type, ", ".join(news), module))
         imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
     return Handlers(tuple(ops), tuple(imports), tuple(effects))
+
+
+def _widened(caught: ast.expr, news: str, module: Module) -> ReplaceExpr:
+    """`except a` to `except (a, new)`; a tuple is widened at its last element, so that its parentheses stay."""
+    if isinstance(caught, ast.Tuple):
+        last = caught.elts[-1]
+        return ReplaceExpr(module.span(last), f"{module.text(last)}, {news}")
+    return ReplaceExpr(module.span(caught), f"({module.text(caught)}, {news})")
 
 
 def _tries(node: ast.expr, life: Life) -> Iterator[ast.Try]:

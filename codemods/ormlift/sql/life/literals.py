@@ -163,6 +163,19 @@ def parameters(call: ast.Call, life: Life) -> Parameters | None:
     return _literal(node, life)
 
 
+def lone_value(call: ast.Call, life: Life) -> Parameters | None:
+    """`execute(sql, (value))`: parentheses around what is no tuple. PyMySQL takes it for the only placeholder."""
+    if len(call.args) != 2:
+        return None
+    node, span = call.args[1], life.module.span(call.args[1])
+    before = life.module.lines[span.line - 1][: span.col].rstrip()
+    after = life.module.lines[span.end_line - 1][span.end_col :].lstrip()
+    if not before.endswith("(") or not after.startswith(")") or life.flow.captured.get(dotted(node)):
+        return None
+    known = value_facts(node, life).type
+    return None if known in ("list", "dict", "tuple") else Parameters({0: life.module.text(node)}, {0: node})
+
+
 def _literal(node: ast.expr, life: Life) -> Parameters | None:
     match node:
         case ast.Tuple(elts=elts) | ast.List(elts=elts):

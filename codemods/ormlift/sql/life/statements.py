@@ -12,7 +12,7 @@ from ormlift.schema import MappedClass, SourceKind, Tri
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_next
-from ormlift.sql.life.literals import Parameters, parameters, sql_text, value_facts
+from ormlift.sql.life.literals import Parameters, lone_value, parameters, sql_text, value_facts
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.refuse import Refused
@@ -50,6 +50,8 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     if passed is not None and not passed.passed and style != "qmark":
         style = ""
     statement = _read(text.value, style, dialect, execution)
+    if passed is None and dialect == "mysql" and len(statement.slots) == 1:
+        passed = lone_value(call, life)
     if passed is None:
         message = f"the parameters on line {execution.line} are not written one by one; write them as a tuple"
         raise Refused("parameters-unknown", message)
@@ -101,8 +103,7 @@ def models_of(statement: Statement, index: ProjectIndex, execution: Execution) -
     for schema, table in statement.tables:
         model = index.model_for_table(table, schema)
         if model is None:
-            message = f"line {execution.line} names the table {table}, which has no mapped class; write a model for it"
-            raise Refused("table-not-mapped", message)
+            raise Refused("table-not-mapped", _not_mapped(schema, table, index, execution))
         models[table.lower()] = model
         if schema:
             models[f"{schema}.{table}".lower()] = model
@@ -112,6 +113,15 @@ def models_of(statement: Statement, index: ProjectIndex, execution: Execution) -
         if other is not None:
             models.setdefault(target.lower(), other)
     return models
+
+
+def _not_mapped(schema: str, table: str, index: ProjectIndex, execution: Execution) -> str:
+    other = index.model_for_table(table)
+    if other is not None and other.schema.lower() != schema.lower():
+        where = f"the schema {other.schema}" if other.schema else "no schema"
+        named = f"{schema}.{table}" if schema else table
+        return f"line {execution.line} names {named}, and {other.name} is mapped in {where}; make them agree"
+    return f"line {execution.line} names the table {table}, which has no mapped class; write a model for it"
 
 
 def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
