@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+from dataclasses import replace
 
 import pytest
 from ormlift.model import Source
@@ -156,6 +157,12 @@ def test_instances_that_would_be_expired(code: str, line: int) -> None:
 )
 def test_errors_that_leave(code: str, lines: list[int]) -> None:
     assert [line for effect, line in effects(code, WRAPS) if effect == "wraps-errors"] == lines
+
+
+def test_a_scope_that_commits_after_an_error() -> None:
+    code = "s.add(p)\nif p:\n    raise ValueError(p)\ns.commit()"
+    assert effects(code) == []
+    assert effects(code, replace(COMMITS, commits_on_failure=Tri.YES)) == [("commits-uncommitted", 1)]
 
 
 @pytest.mark.parametrize(

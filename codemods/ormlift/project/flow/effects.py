@@ -87,7 +87,10 @@ def _commit_effects(chosen: Chosen, outs: Outs) -> Iterator[Effect]:
     if commits is Tri.NO:
         return
     seen: set[tuple[str, int]] = set()
-    for way in exits(outs):
+    ways = [*exits(outs)]
+    if chosen.tri("commits_on_failure") is not Tri.NO:
+        ways.append(Exit(0, outs.raising))
+    for way in ways:
         for point in sorted(way.state, key=lambda p: (p.mark.line if p.mark else 0, p.handler)):
             if point.mark is None:
                 continue
