@@ -42,12 +42,14 @@ def plan_file(source: Source, index: ProjectIndex, settings: Settings) -> Outcom
 
     What is `Planned` is verified and may be written.
     """
+    codemods = [c for c in ALL if not settings.codemods or c.id in settings.codemods]
+    if "ormlift:" not in source.text and not any(c.relevant(source.text, index) for c in codemods):
+        return Unchanged(source.path)
     try:
         module = Module.parse(source)
     except SyntaxError as error:
         where = f"line {error.lineno}: " if error.lineno else ""
         return Failed(source.path, f"cannot be parsed: {where}{error.msg}; mend it, or exclude the file")
-    codemods = [c for c in ALL if not settings.codemods or c.id in settings.codemods]
     try:
         return _Planner(module, codemods, Context(index, settings)).run()
     except VerificationError as error:

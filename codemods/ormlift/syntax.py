@@ -128,17 +128,17 @@ class Module:
 
     def local_imports(self, function: ast.AST) -> dict[str, str]:
         """The same for imports inside `function`, nested blocks included."""
-        known = self._local_imports.get(function)
-        if known is None:
-            known = {}
-            for node in ast.walk(function):
-                known.update(import_targets(node))
-            self._local_imports[function] = known
-        return known
+        return self._local_imports.get(function, {})
 
     @cached_property
     def _local_imports(self) -> dict[ast.AST, dict[str, str]]:
-        return {}
+        found: dict[ast.AST, dict[str, str]] = {}
+        nodes = [node for node in self.parents if isinstance(node, ast.Import | ast.ImportFrom)]
+        for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+            for around in self.ancestors(node):
+                if isinstance(around, FunctionNode):
+                    found.setdefault(around, {}).update(import_targets(node))
+        return found
 
 
 def import_targets(node: ast.AST) -> dict[str, str]:

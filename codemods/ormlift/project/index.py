@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -12,12 +13,14 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, module_facts
+from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
+from ormlift.project.known import SESSIONS
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.values import Value, Values, Where
-from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, Tri
+from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
 from ormlift.syntax import Module
 
 DEFAULT_SCHEMAS = {"", "public", "main", "dbo"}
@@ -77,6 +80,17 @@ class ProjectIndex:
             return None
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
+
+    def may_hand_out_sessions(self, text: str) -> bool:
+        """Whether a file's text names anything that hands out a session: if not, it need not be parsed to look."""
+        return self._session_names.search(text) is not None
+
+    @cached_property
+    def _session_names(self) -> re.Pattern[str]:
+        kinds = (*SESSIONS, SourceKind.GENERATOR, SourceKind.UNKNOWN)
+        names = {source.name for source in self.sources if source.kind in kinds}
+        names |= {factory.name for factory in self.factories} | SESSION_CLASSES | FACTORY_CLASSES
+        return mentions(name.rpartition(".")[2] for name in names)
 
     def scope_of(self, call: ast.Call, module: Module) -> Scope | None:
         """The scope that a call opens (`with <call> as s`), or None."""
@@ -143,6 +157,11 @@ class ProjectIndex:
         return {}
 
     @cached_property
+    def _asked(self) -> dict[int, tuple[Module, frozenset[str]]]:
+        """The names that are worth asking for in the current module."""
+        return {}
+
+    @cached_property
     def _surroundings(self) -> dict[ast.AST | None, tuple[Locals, tuple[tuple[str, str], ...]]]:
         """What the functions of the current module bind by themselves: read once, asked for at each of their calls."""
         return {}
@@ -164,6 +183,11 @@ class ProjectIndex:
         return self._values.with_names(self._names.with_file(facts), keep=nobody_else)
 
     def _value(self, call: ast.Call, module: Module) -> Value | None:
+        if id(module) not in self._asked:
+            self._asked.clear()
+            self._asked[id(module)] = (module, names_to_ask(module, self._values.givers))
+        if not may_give(call, self._asked[id(module)][1]):
+            return None
         function = module.enclosing_function(call)
         owner = module.enclosing_class(call)
         values = self._values_for(module)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ormlift.project.columns import last
+from ormlift.project.givers import KNOWN
 from ormlift.project.handles import Handle
 from ormlift.project.known import (
     CONNECTION_TYPES,
@@ -86,6 +87,13 @@ class Values:
     @cached_property
     def _classes(self) -> dict[tuple[str, str], ClassFacts]:
         return {(path, c.name): c for path, facts in self.names.files.items() for c in facts.classes}
+
+    @cached_property
+    def givers(self) -> frozenset[str]:
+        """The names whose call can hand out anything: what the project defines, and what is known from outside."""
+        tables = (self._functions, self._bindings)
+        members = {name for table in tables for members in table.values() for name in members}
+        return frozenset(KNOWN | members | {name for _, name in self._classes})
 
     @cached_property
     def _members(self) -> dict[str, list[tuple[str, str]]]:

@@ -46,3 +46,4 @@ class Codemod:
     effects: Mapping[str, str]  # effect code -> what changes and how to judge it
     find: Callable[[Module, Context], Iterator[Site]]
     examples: tuple[Example, ...] = ()
+    relevant: Callable[[str, ProjectIndex], bool] = lambda _text, _index: True  # whether a text is worth parsing

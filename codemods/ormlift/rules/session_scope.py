@@ -325,4 +325,5 @@ CODEMOD = Codemod(
     effects=EFFECTS,
     find=find,
     examples=EXAMPLES,
+    relevant=lambda text, index: index.may_hand_out_sessions(text),
 )

@@ -54,8 +54,7 @@ class Found:
 
 def find_sessions(module: Module, index: ProjectIndex) -> Iterator[Found]:
     """All of them, in source order. Those that are returned, yielded or opened by `with` are no sites."""
-    calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
-    for call in sorted(calls, key=lambda c: (c.lineno, c.col_offset)):
+    for call in module.calls:
         source = index.source_of(call, module)
         if source is None:
             continue

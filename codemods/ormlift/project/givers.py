@@ -1,0 +1,54 @@
+"""Which names can hand out a session or a connection at all.
+
+Nearly every call of a file is none of these: telling so by its name alone spares the evaluation, and a file that holds
+no such name need not be parsed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from ormlift.project.columns import last
+from ormlift.project.known import CONNECTION_TYPES, DRIVERS
+from ormlift.syntax import Module, import_targets
+
+SESSION_CLASSES = frozenset({"Session", "AsyncSession", "SQLAlchemy"})
+FACTORY_CLASSES = frozenset(
+    {"sessionmaker", "async_sessionmaker", "scoped_session", "async_scoped_session", "create_session"}
+)
+ENGINES = frozenset({"create_engine", "create_async_engine"})
+METHODS = frozenset({"connect", "begin", "raw_connection", "cursor", "connection", "session", "next", "anext"})
+KNOWN = SESSION_CLASSES | FACTORY_CLASSES | ENGINES | METHODS | {last(n) for n in (*DRIVERS, *CONNECTION_TYPES)}
+
+
+def names_to_ask(module: Module, givers: frozenset[str]) -> frozenset[str]:
+    """The names whose call in this file may hand out anything.
+
+    Beside `givers` these are the file's own functions and classes, what its imports rename, and every variable, since
+    it may hold one of them.
+    """
+    found: set[str] = set(givers)
+    for node in module.parents:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Import() | ast.ImportFrom():
+                found.update(n for n, target in import_targets(node).items() if last(target) in givers)
+    return frozenset(found)
+
+
+def may_give(call: ast.Call, names: frozenset[str]) -> bool:
+    """Whether a call can hand out anything, going by the name that it calls."""
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name in names
+    return True
+
+
+def mentions(names: Iterable[str]) -> re.Pattern[str]:
+    """A pattern that finds any of the names, as whole words."""
+    return re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, names), key=len, reverse=True)) + r")\b")
