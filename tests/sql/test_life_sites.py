@@ -288,3 +288,17 @@ def test_another_database_is_told(call: str) -> None:
     (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, configured))
     assert isinstance(site, Rewrite)
     assert not site.effects
+
+
+def test_a_caller_that_catches_the_drivers_errors_is_told() -> None:
+    text = (
+        f"{_HEAD}\ndef drop():\n    conn = open_db()\n    conn.execute('DELETE FROM jobs')\n    conn.commit()\n\n\n"
+        "def main():\n    try:\n        drop()\n    except sqlite3.Error:\n        return 1\n"
+    )
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    assert isinstance(site, Rewrite)
+    assert [(e.code, e.line) for e in site.effects] == [
+        ("driver-exception", text.split("\n").index("    except sqlite3.Error:") + 1)
+    ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ormlift.model import Effect, ImportNeed, ReplaceExpr
 from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import Life
-from ormlift.syntax import Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted
 
 _SAME = frozenset(
     [
@@ -51,12 +51,29 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr]) -> Handlers:
         message = (
             f"catches {module.text(handler.type)}; SQLAlchemy raises its own, with another text and other attributes"
         )
+        if taken:
+            message += f"; {taken[0]} means something else here, so that it no longer catches them"
         effects.append(Effect("driver-exception", handler.lineno, message))
         if taken:
             continue
         ops.append(_widened(handler.type, ", ".join(news), module))
         imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
+    effects += _caller_effects(life)
     return Handlers(tuple(ops), tuple(imports), tuple(effects))
+
+
+def _caller_effects(life: Life) -> Iterator[Effect]:
+    """Handlers of the driver's errors around calls of this function in the same file."""
+    if not isinstance(life.host, FunctionNode):
+        return
+    for node in life.module.parents:
+        if not isinstance(node, ast.Try) or life.host in life.module.ancestors(node):
+            continue
+        named = [h for h in node.handlers if any(_driver_types(h, life))]
+        calls = (n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Call)) if named else iter(())
+        if any(dotted(call.func).rpartition(".")[2] == life.host.name for call in calls):
+            message = f"catches the driver's errors of {life.host.name}(), which raises SQLAlchemy's from now on"
+            yield Effect("driver-exception", named[0].lineno, message)
 
 
 def _widened(caught: ast.expr, news: str, module: Module) -> ReplaceExpr:
