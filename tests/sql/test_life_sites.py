@@ -132,6 +132,57 @@ def f(self):
 """,
         ["connection-escapes"],
     ),
+    "opened in a try of its own": (
+        """
+def f():
+    try:
+        conn = open_db()
+    except sqlite3.Error:
+        return None
+    conn.execute('DELETE FROM jobs')
+    conn.commit()
+""",
+        ["unclear-connection"],
+    ),
+    "deleted": (
+        """
+def f():
+    conn = open_db()
+    conn.execute('DELETE FROM jobs')
+    conn.commit()
+    del conn
+""",
+        ["unclear-connection"],
+    ),
+    "global": (
+        """
+def f():
+    global conn
+    conn = open_db()
+    conn.execute('DELETE FROM jobs')
+""",
+        ["connection-escapes"],
+    ),
+    "closed in a condition": (
+        """
+def f():
+    conn = open_db()
+    conn.execute('DELETE FROM jobs')
+    if not conn.close():
+        print('closed')
+""",
+        ["unclear-connection"],
+    ),
+    "a cursor without a name": (
+        """
+def f():
+    conn = open_db()
+    conn.cursor().execute('DELETE FROM jobs')
+    conn.commit()
+    conn.close()
+""",
+        [""],
+    ),
     "a text factory": (
         """
 def f():
@@ -302,3 +353,13 @@ def test_a_caller_that_catches_the_drivers_errors_is_told() -> None:
     assert [(e.code, e.line) for e in site.effects] == [
         ("driver-exception", text.split("\n").index("    except sqlite3.Error:") + 1)
     ]
+
+
+def test_a_cursor_without_a_name_goes_with_its_execute() -> None:
+    text = f"{_HEAD}{_CASES['a cursor without a name'][0]}"
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("app/jobs.py", text), index, Settings(unsafe=True, codemods=("cursor-to-orm",)))
+    assert isinstance(outcome, Planned)
+    assert "session.execute(delete(Job))" in outcome.after.text
+    assert "cursor()" not in outcome.after.text

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.uses import binds_by_with
-from ormlift.syntax import Module
+from ormlift.syntax import Module, walk_scope
 
 _GONE = (Does.CURSOR, Does.CLOSE, Does.SETTING)
 
@@ -47,8 +47,9 @@ def region_of(life: Life) -> Region:
         region.removed.add(life.origin)
         region.removed |= set(life.inits)
     for use in life.uses:
-        if use.does in _GONE and not _is_with_item(use, module):
-            region.removed.add(module.statement(use.node))
+        if use.does in _GONE and not _is_with_item(use, module) and not _is_chained(use, module):
+            region.removed.add(_whole_statement(use, module))
+    _check_deleted(life)
     _settle_tests(life, region)
     _settle_finals(life, region)
     return region
@@ -56,6 +57,39 @@ def region_of(life: Life) -> Region:
 
 def _is_with_item(use: Use, module: Module) -> bool:
     return isinstance(module.parents[use.node], ast.withitem)
+
+
+def _is_chained(use: Use, module: Module) -> bool:
+    """`conn.cursor().execute(..)`: the cursor goes with the execute."""
+    return use.does is Does.CURSOR and isinstance(module.parents[use.node], ast.Attribute)
+
+
+def _whole_statement(use: Use, module: Module) -> ast.stmt:
+    """The statement that does nothing but this use. Raises Refused where there is more to it."""
+    statement = module.statement(use.node)
+    match statement:
+        case ast.Expr(value=ast.BoolOp(values=[*_, last])) if last is use.node:
+            return statement
+        case ast.Expr(value=value) | ast.Assign(value=value) | ast.AnnAssign(value=value) if value is use.node:
+            return statement
+        case ast.Assign(targets=[target]) if target is use.node:
+            return statement
+        case _:
+            message = f"line {use.line} does more than to {use.does.value} it; give that a statement of its own"
+            raise Refused("unclear-connection", message)
+
+
+def _check_deleted(life: Life) -> None:
+    names = {life.name, *life.cursors}
+    for node in walk_scope(life.host):
+        if isinstance(node, ast.Global | ast.Nonlocal) and names & set(node.names):
+            message = (
+                f"{life.name} or a cursor of it is global here, and may be used elsewhere; keep it in the function"
+            )
+            raise Refused("connection-escapes", message)
+        if isinstance(node, ast.Delete) and any(isinstance(t, ast.Name) and t.id in names for t in node.targets):
+            message = f"line {node.lineno} deletes {life.name} or a cursor of it; close it instead"
+            raise Refused("unclear-connection", message)
 
 
 def _check_inside(life: Life, region: Region) -> None:
@@ -79,7 +113,14 @@ def _cover(life: Life) -> tuple[ast.stmt, list[ast.stmt], int]:
         start = suite.index(anchor)
         places = [_place(use.node, suite, module) for use in life.uses]
         if all(place is not None and place >= start for place in places):
-            return anchor, suite, max([start, *(p for p in places if p is not None)])
+            last = max([start, *(p for p in places if p is not None)])
+            if isinstance(anchor, ast.Try) and anchor is not life.origin and anchor.handlers and last > start:
+                message = (
+                    f"the connection is opened on line {life.line} in a try of its own, whose handlers a session that "
+                    "connects later would pass by; open and use it in one try"
+                )
+                raise Refused("unclear-connection", message)
+            return anchor, suite, last
         parent = module.parents[anchor]
         if not isinstance(parent, ast.Try | ast.With) or anchor not in parent.body:
             line = next(u.line for u, p in zip(life.uses, places, strict=True) if p is None or p < start)
