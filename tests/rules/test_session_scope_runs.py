@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from ormlift.model import Planned, ScopeChoice, Settings, Source
+from ormlift.model import Planned, ScopeChoice, Settings, Source, Status
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
@@ -1066,3 +1066,22 @@ def test_a_shared_scope_reaches_further(tmp_path: Path) -> None:
     before = _run(_files(case), case.calls, tmp_path / "before.db")
     after = _run(files, case.calls, tmp_path / "after.db")
     assert before["rows"] != after["rows"]
+
+
+def test_two_sessions_that_overlap(tmp_path: Path) -> None:
+    body = """
+        def work():
+            a = get_session()
+            a.add(Job(name="more"))
+            b = get_session()
+            count = b.query(Job).count()
+            a.commit()
+            a.close()
+            count += b.query(Job).count()
+            b.close()
+            return count
+    """
+    case = Case("overlap", body, "commits")
+    files, outcome = _plan(case)
+    assert [site.status for site in outcome.sites] == [Status.REWRITTEN, Status.REFUSED]
+    assert _run(_files(case), case.calls, tmp_path / "before.db") == _run(files, case.calls, tmp_path / "after.db")

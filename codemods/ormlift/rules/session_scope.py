@@ -15,6 +15,9 @@ Handlers, `else` and returns keep their order relative to rollback and close: th
 the assignment stands inside the try and its handlers don't know the session, the scope goes inside the try instead, so
 that the handlers still catch what opening the session raises.
 
+The close may stand in a finally, at the end, or on each way out: before a return, in a handler. A guard (`s = None`
+before the try, `if s: s.close()`) goes with it; a cleanup in the same finally stays, in its order to the close.
+
 A close that an error would have skipped (`s = get_session(); ...; s.close()` without a finally) is now always reached:
 that is what the scope is for, and not told as an effect.
 
