@@ -363,3 +363,22 @@ def test_a_cursor_without_a_name_goes_with_its_execute() -> None:
     assert isinstance(outcome, Planned)
     assert "session.execute(delete(Job))" in outcome.after.text
     assert "cursor()" not in outcome.after.text
+
+
+_TWIN = PROJECT["app/models.py"]
+_TWINS = {
+    "scripts/once.py": (Settings(), "", ["model-chosen"]),  # the one in app/models.py is taken
+    "app/orm/tables.py": (Settings(), "table-not-mapped", []),
+    "app/orm/more.py": (Settings(models=("app/models.py",)), "", []),
+}
+
+
+@pytest.mark.parametrize("path", list(_TWINS))
+def test_a_table_that_two_classes_map(path: str) -> None:
+    settings, reason, effects = _TWINS[path]
+    text = f"{_HEAD}\ndef f():\n    conn = open_db()\n    conn.execute('DELETE FROM jobs')\n    conn.commit()\n"
+    files = {**PROJECT, path: _TWIN, "app/jobs.py": text}
+    index = link(read_facts(Source(where, held)) for where, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, settings))
+    assert (site.reason.code if isinstance(site, Refusal) else "") == reason
+    assert [e.code for e in site.effects] == effects if isinstance(site, Rewrite) else not effects

@@ -317,6 +317,7 @@ class _Rewriter:
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in _count_effects(p)]
+        self.effects += [Effect("model-chosen", p.execution.line, words) for p in self.prepared for words in p.chosen]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
             message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"

@@ -16,6 +16,7 @@ from ormlift.sql.life.literals import Parameters, lone_value, parameters, sql_te
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.tables import mapped
 from ormlift.sql.life.text import edited_text, line_length
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
 
@@ -29,6 +30,7 @@ class Prepared:
     parameters: Parameters
     models: Mapping[str, MappedClass]
     variables: tuple[ast.Name, ...]  # local variables that hold nothing but its SQL or its parameters
+    chosen: tuple[str, ...] = ()  # models that were taken among several of a table, in words
     fetch: Fetch = Fetch.NONE
     target: ast.expr | None = None  # the expression that becomes the written one; None: a statement is written
     prefix: str = ""  # `result = `
@@ -57,7 +59,8 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
         raise Refused("parameters-unknown", message)
     _check_parameters(statement, passed, execution)
     variables = (*text.variables, *passed.variables)
-    return Prepared(execution, statement, passed, models_of(statement, index, execution), variables)
+    models, chosen = models_of(statement, index, settings, execution)
+    return Prepared(execution, statement, passed, models, variables, chosen)
 
 
 def dialect_of(life: Life, index: ProjectIndex, settings: Settings) -> str:
@@ -97,31 +100,26 @@ def _check_parameters(statement: Statement, passed: Parameters, execution: Execu
             raise Refused("parameters-unknown", message)
 
 
-def models_of(statement: Statement, index: ProjectIndex, execution: Execution) -> dict[str, MappedClass]:
-    """The mapped classes of the tables a statement names. Raises Refused where a table has none."""
+def models_of(
+    statement: Statement, index: ProjectIndex, settings: Settings, execution: Execution
+) -> tuple[dict[str, MappedClass], tuple[str, ...]]:
+    """The mapped classes of the tables a statement names, and what was chosen. Raises Refused where there is none."""
     models: dict[str, MappedClass] = {}
+    chosen: list[str] = []
     for schema, table in statement.tables:
-        model = index.model_for_table(table, schema)
-        if model is None:
-            raise Refused("table-not-mapped", _not_mapped(schema, table, index, execution))
-        models[table.lower()] = model
+        found = mapped(table, schema, index, settings)
+        if found.model is None:
+            raise Refused("table-not-mapped", f"line {execution.line} {found.problem}")
+        chosen += [found.chosen] if found.chosen else []
+        models[table.lower()] = found.model
         if schema:
-            models[f"{schema}.{table}".lower()] = model
+            models[f"{schema}.{table}".lower()] = found.model
     for column in [c for m in list(models.values()) for c in m.columns]:
         target = column.foreign_key.rpartition(".")[0]
         other = index.model_for_table(target.rpartition(".")[2]) if target else None
         if other is not None:
             models.setdefault(target.lower(), other)
-    return models
-
-
-def _not_mapped(schema: str, table: str, index: ProjectIndex, execution: Execution) -> str:
-    other = index.model_for_table(table)
-    if other is not None and other.schema.lower() != schema.lower():
-        where = f"the schema {other.schema}" if other.schema else "no schema"
-        named = f"{schema}.{table}" if schema else table
-        return f"line {execution.line} names {named}, and {other.name} is mapped in {where}; make them agree"
-    return f"line {execution.line} names the table {table}, which has no mapped class; write a model for it"
+    return models, tuple(chosen)
 
 
 def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:

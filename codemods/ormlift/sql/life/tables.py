@@ -1,0 +1,55 @@
+"""Which mapped class a table of raw SQL is, where several classes map it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ormlift.model import Settings
+from ormlift.project.choose import matches
+from ormlift.project.index import ProjectIndex
+from ormlift.project.names import is_test_path
+from ormlift.schema import MappedClass
+
+_HOMES = ("models", "model", "orm", "entities", "schema", "tables", "db", "database")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The class, or the words that say why there is none."""
+
+    model: MappedClass | None
+    problem: str = ""
+    chosen: str = ""  # where one of several was taken by its place: the words that say so
+
+
+def mapped(table: str, schema: str, index: ProjectIndex, settings: Settings) -> Mapped:
+    """The mapped class of a table: the only one, the only one where `models` says, or the only one among models."""
+    model = index.model_for_table(table, schema)
+    if model is not None:
+        return Mapped(model)
+    same = [m for m in index.models if m.table.lower() == table.lower() and not is_test_path(m.path)]
+    fits = [m for m in same if not schema or m.schema.lower() in ("", schema.lower())]
+    if not fits:
+        return Mapped(None, _missing(schema, table, same))
+    listed = [m for m in fits if any(matches(pattern, m.path) for pattern in settings.models)]
+    if len(listed) == 1:
+        return Mapped(listed[0])
+    homely = [m for m in fits if _is_home(m.path)]
+    if len(homely) == 1:
+        return Mapped(homely[0], chosen=f"{_listed(fits)} map {table}, and the one of {homely[0].path} was taken")
+    return Mapped(None, f"names the table {table}, which {_listed(fits)} map; say under `models` which file is right")
+
+
+def _missing(schema: str, table: str, same: list[MappedClass]) -> str:
+    if same:
+        where = f"the schema {same[0].schema}" if same[0].schema else "no schema"
+        return f"names {schema}.{table}, and {same[0].name} is mapped in {where}; make them agree"
+    return f"names the table {table}, which has no mapped class; write a model for it"
+
+
+def _is_home(path: str) -> bool:
+    return any(part.removesuffix(".py") in _HOMES for part in path.split("/"))
+
+
+def _listed(models: list[MappedClass]) -> str:
+    return " and ".join(f"{m.name} of {m.path}" for m in models)
