@@ -183,6 +183,26 @@ def f():
 """,
         [""],
     ),
+    "another database each time": (
+        """
+def f(paths):
+    for path in paths:
+        conn = sqlite3.connect(path)
+        conn.execute('DELETE FROM jobs')
+        conn.commit()
+        conn.close()
+""",
+        ["several-databases"],
+    ),
+    "a model imported behind a script's lines": (
+        """
+conn = open_db()
+conn.execute('DELETE FROM jobs')
+conn.commit()
+from app.models import Job
+""",
+        ["name-taken"],
+    ),
     "a text factory": (
         """
 def f():
@@ -382,3 +402,16 @@ def test_a_table_that_two_classes_map(path: str) -> None:
     (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, settings))
     assert (site.reason.code if isinstance(site, Refusal) else "") == reason
     assert [e.code for e in site.effects] == effects if isinstance(site, Rewrite) else not effects
+
+
+def test_a_scripts_new_imports_stand_before_its_lines() -> None:
+    text = (
+        "import sqlite3\n\nconn = sqlite3.connect('x')\nconn.execute('DELETE FROM jobs')\n"
+        "conn.commit()\n\nimport app.db\n"
+    )
+    files = {**PROJECT, "script.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("script.py", text), index, Settings(unsafe=True, codemods=("cursor-to-orm",)))
+    assert isinstance(outcome, Planned)
+    lines = outcome.after.text.split("\n")
+    assert lines.index("from app.db import session_scope") < lines.index("with session_scope() as session:")

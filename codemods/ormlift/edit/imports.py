@@ -6,12 +6,13 @@ Both are edits of whole lines in the block of imports at the top of the file; no
 from __future__ import annotations
 
 import ast
+import math
 import sys
 from collections.abc import Sequence
 
 from ormlift.edit.errors import LayoutError
 from ormlift.model import ImportNeed, Source
-from ormlift.syntax import Module, import_targets
+from ormlift.syntax import Module, dotted, import_targets
 
 _WIDTH = 120  # a from-import is extended up to this many columns, as long as most projects allow
 
@@ -96,11 +97,39 @@ def _add(lines: list[str], where: list[int | None], need: ImportNeed, newline: s
 
 
 def _is_bound(module: Module, need: ImportNeed) -> bool:
-    bound = module.imports.get(need.name or need.module.split(".")[0])
-    if need.name and bound is not None and bound != f"{need.module}.{need.name}":
-        message = f"the name {need.name} is bound to something else in this file"
+    name = need.name or need.module.split(".")[0]
+    bound = module.imports.get(name)
+    taken = bound is not None and need.name and bound != f"{need.module}.{need.name}"
+    if taken or name in _defined(module.tree):
+        message = f"the name {name} is bound to something else in this file"
         raise LayoutError(message)
-    return bound is not None
+    return bound is not None and name not in _typing_only(module.tree)
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The names that the file defines itself at module level, by def, class or a plain assignment."""
+    names: set[str] = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=targets):
+                names.update(target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return names
+
+
+def _typing_only(tree: ast.Module) -> set[str]:
+    """The names that only an `if TYPE_CHECKING:` imports: when the program runs they are not bound."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for node in tree.body:
+        guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        statements = [node, *(s for s in ast.walk(node) if isinstance(s, ast.stmt))]
+        for name in (n for s in statements for n in import_targets(s)):
+            (inside if guarded else outside).add(name)
+    return inside - outside
 
 
 def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
@@ -108,6 +137,8 @@ def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
     for node in tree.body:
         if not isinstance(node, ast.ImportFrom) or node.level or node.module != need.module:
             continue
+        if node.lineno >= _first_use(tree, need):
+            break
         line = lines[node.lineno - 1]
         body = line.rstrip("\r\n")
         plain = node.lineno == node.end_lineno and not set("#;\\(*") & set(body)
@@ -127,16 +158,39 @@ def _with_name(names: Sequence[ast.alias], name: str) -> list[ast.alias]:
 
 def _place(tree: ast.Module, need: ImportNeed) -> int:
     """How many lines stand above the new import: behind the nearest import of the same package, or its group's last."""
-    block = _import_block(tree)
+    limit = _first_use(tree, need)
+    block = [n for n in _import_block(tree) if n.lineno < limit]
     package = need.module.split(".")[0]
     near = [n for n in block if package in {t.split(".")[0] for t in import_targets(n).values()}]
     behind = near or (_before_own_code(block) if package == "sqlalchemy" else []) or block
     if behind:
-        return behind[-1].end_lineno or behind[-1].lineno
+        line = behind[-1].end_lineno or behind[-1].lineno
+        return line if near or package == "sqlalchemy" else max(line, _path_set(tree, limit))
     first = tree.body[0] if tree.body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return first.end_lineno or first.lineno
     return first.lineno - 1 if first else 0
+
+
+def _path_set(tree: ast.Module, limit: float) -> int:
+    """The last line before `limit` on which the file changes where modules are found; 0 where it does not."""
+    lines = [0]
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or node.lineno >= limit:
+            break
+        if any(isinstance(n, ast.Attribute) and dotted(n) == "sys.path" for n in ast.walk(node)):
+            lines.append(node.end_lineno or node.lineno)
+    return lines[-1]
+
+
+def _first_use(tree: ast.Module, need: ImportNeed) -> float:
+    """The line of the first statement that uses the name when the module is run; infinity where only functions do."""
+    name = need.name or need.module.split(".")[0]
+    for statement in tree.body:
+        later = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.Import | ast.ImportFrom)
+        if not later and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement)):
+            return statement.lineno
+    return math.inf
 
 
 def _before_own_code(block: Sequence[ast.stmt]) -> list[ast.stmt]:

@@ -100,6 +100,7 @@ REASONS = {
     "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
     "row-leaves": "Rows that are read by name leave the function, and are read elsewhere. Make dicts of them here.",
     "connection-setting": "A setting is made on the connection. Say it where the engine is created.",
+    "several-databases": "A loop opens a database for each of its rounds. Leave it raw, or give each its engine.",
     "no-scope": "No scope is configured for the file and none was found. Set `session-scope` in `[tool.ormlift]`.",
     "scope-not-bound": "The scope's first name is bound nowhere in the file. Give the scope an `import`.",
     "name-taken": "A name that the new text needs means something else here. Rename one of them.",

@@ -90,9 +90,9 @@ def _within(node: ast.AST, blocks: list[ast.With], module: Module) -> bool:
 
 def said_names(life: Life, models: Iterable[MappedClass]) -> Mapping[str, str]:
     """How the file says the dotted targets that new text may need, where it can already."""
-    bound = {**life.module.imports}
+    bound = _early_imports(life)
     if isinstance(life.host, FunctionNode):
-        bound |= _early_imports(life)
+        bound = {**life.module.imports, **bound}
     said: dict[str, str] = {}
     for alias, target in bound.items():
         if target in ("sqlalchemy", "sqlalchemy.orm"):
@@ -115,7 +115,7 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 
 def _early_imports(life: Life) -> dict[str, str]:
-    """Imports inside the function that have surely run before the connection is opened."""
+    """Imports inside the function (or module) that have surely run before the connection is opened."""
     found: dict[str, str] = {}
     around = [life.origin, *(a for a in life.module.ancestors(life.origin) if isinstance(a, ast.stmt))]
     for statement in around:
@@ -180,6 +180,9 @@ def check_imports(needs: Iterable[ImportNeed], life: Life) -> None:
             message = f"{name} is a local name of this function, and the new text needs {need.module}.{name}; rename it"
             raise Refused("name-taken", message)
         bound = life.module.imports.get(name)
+        if bound is not None and not isinstance(host, FunctionNode) and name not in _early_imports(life):
+            message = f"{name} is imported behind the lines that need it now; move that import to the top of the file"
+            raise Refused("name-taken", message)
         if bound is None and name in module_names(life.module):
             message = f"{name} is defined in this file, and the new text needs {need.module}.{name}; rename it"
             raise Refused("name-taken", message)

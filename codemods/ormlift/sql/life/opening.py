@@ -126,6 +126,9 @@ def _scope_effects(scope: Scope | None, call: str, line: int) -> Iterator[Effect
 def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Iterator[Effect]:
     """An effect, unless the connection is known to reach the engine's own database."""
     source = life.source
+    if _varies(life):
+        message = f"the loop around line {life.line} opens another database each time, and a session has one"
+        raise Refused("several-databases", f"{message}; leave it raw, or give each its engine")
     if _is_configured(life, settings) or any(_is_engine_of(engine, life) for engine in index.engines):
         return
     reached = f" to {source.database}" if source.database else ""
@@ -135,6 +138,14 @@ def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Ite
         "name it under `connections` in the configuration if it is"
     )
     yield Effect("other-database", life.line, message)
+
+
+def _varies(life: Life) -> bool:
+    """Whether what is opened depends on a loop around it."""
+    loops = [a for a in life.module.ancestors(life.origin) if isinstance(a, ast.For)]
+    bound = {n.id for loop in loops for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    read = {n.id for a in life.call.args for n in ast.walk(a) if isinstance(n, ast.Name)}
+    return bool(bound & read)
 
 
 def _is_configured(life: Life, settings: Settings) -> bool:
