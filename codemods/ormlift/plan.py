@@ -206,7 +206,10 @@ class _Planner:
             why = next(s.why for s in self.ignored if s.covers(site.codemod, mapped.line))
             return _report(mapped, Status.SUPPRESSED, Reason("ignored", why or "no reason is given"))
         if isinstance(site, Rewrite):
-            return _report(mapped, Status.REFUSED, self._why_not(site))
+            reason = self._why_not(site)
+            report = _report(mapped, Status.REFUSED, reason)
+            impossible = reason is not None and reason.code in ("unusual-layout", "import-cycle")
+            return replace(report, applicability=None, effects=()) if impossible else report
         return _report(mapped, Status.REFUSED, mapped.reason if isinstance(mapped, Refusal) else None)
 
     def _covered(self, reports: list[SiteReport]) -> list[SiteReport]:

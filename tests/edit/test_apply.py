@@ -270,6 +270,28 @@ def test_expression_over_several_lines_is_indented_with_its_block() -> None:
     )
 
 
+def test_blank_lines_at_the_ends_of_a_suite_go_with_their_statement() -> None:
+    before = "def f():\n    a()\n\n    b()\n    \n    c()"
+    for end in ("", "\n", "\nx = 1\n"):
+        module = parse(before + end)
+        function = module.tree.body[0]
+        assert isinstance(function, ast.FunctionDef)
+        first, second, last = (module.span(s) for s in function.body)
+        assert edit(module, ReplaceStatement(first), ReplaceStatement(last)) == "def f():\n    b()" + end
+        assert edit(
+            module, ReplaceStatement(first), ReplaceStatement(last), Wrap(second, second, "with scope() as s")
+        ) == ("def f():\n    with scope() as s:\n        b()" + end)
+
+
+def test_blank_lines_above_a_finally_go_with_it() -> None:
+    check(
+        "def f():\n    s = get()\n\n    try:\n        x()\n\n    except E:\n        y()\n        \n\n"
+        "    finally:\n        s.close()\n\n    z()\n",
+        "def f():\n    with scope() as s:\n        try:\n            x()\n\n        except E:\n            y()\n\n"
+        "    z()\n",
+    )
+
+
 def test_statements_on_one_line_are_not_followed() -> None:
     module = parse("def f():\n    a(); b()\n")
     target = module.tree.body[0].body[1]  # type: ignore[attr-defined]
@@ -318,6 +340,29 @@ def test_imports_keep_groups_and_order() -> None:
     assert imports("from sqlalchemy import Text, Column\n", needs) == (
         "from sqlalchemy import Text, Column, func, update\n"
     )
+
+
+def test_an_import_stands_behind_what_changes_the_path() -> None:
+    before = "import sys\n\nsys.path.insert(0, 'src')\n\n"
+    assert imports(before, (ImportNeed("app.db", "scope"),)) == (
+        "import sys\n\nsys.path.insert(0, 'src')\nfrom app.db import scope\n\n"
+    )
+    above = "import sys\nfrom sqlalchemy import select\n"
+    assert imports(before, (ImportNeed("sqlalchemy", "select"),)).startswith(above)
+
+
+def test_a_name_that_only_type_checkers_import_is_imported() -> None:
+    before = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from app.db import scope\n"
+    assert imports(before, (ImportNeed("app.db", "scope"),)) == (
+        "from typing import TYPE_CHECKING\nfrom app.db import scope\n\n"
+        "if TYPE_CHECKING:\n    from app.db import scope\n"
+    )
+
+
+def test_a_name_that_the_file_defines_is_not_imported_over() -> None:
+    for line in ("scope = 1\n", "def scope(): ...\n", "class scope: ...\n"):
+        with pytest.raises(LayoutError, match="scope"):
+            imports(line, (ImportNeed("app.db", "scope"),))
 
 
 def test_a_name_bound_to_something_else_is_not_imported_over() -> None:

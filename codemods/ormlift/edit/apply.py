@@ -61,6 +61,8 @@ def _edited_chunk(old: list[str], chunk: _Chunk, newline: str) -> list[str]:
     body = [*old[:-1], old[-1].rstrip("\r\n") + newline]
     new = split_lines(edit_chunk("".join(body), chunk.first, chunk.ops, newline))
     ending = old[-1][len(old[-1].rstrip("\r\n")) :]
+    while old[-1].strip() and len(new) > 1 and not new[-1].strip():
+        del new[-1]  # blank lines that stood above a last statement that is gone
     return [*new[:-1], new[-1].rstrip("\r\n") + ending]
 
 

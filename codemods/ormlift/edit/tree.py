@@ -6,7 +6,7 @@ The piece is parsed under an `if 1:` where it is indented, so that no string ins
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
@@ -91,6 +91,8 @@ class _Editor(cst.CSTTransformer):
         """Edit the statements of a block."""
         self._indent = self._default if original_node.indent is None else original_node.indent
         body, rest = self._suite(_statements(original_node), _statements(updated_node))
+        if self._is_gone(self._key(original_node.body[0])):
+            body[0] = _with_leading(body[0], _without_blank_start(_leading(body[0])))
         return updated_node.with_changes(body=body, footer=[*rest, *updated_node.footer])
 
     def _suite(
@@ -115,7 +117,10 @@ class _Editor(cst.CSTTransformer):
                 pending, index = [], stop
         if not out:
             out, pending = [_pass(pending)], []
-        return out, pending
+        return out, _without_blank_end(pending)
+
+    def _is_gone(self, key: _Key) -> bool:
+        return key in self._statements and not self._statements[key].strip() and key not in self._wraps
 
     def _wrap_end(self, keys: list[_Key], index: int) -> int | None:
         if keys[index] not in self._wraps:
@@ -140,7 +145,7 @@ class _Editor(cst.CSTTransformer):
             body, pending = [_pass(pending)], []
         body[0] = _with_leading(body[0], _without_blank_start(_leading(body[0])))
         template = cst.parse_statement(f"{header}:\n    pass\n")
-        block = cst.IndentedBlock(body=body, indent=self._indent, footer=pending)
+        block = cst.IndentedBlock(body=body, indent=self._indent, footer=_without_blank_end(pending))
         return template.with_changes(body=block, leading_lines=lead)
 
     def _edit(
@@ -191,7 +196,7 @@ class _Editor(cst.CSTTransformer):
         comments = _inner_comments(node.finalbody)
         lead = _joined(pending, _leading(node))
         if node.handlers:
-            return [node.with_changes(finalbody=None, leading_lines=lead)], comments
+            return [_trimmed(node.with_changes(finalbody=None, leading_lines=lead))], comments
         body, rest = self._body(node, lead)
         return body, [*rest, *comments]
 
@@ -262,6 +267,29 @@ def _comments(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
 def _without_blank_start(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
     index = next((i for i, line in enumerate(lines) if line.comment is not None), len(lines))
     return list(lines[index:])
+
+
+def _without_blank_end(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Without the blank lines at the end; all of them, where there is no comment."""
+    last = max((i for i, line in enumerate(lines) if line.comment is not None), default=-1)
+    return list(lines[: last + 1])
+
+
+def _trimmed(node: cst.Try | cst.TryStar) -> cst.Try | cst.TryStar:
+    """A try without the blank lines at its end, which stood above its finally."""
+    if node.orelse is not None:
+        return node.with_changes(orelse=_trimmed_suite(node.orelse))
+    return node.with_changes(handlers=[*node.handlers[:-1], _trimmed_suite(node.handlers[-1])])
+
+
+_Suite = TypeVar("_Suite", bound=cst.Else | cst.ExceptHandler | cst.ExceptStarHandler)
+
+
+def _trimmed_suite(node: _Suite) -> _Suite:
+    block = node.body
+    if not isinstance(block, cst.IndentedBlock):
+        return node
+    return cast("_Suite", node.with_changes(body=block.with_changes(footer=_without_blank_end(block.footer))))
 
 
 def _joined(pending: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
