@@ -110,7 +110,7 @@ class DropFinally:
 
 @dataclass(frozen=True, slots=True)
 class DropWithItem:
-    """The item of a `with` whose expression stands at `span` goes; a `with` left with no item is opened into its suite."""
+    """The item of a `with` whose expression stands at `span` goes; a `with` left with none is opened into its suite."""
 
     span: Span
 

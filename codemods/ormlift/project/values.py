@@ -401,7 +401,7 @@ class Values:
         return Value("engine") if kind in ("create_engine", "create_async_engine") else None
 
     def _engine(self, call: Handle, where: Where) -> str:
-        """The engine that a factory is bound to, as `path:name` of its definition; `?` and its text for one made on the spot."""
+        """The engine that a factory is bound to, as `path:name` of its definition; `?` and its text if made on the spot."""
         if call.first is None:
             return ""
         name = call.first.name if call.first.op in ("name", "stored") else ""

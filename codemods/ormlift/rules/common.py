@@ -20,8 +20,8 @@ REASONS: Mapping[str, str] = {
     ),
     "import-cycle": (
         "The new text needs a name from a module that, while it is imported, imports this file: at the top of the "
-        "file the import would fail. Move the scope or the models into a module that imports neither, or import the name inside "
-        "the function first and run again."
+        "file the import would fail. Move the scope or the models into a module that imports neither, or import the "
+        "name inside the function first and run again."
     ),
     "covered": "The site was rewritten as a part of another codemod's site, which is named.",
 }
