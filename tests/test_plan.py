@@ -167,6 +167,7 @@ def test_what_cannot_be_parsed_fails_with_its_line() -> None:
     assert not outcome.ours
     assert "line 1" in outcome.message
     assert isinstance(plan("x = 1\n"), Unchanged)
+    assert isinstance(plan("x = '\\d'  # ormlift: no comment of ours\n"), Unchanged)
     assert isinstance(plan("x = '\0'\n"), Failed)
 
 

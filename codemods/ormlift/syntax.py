@@ -6,6 +6,7 @@ Built on `ast`, which reads some ten times faster than libcst; libcst is used on
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,9 @@ class Module:
     def parse(cls, source: Source) -> Module:
         """Parse the text. Raises SyntaxError (also for null bytes and too deep nesting)."""
         try:
-            return cls(source, ast.parse(source.text))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # invalid escapes and the like are the file's own business
+                return cls(source, ast.parse(source.text))
         except (ValueError, RecursionError, MemoryError) as error:
             raise SyntaxError(str(error) or "nested too deeply") from error
 
