@@ -9,7 +9,7 @@ from enum import Enum
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 SESSIONS = frozenset({SourceKind.SESSION, SourceKind.SHARED_SESSION, SourceKind.ASYNC_SESSION})
 
@@ -53,7 +53,10 @@ class Found:
 
 
 def find_sessions(module: Module, index: ProjectIndex) -> Iterator[Found]:
-    """All of them, in source order. Those that are returned, yielded or opened by `with` are no sites."""
+    """All of them, in source order. Those that are returned, yielded or opened by `with` are no sites.
+
+    Nor are those that are taken for a connection: `conn = db_session(); conn.cursor()` is `cursor-to-orm`'s.
+    """
     for call in module.calls:
         source = index.source_of(call, module)
         if source is None:
@@ -66,8 +69,26 @@ def find_sessions(module: Module, index: ProjectIndex) -> Iterator[Found]:
                 found = None
         else:
             found = _found(module, call, source) if source.kind in SESSIONS else None
-        if found is not None:
+        if found is not None and not _taken_for_connection(module, found):
             yield found
+
+
+def _taken_for_connection(module: Module, found: Found) -> bool:
+    """Whether `.cursor()` is called on the variable while it holds this session."""
+    if found.form is not Form.NAMED or found.kind is SourceKind.ASYNC_SESSION:
+        return False
+    around = owner(module, found.statement)
+    if isinstance(around, ast.ClassDef):
+        return False
+    names = [n for n in walk_scope(around) if isinstance(n, ast.Name) and n.id == found.name]
+    bound = [n.lineno for n in names if isinstance(n.ctx, ast.Store)]
+    for name in names:
+        attribute = module.parents[name]
+        if isinstance(attribute, ast.Attribute) and attribute.attr == "cursor":
+            before = max((line for line in bound if line <= name.lineno), default=0)
+            if before == found.statement.lineno and isinstance(module.parents[attribute], ast.Call):
+                return True
+    return False
 
 
 def _found(module: Module, call: ast.Call, source: SessionSource, *, dependency: bool = False) -> Found | None:
