@@ -93,6 +93,7 @@ class SessionFactory:
     bind: str = (
         ""  # the engine it is bound to, as `path:name` of its definition; `?`: made on the spot; empty: not read
     )
+    options: tuple[tuple[str, str], ...] = ()  # its other options, by name: `("autoflush", "False")`
 
 
 class SourceKind(StrEnum):
@@ -129,6 +130,9 @@ class SessionSource:
     autocommit: Tri = Tri.UNKNOWN  # each statement commits itself: `isolation_level=None`, `conn.autocommit = True`
     rows: str = ""  # how rows come: `tuple`, or `mapping` (sqlite3.Row, DictCursor: `row["a"]`); empty: not read
     bind: str = ""  # the engine of a session, as its factory says
+    factory: str = ""  # the factory behind a session, as `path:name` of its definition; empty: not known
+    options: tuple[tuple[str, str], ...] = ()  # the factory's options and those of its call, `bind` left out
+    work: tuple[tuple[str, int, str], ...] = ()  # what it does besides: (path, line, text); empty: builds and returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,12 @@ class Scope:
     queries_at_entry: bool = False  # runs a statement before the block: a lost connection then shows at `with`
     commits_on_failure: Tri = Tri.NO  # commits even though the block ended with an exception
     bind: str = ""  # the engine of its session, as its factory says
+    factory: str = ""  # the factory behind its session, as `path:name`; empty: not known
+    options: tuple[tuple[str, str], ...] = ()  # the factory's options and those of its call, `bind` left out
+    work: tuple[tuple[str, int, str], ...] = ()  # what is done before the block: (path, line, text)
+    expires: Tri = Tri.NO  # rolls back or expires at exit when the block ends without an exception
+    begins: bool = False  # the block stands in `with session.begin():`, and must not commit by itself
+    unread: str = ""  # what stands around the block and can't be read: `ExitStack()`; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)

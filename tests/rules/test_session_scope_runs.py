@@ -1,195 +1,11 @@
 """Programs run on a real database before and after `session-scope`: equal where it says safe, and else as it says."""
 
-import sys
-import textwrap
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from ormlift.model import Planned, ScopeChoice, Settings, Source, Status
-from ormlift.plan import plan_file
-from ormlift.project.facts import read_facts
-from ormlift.project.index import link
-from ormlift.rules.session_scope import CODEMOD
+from ormlift.model import Status
 
-DB = """\
-from contextlib import contextmanager
-
-from sqlalchemy import create_engine, text
-from sqlalchemy.orm import scoped_session, sessionmaker
-
-engine = create_engine("sqlite:///DATABASE")
-SessionLocal = sessionmaker(bind=engine)
-KeepingLocal = sessionmaker(bind=engine, expire_on_commit=False)
-ArchiveLocal = sessionmaker(bind=create_engine("sqlite:///DATABASE.archive"))
-opened = []
-
-
-class Trouble(Exception):
-    pass
-
-
-def get_session():
-    session = SessionLocal()
-    opened.append(session)
-    return session
-
-
-def get_keeping():
-    return KeepingLocal()
-
-
-@contextmanager
-def commits():
-    session = SessionLocal()
-    opened.append(session)
-    try:
-        yield session
-        session.commit()
-    except Exception:
-        session.rollback()
-        raise
-    finally:
-        session.close()
-
-
-@contextmanager
-def keeps():
-    session = KeepingLocal()
-    try:
-        yield session
-        session.commit()
-    except Exception:
-        session.rollback()
-        raise
-    finally:
-        session.close()
-
-
-@contextmanager
-def reads():
-    session = SessionLocal()
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-@contextmanager
-def wraps():
-    session = SessionLocal()
-    try:
-        yield session
-        session.commit()
-    except Exception as error:
-        session.rollback()
-        raise Trouble(str(error)) from error
-    finally:
-        session.close()
-
-
-@contextmanager
-def swallows():
-    session = SessionLocal()
-    try:
-        yield session
-        session.commit()
-    except Exception:
-        session.rollback()
-    finally:
-        session.close()
-
-
-@contextmanager
-def asks():
-    session = SessionLocal()
-    try:
-        session.execute(text("SELECT 1 FROM licences"))
-        yield session
-        session.commit()
-    except Exception:
-        session.rollback()
-        raise
-    finally:
-        session.close()
-
-
-registry = scoped_session(SessionLocal)
-
-
-@contextmanager
-def shares():
-    session = registry()
-    try:
-        yield session
-        session.commit()
-    except Exception:
-        session.rollback()
-        raise
-"""
-MODELS = """\
-from sqlalchemy import Boolean, Column, ForeignKey, Integer, String
-from sqlalchemy.orm import declarative_base, relationship
-
-Base = declarative_base()
-
-
-class Job(Base):
-    __tablename__ = "jobs"
-
-    id = Column(Integer, primary_key=True)
-    name = Column(String(50), unique=True)
-    done = Column(Boolean, default=False)
-    tasks = relationship("Task", back_populates="job")
-
-    def finish(self):
-        self.done = True
-
-
-class Task(Base):
-    __tablename__ = "tasks"
-
-    id = Column(Integer, primary_key=True)
-    title = Column(String(50))
-    job_id = Column(Integer, ForeignKey("jobs.id"))
-    job = relationship("Job", back_populates="tasks")
-"""
-HEAD = """\
-import logging
-
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.db import ArchiveLocal, get_keeping, get_session
-from app.models import Job, Task
-
-log = logging.getLogger("jobs")
-log.addHandler(logging.NullHandler())
-log.propagate = False
-
-
-def touch(job):
-    job.done = True
-
-
-def show(job):
-    return job.name.upper()
-
-
-"""
-
-
-@dataclass(frozen=True)
-class Case:
-    title: str
-    body: str  # defines `work`
-    scope: str
-    effects: tuple[str, ...] = ()  # none: safe, and equal
-    calls: tuple[str, ...] = ("work()",)
-    differs: str = ""  # the call whose outcome, or `rows`, differs where there is an effect
-    rest: str = ""  # what more the module holds
-
+from tests.rules.session_runs import Case, files_of, plan_of, run_of
 
 SAFE = (
     Case(
@@ -949,82 +765,15 @@ UNSAFE = (
         differs="work()",
     ),
 )
-OTHER = """\
-from app.models import Job
-
-
-def change(session):
-    session.add(Job(name="elsewhere"))
-
-
-class Jobs:
-    def __init__(self, session):
-        self.session = session
-
-    def add(self, name):
-        self.session.add(Job(name=name))
-"""
-
-
-def _files(case: Case) -> dict[str, str]:
-    head = HEAD.replace("get_session\n", f"get_session, {case.scope}\n")
-    jobs = head + case.rest + "\n\n" + textwrap.dedent(case.body).strip() + "\n"
-    return {"app/__init__.py": "", "app/db.py": DB, "app/models.py": MODELS, "app/other.py": OTHER, "app/jobs.py": jobs}
-
-
-def _plan(case: Case) -> tuple[dict[str, str], Planned]:
-    files = _files(case)
-    index = link(read_facts(Source(path, text)) for path, text in files.items())
-    settings = Settings(scopes=(ScopeChoice(case.scope, "app.db"),), codemods=(CODEMOD.id,), unsafe=True)
-    outcome = plan_file(Source("app/jobs.py", files["app/jobs.py"]), index, settings)
-    assert isinstance(outcome, Planned), outcome
-    return {**files, "app/jobs.py": outcome.after.text}, outcome
-
-
-def _run(files: dict[str, str], calls: tuple[str, ...], database: Path) -> dict[str, object]:
-    """What each call returns or raises, and the rows that are in the database in the end."""
-    modules = {name: ModuleType(name) for name in ("app", "app.db", "app.models", "app.other", "app.jobs")}
-    held = {name: sys.modules.get(name) for name in modules}
-    sys.modules.update(modules)
-    seen: dict[str, object] = {}
-    try:
-        for name in ("app.db", "app.models", "app.other", "app.jobs"):
-            text = files[name.replace(".", "/") + ".py"].replace("DATABASE", str(database))
-            exec(compile(text, name, "exec"), modules[name].__dict__)
-            setattr(modules["app"], name.partition(".")[2], modules[name])
-        engine, models = modules["app.db"].engine, modules["app.models"]
-        models.Base.metadata.create_all(engine)
-        with modules["app.db"].SessionLocal() as session:
-            session.add_all(models.Job(id=i, name=n) for i, n in ((1, "first"), (2, "second"), (3, "third")))
-            session.add(models.Task(id=1, title="start", job_id=1))
-            session.commit()
-        for call in calls:
-            try:
-                seen[call] = repr(eval(call, modules["app.jobs"].__dict__))
-            except Exception as error:
-                seen[call] = type(error).__name__
-        modules["app.db"].registry.remove()
-        with engine.connect() as connection:
-            jobs = connection.exec_driver_sql("SELECT id, name, done FROM jobs ORDER BY id").fetchall()
-            tasks = connection.exec_driver_sql("SELECT title, job_id FROM tasks ORDER BY id").fetchall()
-            seen["rows"] = [*jobs, *tasks]
-        seen["open"] = [s for s in modules["app.db"].opened if s.in_transaction()]
-        engine.dispose()
-    finally:
-        for name, module in held.items():
-            sys.modules.pop(name)
-            if module is not None:
-                sys.modules[name] = module
-    return seen
 
 
 @pytest.mark.parametrize("case", SAFE, ids=lambda c: c.title)
 def test_safe_means_equal(case: Case, tmp_path: Path) -> None:
-    files, outcome = _plan(case)
+    files, outcome = plan_of(case)
     assert [effect for site in outcome.sites for effect in site.effects] == []
     assert "get_session()" not in files["app/jobs.py"]
-    before = _run(_files(case), case.calls, tmp_path / "before.db")
-    after = _run(files, case.calls, tmp_path / "after.db")
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
     if case.title != "no try at all":
         assert before == after
     else:  # a close that an error skipped is now reached
@@ -1034,10 +783,10 @@ def test_safe_means_equal(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", UNSAFE, ids=lambda c: c.title)
 def test_the_named_effect_is_seen(case: Case, tmp_path: Path) -> None:
-    files, outcome = _plan(case)
+    files, outcome = plan_of(case)
     assert {effect.code for site in outcome.sites for effect in site.effects} == set(case.effects)
-    before = _run(_files(case), case.calls, tmp_path / "before.db")
-    after = _run(files, case.calls, tmp_path / "after.db")
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
     assert before[case.differs] != after[case.differs]
     same = {"open", "rows", *case.calls} - {case.differs}
     assert {k: before[k] for k in same} == {k: after[k] for k in same}
@@ -1061,10 +810,10 @@ def test_a_shared_scope_reaches_further(tmp_path: Path) -> None:
             return counted
     """
     case = Case("shared", body, "shares", ("shared-session",), calls=("outer()",))
-    files, outcome = _plan(case)
+    files, outcome = plan_of(case)
     assert {effect.code for site in outcome.sites for effect in site.effects} == {"shared-session"}
-    before = _run(_files(case), case.calls, tmp_path / "before.db")
-    after = _run(files, case.calls, tmp_path / "after.db")
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
     assert before["rows"] != after["rows"]
 
 
@@ -1082,6 +831,8 @@ def test_two_sessions_that_overlap(tmp_path: Path) -> None:
             return count
     """
     case = Case("overlap", body, "commits")
-    files, outcome = _plan(case)
+    files, outcome = plan_of(case)
     assert [site.status for site in outcome.sites] == [Status.REWRITTEN, Status.REFUSED]
-    assert _run(_files(case), case.calls, tmp_path / "before.db") == _run(files, case.calls, tmp_path / "after.db")
+    assert run_of(files_of(case), case.calls, tmp_path / "before.db") == run_of(
+        files, case.calls, tmp_path / "after.db"
+    )

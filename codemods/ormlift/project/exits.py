@@ -44,7 +44,14 @@ def function_scope(path: str, function: FunctionFacts, values: Values, depth: in
         takes_arguments=function.required > 0,
     )
     shared = value.stored or value.handed.shared
+    scope = replace(scope, work=_before(function, path))
     return _linked(scope, function.exit, value.handed, where, values, shared=shared, depth=depth)
+
+
+def _before(function: FunctionFacts, path: str) -> tuple[tuple[str, int, str], ...]:
+    """What a scope does before its block, beside making the session."""
+    assert function.exit is not None
+    return tuple((path, line, text) for line, text in function.work if line < function.exit.yield_line)
 
 
 def _class_scope(facts: FileFacts, owner: str, exit_facts: ExitFacts, values: Values) -> Scope | None:
@@ -65,6 +72,7 @@ def _class_scope(facts: FileFacts, owner: str, exit_facts: ExitFacts, values: Va
         is_async=enter.name == "__aenter__",
         takes_arguments="__init__" in own and own["__init__"].required > 0,
     )
+    scope = replace(scope, work=tuple((facts.path, line, text) for line, text in enter.work))
     return _linked(scope, exit_facts, value.handed, where, values, shared=value.handed.shared, depth=INNER)
 
 
@@ -93,6 +101,12 @@ def _linked(
         shared=Tri.YES if shared else Tri.UNKNOWN if handed.kind is SourceKind.UNKNOWN else Tri.NO,
         expire_on_commit=handed.expire_on_commit,
         bind=handed.bind,
+        factory=handed.factory,
+        options=handed.options,
+        work=(*handed.work, *scope.work),
+        expires=exit_facts.expires,
+        begins=exit_facts.begins,
+        unread=exit_facts.unread,
         queries_at_entry=exit_facts.queries_at_entry,
         yields="session" if session else YIELDED.get(handed.kind, handed.kind.value),
     )
@@ -124,6 +138,7 @@ def _with_helpers(scope: Scope, exit_facts: ExitFacts, where: Where, values: Val
         commits=either(scope.commits, on("commit", "success")),
         rolls_back=either(scope.rolls_back, on("rollback", "failure")),
         closes=either(scope.closes, both),
+        expires=either(scope.expires, on("rollback", "success")),
     )
 
 
@@ -138,7 +153,7 @@ def _inside(scope: Scope, handle: Handle, value: Value | None, values: Values, d
         return scope
     begins = handle.base is not None and handle.base.op in ("attr", "name") and handle.base.name.endswith("begin")
     if begins:
-        scope = replace(scope, commits=Tri.YES, rolls_back=Tri.YES)
+        scope = replace(scope, commits=Tri.YES, rolls_back=Tri.YES, begins=True)
     return scope if handle.op == "stored" else replace(scope, closes=Tri.YES)
 
 
@@ -155,4 +170,9 @@ def _joined(scope: Scope, inner: Scope) -> Scope:
         wraps_all=scope.wraps_all or inner.wraps_all,
         swallows=either(scope.swallows, inner.swallows),
         shared=either(scope.shared, inner.shared),
+        expires=either(scope.expires, inner.expires),
+        begins=scope.begins or inner.begins,
+        unread=scope.unread or inner.unread,
+        queries_at_entry=scope.queries_at_entry or inner.queries_at_entry,
+        work=(*scope.work, *inner.work),
     )

@@ -38,6 +38,15 @@ CONNECTION_TYPES = {
 }
 SESSIONS = {SourceKind.SESSION, SourceKind.SHARED_SESSION, SourceKind.ASYNC_SESSION}
 SETTINGS = ("row_factory", "cursor_factory", "cursorclass", "isolation_level", "autocommit")
+DEFAULTS = {
+    "autoflush": ("True",),
+    "expire_on_commit": ("True",),
+    "autocommit": ("False",),
+    "future": ("True",),
+    "class_": ("Session", "AsyncSession"),
+    "info": ("None",),
+    "twophase": ("False",),
+}
 DICT_CURSORS = ("DictCursor", "RealDictCursor", "dict_row", "DictConnection")
 
 
@@ -63,6 +72,15 @@ def make_factory(kind: str, options: Mapping[str, str]) -> SessionFactory:
         _flag(options, "expire_on_commit", Tri.YES),
         _flag(options, "autoflush", Tri.YES),
         is_async=kind.startswith("async") or "Async" in options.get("class_", ""),
+        options=_options(options),
+    )
+
+
+def _options(given: Mapping[str, str], before: Mapping[str, str] | None = None) -> tuple[tuple[str, str], ...]:
+    """Options by name, the later over the earlier, without what says which engine and without what is the default."""
+    found = {**(before or {}), **given}
+    return tuple(
+        sorted((k, v) for k, v in found.items() if k not in ("bind", "binds") and v not in DEFAULTS.get(k, ()))
     )
 
 
@@ -79,6 +97,8 @@ def session_of(factory: SessionFactory, options: Mapping[str, str]) -> SessionSo
         expire_on_commit=_flag(options, "expire_on_commit", factory.expire_on_commit),
         shared=factory.scoped,
         bind="?" if "bind" in options else factory.bind,
+        factory=f"{factory.path}:{factory.owner}.{factory.name}" if factory.name else "",
+        options=_options(options, dict(factory.options)),
     )
 
 

@@ -16,7 +16,7 @@ from ormlift.project.handles import Handle, bindings, read_handle, read_locals
 from ormlift.schema import Tri
 from ormlift.syntax import FunctionNode, dotted, suites
 
-ACTIONS = {"commit", "rollback", "close", "remove"}
+ACTIONS = {"commit", "rollback", "close", "remove", "expire_all"}
 EVERYTHING = {"Exception", "BaseException"}
 DATABASE_ERRORS = {
     "SQLAlchemyError",
@@ -60,6 +60,9 @@ class ExitFacts:
     begins: bool = False  # the yield stands in `with session.begin():`
     entered_subject: bool = False  # the yield stands in `with session:`
     queries_at_entry: bool = False  # runs a statement on the session before it hands it out
+    expires: Tri = Tri.NO  # rolls back or expires when the block ends without an exception
+    unread: str = ""  # what is entered around the yield and can't be read
+    yield_line: int = 0
 
 
 def either(*values: Tri) -> Tri:
@@ -178,8 +181,8 @@ def _is_subject(receiver: ast.expr, attr: str, call: ast.Call, subjects: frozens
 def read_exit(node: FunctionNode, yields: list[ast.Yield]) -> ExitFacts:
     """What a `@contextmanager` function does at exit; where it yields in several places, what all agree on."""
     found = [_exit_of(node, y) for y in yields if y.value is not None]
-    if len(set(found)) <= 1:
-        return found[0]
+    if len({replace(f, yield_line=0) for f in found}) <= 1:
+        return found[-1]
     same = len({(f.entered, f.begins, f.entered_subject) for f in found}) == 1
     unsure = Tri.NO if same else Tri.UNKNOWN  # the places are entered by different ways, which may commit and close
     return ExitFacts(
@@ -197,6 +200,9 @@ def read_exit(node: FunctionNode, yields: list[ast.Yield]) -> ExitFacts:
         begins=same and found[0].begins,
         entered_subject=same and found[0].entered_subject,
         queries_at_entry=any(f.queries_at_entry for f in found),
+        expires=agreed(f.expires for f in found),
+        unread=next((f.unread for f in found if f.unread), ""),
+        yield_line=max(f.yield_line for f in found),
     )
 
 
@@ -226,7 +232,23 @@ def _exit_of(node: FunctionNode, target: ast.Yield) -> ExitFacts:
             entered += [item.context_expr for item in statement.items]
         ways.success.merge(scan(suite[index + 1 :], subjects), sure=True)
     facts = _facts(ways, entered, subjects, node)
-    return replace(facts, queries_at_entry=_queries_before(node, target, subjects))
+    return replace(
+        facts,
+        queries_at_entry=_queries_before(node, target, subjects),
+        unread=next((t for t in map(ast.unparse, entered) if _unreadable(t)), ""),
+        swallows=either(facts.swallows, _suppresses(entered)),
+        yield_line=target.lineno,
+    )
+
+
+def _unreadable(entered: str) -> bool:
+    """Whether a `with` around the yield does at its end what is not read here: callbacks, savepoints."""
+    return entered.partition("(")[0].rpartition(".")[2] in ("ExitStack", "AsyncExitStack", "begin_nested")
+
+
+def _suppresses(entered: list[ast.expr]) -> Tri:
+    calls = [e for e in entered if isinstance(e, ast.Call)]
+    return Tri.UNKNOWN if any(dotted(c.func).rpartition(".")[2] == "suppress" for c in calls) else Tri.NO
 
 
 def _queries_before(node: FunctionNode, target: ast.Yield, subjects: frozenset[str]) -> bool:
@@ -371,6 +393,7 @@ def _facts(ways: _Ways, entered: list[ast.expr], subjects: frozenset[str], node:
         tuple(h for h in handles if h is not None),
         begins=any(t == f"{s}.begin()" for t in texts for s in subjects),
         entered_subject=any(t in subjects for t in texts),
+        expires=either(*(d.of(action) for d in (success, always) for action in ("rollback", "expire_all"))),
     )
 
 
@@ -401,6 +424,7 @@ def read_exit_method(node: FunctionNode, subjects: frozenset[str]) -> ExitFacts:
         bool(wraps),
         _returned(failure),
         tuple(("always", *h) for h in success.helpers if h in failed.helpers),
+        expires=either(success.of("rollback"), success.of("expire_all")),
     )
 
 

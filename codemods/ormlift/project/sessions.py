@@ -19,6 +19,7 @@ from ormlift.project.handles import (
     without,
 )
 from ormlift.project.scopes import ExitFacts, entered_names, read_exit, read_exit_method
+from ormlift.project.work import Work, work_of
 from ormlift.syntax import FunctionNode, dotted, import_targets
 
 INTERESTING = re.compile(
@@ -45,6 +46,7 @@ class FunctionFacts:
     returned_type: str = ""  # the return annotation's name
     imports: tuple[tuple[str, str], ...] = ()  # bound inside the function
     does: tuple[tuple[int, str], ...] = ()  # what it calls on a parameter: (its position, close | commit | rollback)
+    work: Work = ()  # what it does besides making and handing out its result; of a generator, before that too
 
     @property
     def is_scope(self) -> bool:
@@ -67,13 +69,25 @@ def read_functions(tree: ast.Module) -> list[FunctionFacts]:
     """The functions and methods of a file that matter here; also those nested in `if` and `try`, not in functions."""
     definitions = _definitions(tree)
     managers = {owner for owner, node in definitions if node.name in ("__exit__", "__aexit__")}
-    found = []
+    read = []
     for owner, node in definitions:
         entering = owner in managers and node.name in ("__init__", "__enter__", "__aenter__")
         facts = _read_function(node, owner, always=entering)
         if facts is not None:
-            found.append(facts)
-    return found
+            read.append((facts, node, entering or _matters(facts)))
+    makers = {b.name for b in read_bindings(tree) if not b.owner}
+    makers |= {facts.name for facts, _, wanted in read if wanted and not facts.owner}
+    return [
+        replace(facts, work=work_of(node, _handed_out(node)))
+        for facts, node, wanted in read
+        if wanted or _rooted(facts, makers)
+    ]
+
+
+def _handed_out(node: FunctionNode) -> list[ast.expr]:
+    """What a function yields, or else returns."""
+    statements = list(flat(node.body))
+    return [y.value for y in yielded(statements) if y.value is not None] or returned(statements)
 
 
 def _definitions(tree: ast.Module) -> list[tuple[str, FunctionNode]]:
@@ -86,6 +100,12 @@ def _definitions(tree: ast.Module) -> list[tuple[str, FunctionNode]]:
     return found
 
 
+def _rooted(facts: FunctionFacts, makers: set[str]) -> bool:
+    """Whether what it hands out begins with a name that the file binds to something about sessions."""
+    handles = [h for h in (facts.returns, facts.yields) if h is not None]
+    return any(h.root.partition(".")[0] in makers for h in handles)
+
+
 def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionFacts | None:
     decorators = tuple(last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list)
     manager = bool({"contextmanager", "asynccontextmanager"} & set(decorators))
@@ -96,7 +116,7 @@ def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionF
         return None
     known = read_locals(node)
     given = [y.value for y in yields if y.value is not None]
-    facts = FunctionFacts(
+    return FunctionFacts(
         node.name,
         node.lineno,
         owner,
@@ -112,7 +132,6 @@ def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionF
         imports=tuple(pair for s in statements for pair in import_targets(s).items()),
         does=does,
     )
-    return facts if always or _matters(facts) else None
 
 
 def _one(values: list[ast.expr], known: Locals) -> Handle | None:

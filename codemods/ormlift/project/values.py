@@ -276,7 +276,17 @@ class Values:
         if any(not b.path and is_session_class(b.name) for b in bases):
             kind = SourceKind.ASYNC_SESSION if any("Async" in b.name for b in bases) else SourceKind.SESSION
             return Value(
-                "handed", handed=SessionSource(value.name, "", value.path, facts.line, kind, expire_on_commit=Tri.YES)
+                "handed",
+                handed=SessionSource(
+                    value.name,
+                    "",
+                    value.path,
+                    facts.line,
+                    kind,
+                    expire_on_commit=Tri.YES,
+                    factory=f"{value.path}:{value.name}",
+                    options=(("class_", value.name),),
+                ),
             )
         return replace(value, what="instance")
 
@@ -326,6 +336,7 @@ class Values:
             owner=function.owner,
             is_async=function.is_async,
             shared=inner.handed.shared or inner.stored,
+            work=(*inner.handed.work, *((path, line, text) for line, text in function.work)),
         )
         return Value("handed", handed=handed)
 
@@ -356,7 +367,12 @@ class Values:
             )
         if is_session_class(place.name):
             kind = SourceKind.ASYNC_SESSION if "Async" in place.name else SourceKind.SHARED_SESSION
-            return Value("handed", handed=SessionSource(annotation, "", where.path, 0, kind, shared=True))
+            return Value(
+                "handed",
+                handed=replace(
+                    SessionSource(annotation, "", where.path, 0, kind, shared=True), options=_unseen(annotation, where)
+                ),
+            )
         if (driver := CONNECTION_TYPES.get(place.name)) is not None:
             kind = SourceKind.CONNECTION
             return Value(
@@ -366,7 +382,16 @@ class Values:
             return Value("engine")
         if last(place.name) in ("sessionmaker", "async_sessionmaker") and place.name.startswith("sqlalchemy"):
             return Value(
-                "factory", SessionFactory("", "", "", 0, Tri.UNKNOWN, is_async=last(place.name) != "sessionmaker")
+                "factory",
+                SessionFactory(
+                    "",
+                    "",
+                    "",
+                    0,
+                    Tri.UNKNOWN,
+                    is_async=last(place.name) != "sessionmaker",
+                    options=_unseen(annotation, where),
+                ),
             )
         known = "." in place.name and last(place.name) not in ("Any", "object", "Protocol")
         return Value("external", name=f"{place.name}()") if known else None
@@ -388,7 +413,7 @@ class Values:
             made = (
                 inner.factory
                 if inner is not None and inner.factory is not None
-                else SessionFactory("", "", "", 0, Tri.UNKNOWN)
+                else SessionFactory("", "", "", 0, Tri.UNKNOWN, options=_unseen(name, where))
             )
             return Value(
                 "factory", replace(made, name="", scoped=True, is_async=made.is_async or kind.startswith("async"))
@@ -401,7 +426,7 @@ class Values:
         return Value("engine") if kind in ("create_engine", "create_async_engine") else None
 
     def _engine(self, call: Handle, where: Where) -> str:
-        """The engine that a factory is bound to, as `path:name` of its definition; `?` and its text if made on the spot."""
+        """The engine of a factory, as `path:name` of its definition; `?` and its text for one made on the spot."""
         if call.first is None:
             return ""
         name = call.first.name if call.first.op in ("name", "stored") else ""
@@ -423,6 +448,11 @@ class Values:
             stored = any(i.stored for i in items if i is not None)
             return Value("handed", handed=replace(handed[0], kind=SourceKind.CONNECTION_AND_CURSOR), stored=stored)
         return None
+
+
+def _unseen(name: str, where: Where) -> tuple[tuple[str, str], ...]:
+    """Options that can't be read: equal only to those of the same name in the same file."""
+    return (("?", f"{where.path}:{name}"),)
 
 
 def _is_property(function: FunctionFacts) -> bool:

@@ -143,7 +143,9 @@ class _Finder:
             expires,
         )
         chosen = Chosen(named.call, named.scope)
-        effects = block_effects(block, chosen, replace(found.source, kind=found.kind), self.knowledge, look)
+        effects = block_effects(
+            block, chosen, replace(found.source, kind=found.kind), self.knowledge, look, _given(found)
+        )
         effects += [*_at_entry(shape, named), *_arguments(found, named)]
         return Rewrite(
             ID,
@@ -239,6 +241,11 @@ def _at_entry(shape: Shape, named: Named) -> list[Effect]:
     return [Effect("errors-at-entry", line, text)]
 
 
+def _given(found: Found) -> frozenset[str]:
+    """The options that the call itself is given."""
+    return frozenset(k.arg for k in found.call.keywords if k.arg)
+
+
 def _arguments(found: Found, named: Named) -> list[Effect]:
     """Arguments of the old call, which the scope does not get; those that are judged by themselves aside."""
     call = found.call
@@ -312,6 +319,18 @@ EFFECTS = {
     "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
     "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
+    "drops-factory-work": (
+        "The function that handed out the session does more than make it: sets it up, adds rows, registers listeners, "
+        "logs. The scope gets its session elsewhere. Let the scope call that function, or move the work into it."
+    ),
+    "other-factory": (
+        "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
+        "factory, or read what the option changes here."
+    ),
+    "breaks-begun-transaction": (
+        "The scope's transaction is that of `with session.begin()`, which ends with the block's first commit or "
+        "rollback; any use behind it raises. Remove the block's commit, or use a scope that commits by itself."
+    ),
     "drops-arguments": "The session was made with arguments that the scope does not get.",
     "not-closed": "The scope does not close the session, or is not known to. Close it in the scope.",
     "scope-unknown": "What the scope does at exit could not be read. Read it, and judge.",

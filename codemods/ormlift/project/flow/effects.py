@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
 from ormlift.project.flow.errors import error_effects
-from ormlift.project.flow.events import Reader
+from ormlift.project.flow.events import Act, Event, Reader
 from ormlift.project.flow.keeps import kept_instances
 from ormlift.project.flow.knowledge import Knowledge
+from ormlift.project.flow.origin import origin_effects
 from ormlift.project.flow.values import Look, Values
 from ormlift.project.flow.walk import CLEAN, Exit, Mark, Outs, Walker
 from ormlift.schema import Scope, SessionSource, SourceKind, Tri
@@ -31,16 +32,27 @@ class Chosen:
 
 
 def block_effects(
-    block: Block, chosen: Chosen, source: SessionSource, knowledge: Knowledge, look: Look
+    block: Block,
+    chosen: Chosen,
+    source: SessionSource,
+    knowledge: Knowledge,
+    look: Look,
+    given: frozenset[str] = frozenset(),
 ) -> list[Effect]:
-    """All effects of running `block` under the scope, in the order of their lines."""
+    """All effects of running `block` under the scope, in the order of their lines.
+
+    `given` are the options that the session's call itself was given, which are judged by the caller.
+    """
     values = Values(block.body, block.name, knowledge, look)
     reader = Reader(values, knowledge)
     # A commit inside the block expires instances under both sessions, or only under the scope's.
     keeps_fresh = block.session_expires is not True
-    outs = Walker(reader, block.dropped, keeps_fresh=keeps_fresh).block(block.body, CLEAN)
+    walker = Walker(reader, block.dropped, keeps_fresh=keeps_fresh)
+    outs = walker.block(block.body, CLEAN)
     found = [
         *_scope_effects(block, chosen, source),
+        *_origin(block, chosen, source, given, reader),
+        *_begun(chosen, walker),
         *_commit_effects(chosen, outs),
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
         *error_effects(block, chosen.scope, chosen.words, outs),
@@ -57,6 +69,42 @@ def exits(outs: Outs) -> Iterator[Exit]:
     yield from outs.continues
 
 
+def _origin(
+    block: Block, chosen: Chosen, source: SessionSource, given: frozenset[str], reader: Reader
+) -> Iterator[Effect]:
+    if chosen.scope is not None:
+        gone = [range(s.lineno, (s.end_lineno or s.lineno) + 1) for s in block.dropped]
+        events = [event for statement in block.body for event in reader.events(statement)]
+        events = [event for event in events if not any(event.line in lines for lines in gone)]
+        harmless = frozenset(name for name, felt in _FELT.items() if not felt(events))
+        yield from origin_effects(block, chosen.scope, chosen.words, source, given, harmless)
+
+
+def _flushes(events: list[Event]) -> bool:
+    """Whether something may be pending when a query is sent."""
+    return any(e.act in (Act.WRITE, Act.MAY_WRITE) for e in events) and any(e.act is Act.LOAD for e in events)
+
+
+def _loads_after_commit(events: list[Event]) -> bool:
+    first = min((e.line for e in events if e.act is Act.COMMIT), default=0)
+    return bool(first) and any(e.act is Act.LOAD and e.line > first for e in events)
+
+
+_FELT = {"autoflush": _flushes, "expire_on_commit": _loads_after_commit}  # options that not every block feels
+
+
+def _begun(chosen: Chosen, walker: Walker) -> Iterator[Effect]:
+    """Uses of the session behind a commit or rollback, which a scope of `session.begin()` does not allow."""
+    if chosen.scope is None or not chosen.scope.begins or not walker.used_after_end:
+        return
+    line, end = min(walker.used_after_end)
+    text = (
+        f"{chosen.words} holds the transaction by begin(): behind the commit or rollback on line {end}, what line "
+        f"{line} does with the session raises InvalidRequestError"
+    )
+    yield Effect("breaks-begun-transaction", line, text)
+
+
 def _told(engine: str) -> str:
     return "an engine of its own" if engine.startswith("?") else engine
 
@@ -67,6 +115,9 @@ def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Itera
         text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
         yield Effect("scope-unknown", block.line, text)
         return
+    if scope.unread:
+        text = f"what {words} does at exit could not be read: its block stands in `with {scope.unread}`"
+        yield Effect("scope-unknown", block.line, text)
     if source.bind and scope.bind and (source.bind != scope.bind or source.bind == "?"):
         one, other = (bind if bind.startswith("?") else bind.rpartition(":")[2] for bind in (source.bind, scope.bind))
         text = f"the session here is bound to {_told(one)}, and that of {words} to {_told(other)}"

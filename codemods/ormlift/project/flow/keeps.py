@@ -17,10 +17,15 @@ _TAKES = frozenset({"append", "add", "extend", "insert", "update", "put", "setde
 
 def kept_instances(block: Block, scope: Scope | None, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
     """The effects of expiring what outlives the block."""
-    if scope is None or Tri.NO in (scope.commits, scope.closes, scope.expire_on_commit):
+    if scope is None:
         return
-    sure = scope.commits is Tri.YES and scope.expire_on_commit is Tri.YES
-    expires = f"{words} {'expires' if sure else 'may expire'} it by its commit, and reading an attribute then raises"
+    yield from _behind_errors(block, scope, words, values, outs)
+    by_commit = Tri.NO not in (scope.commits, scope.closes, scope.expire_on_commit)
+    if not by_commit and (scope.expires is Tri.NO or scope.closes is Tri.NO):
+        return
+    sure = (scope.commits is Tri.YES and scope.expire_on_commit is Tri.YES) or scope.expires is Tri.YES
+    how = "commit" if by_commit else "rollback"
+    expires = f"{words} {'expires' if sure else 'may expire'} it by its {how}, and reading an attribute then raises"
     for way in outs.returns:
         value = way.node.value if isinstance(way.node, ast.Return) else None
         if _is_fresh(way.state) and value is not None and values.kind(value) & ENTITY:
@@ -36,6 +41,43 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
     for line, what in _stored(block, values):
         text = f"line {line} stores what may be an instance in {what}: {expires} DetachedInstanceError"
         yield Effect("expires-instances", line, text)
+
+
+def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
+    """Instances that are read where an error of the block is caught: the scope's rollback has expired them.
+
+    It does so whatever the session's `expire_on_commit` is.
+    """
+    if scope.rolls_back is Tri.NO or scope.closes is Tri.NO or not _is_fresh(outs.raising):
+        return
+    for outer in block.enclosing_tries():
+        places: list[ast.stmt] = [*outer.finalbody]
+        going_on = False
+        for handler in outer.handlers:
+            places += handler.body
+            going_on = going_on or not isinstance(handler.body[-1], ast.Return | ast.Raise)
+        for name, line in _names_read(block, places, outer.end_lineno or 0 if going_on else 0):
+            if values.names.get(name, 0) and values.names[name] & ENTITY:
+                text = (
+                    f"line {line} uses {name}, which may hold an instance, after an error of the block: {words} rolls "
+                    "back, which expires it, and reading an attribute then raises DetachedInstanceError"
+                )
+                yield Effect("expires-instances", line, text)
+
+
+def _names_read(block: Block, places: list[ast.stmt], behind: int) -> Iterator[tuple[str, int]]:
+    """The names read in some statements, and after a line of the function; each once."""
+    nodes = [n for place in places for n in [place, *walk_scope(place)]]
+    if behind:
+        nodes += [n for n in walk_scope(block.function) if getattr(n, "lineno", 0) > behind]
+    told: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id not in told and not block.covers(node):
+            told.add(node.id)
+            if _is_load(node) and not _only_tested(block, node):
+                yield node.id, node.lineno
+            elif _is_load(node):
+                told.discard(node.id)
 
 
 def _is_fresh(state: State) -> bool:

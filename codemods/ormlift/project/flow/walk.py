@@ -37,6 +37,7 @@ class Point:
     mark: Mark | None = None
     fresh: bool = False  # instances hold attributes that were loaded since the last commit or rollback
     handler: int = 0  # line of the handler that took an error while the change stood; 0: none
+    ended: int = 0  # line of the last commit or rollback; 0: none
 
 
 State = frozenset[Point]
@@ -85,6 +86,7 @@ class Walker:
         self._reader = reader
         self._dropped = {id(s) for s in dropped}
         self._keeps_fresh = keeps_fresh
+        self.used_after_end: set[tuple[int, int]] = set()  # (line of a use, line of the commit or rollback before it)
 
     def block(self, statements: Sequence[ast.stmt], state: State) -> Outs:
         """Run a suite."""
@@ -156,11 +158,13 @@ class Walker:
         return outs
 
     def _step(self, point: Point, event: Event) -> Point:
+        if point.ended:
+            self.used_after_end.add((event.line, point.ended))
         match event.act:
             case Act.COMMIT:
-                return Point(fresh=point.fresh and self._keeps_fresh)
+                return Point(fresh=point.fresh and self._keeps_fresh, ended=event.line)
             case Act.ROLLBACK:
-                return Point()
+                return Point(ended=event.line)
             case Act.LOAD:
                 return replace(point, fresh=True)
             case Act.WRITE | Act.MAY_WRITE:
@@ -213,7 +217,7 @@ class Walker:
         else:
             outs.normal = inner.normal
         if any(self._begins(item.context_expr) for item in node.items):
-            outs.normal = frozenset(Point(fresh=p.fresh) for p in outs.normal)
+            outs.normal = frozenset(Point(fresh=p.fresh, ended=p.ended) for p in outs.normal)
         outs.leave(inner)
         return outs
 

@@ -1,0 +1,96 @@
+"""What a function that hands out a session does besides: whoever gets the session elsewhere loses that.
+
+Plain are a docstring, an import, `return X()`, `x = X()` with `return x` or `yield x` behind it, and a try around them
+that closes, or raises again. Everything else is work, and is told with its line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ormlift.project.columns import last
+from ormlift.syntax import FunctionNode, dotted
+
+Work = tuple[tuple[int, str], ...]
+
+_NO_WORK = frozenset({"staticmethod", "classmethod", "property", "contextmanager", "asynccontextmanager", "override"})
+_TYPING = frozenset({"overload", "no_type_check", "final", "abstractmethod"})
+
+
+def work_of(node: FunctionNode, results: list[ast.expr]) -> Work:
+    """The (line, text) of each statement that does more than make and hand out `results`.
+
+    The session's name is written `session` in the texts, so that two functions can be compared.
+    """
+    names = {r.id for r in results if isinstance(r, ast.Name)}
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    found = [(d.lineno, f"@{ast.unparse(d)}") for d in node.decorator_list if _does_more(d)]
+    found += _work(body, names)
+    found = [(line, text) for line, text in found if not _never_resumed(node, line)]
+    return tuple((line, _text(text, names)) for line, text in found)
+
+
+def _never_resumed(node: FunctionNode, line: int) -> bool:
+    """Whether a line stands behind the yield of a generator of which only `next()` is taken: only a finally is run."""
+    yields = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Yield)]
+    final = [s for n in ast.walk(node) if isinstance(n, ast.Try) for s in n.finalbody]
+    return bool(yields) and line > min(yields) and not any(s.lineno <= line <= (s.end_lineno or 0) for s in final)
+
+
+def _does_more(decorator: ast.expr) -> bool:
+    name = last(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator))
+    return name not in _NO_WORK | _TYPING
+
+
+def _text(text: str, names: set[str]) -> str:
+    for name in names:
+        text = re.sub(rf"\b{re.escape(name)}\b", "session", text)
+    return text
+
+
+def _work(statements: list[ast.stmt], names: set[str]) -> Iterator[tuple[int, str]]:
+    for statement in statements:
+        match statement:
+            case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Global() | ast.Raise() | ast.Expr(ast.Constant()):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name in names:
+                pass
+            case ast.Return() | ast.Expr(value=ast.Yield()):
+                pass
+            case ast.With() | ast.AsyncWith() if all(_enters(item, names) for item in statement.items):
+                yield from _work(statement.body, names)
+            case ast.Try() | ast.TryStar():
+                handlers = [s for h in statement.handlers if not _raises(h.body) for s in h.body]
+                yield from _work([*statement.body, *statement.orelse, *handlers, *statement.finalbody], names)
+            case ast.If(test=test) if _about(test, names):
+                yield from _work([*statement.body, *statement.orelse], names)
+            case ast.Expr(value=value) if _closes(value, names):
+                pass
+            case _:
+                yield statement.lineno, " ".join(ast.unparse(statement).split())
+
+
+def _enters(item: ast.withitem, names: set[str]) -> bool:
+    """`with X() as session:`."""
+    return isinstance(item.optional_vars, ast.Name) and item.optional_vars.id in names
+
+
+def _about(test: ast.expr, names: set[str]) -> bool:
+    """Whether a test only asks for the session: `if session:`, `if session is not None:`."""
+    inner = test.left if isinstance(test, ast.Compare) else test
+    return isinstance(inner, ast.Name) and inner.id in names
+
+
+def _raises(body: list[ast.stmt]) -> bool:
+    return isinstance(body[-1], ast.Raise)
+
+
+def _closes(value: ast.expr, names: set[str]) -> bool:
+    call = value.value if isinstance(value, ast.Await) else value
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="close" | "aclose"), args=[]):
+            return name in names
+        case _:
+            return False
