@@ -10,6 +10,7 @@ from enum import StrEnum
 from ormlift.sql.life.flow import Flow, Mark, flow
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.reuse import check_loops, cursor_groups
 from ormlift.syntax import FunctionNode
 
 FETCHES = (Does.FETCHONE, Does.FETCHALL, Does.FETCHMANY, Does.ITERATE)
@@ -50,8 +51,9 @@ def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = ()) ->
     their test.
     """
     by_node: dict[ast.AST, list[Mark]] = {}
+    groups = cursor_groups(life)
     for use in life.uses:
-        by_node.setdefault(use.node, []).extend(_marks(use))
+        by_node.setdefault(use.node, []).extend(_marks(use, groups.get(use.cursor, use.cursor)))
     for statement in settled:
         by_node.setdefault(statement, []).append(Mark(TRANSACTION, defines=True))
     by_node.setdefault(last, []).append(Mark(TRANSACTION, defines=False))
@@ -62,8 +64,8 @@ def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = ()) ->
     return flow(life.host.body, lambda node: by_node.get(node, ()), arguments)
 
 
-def _marks(use: Use) -> Iterator[Mark]:
-    name = f"#{use.cursor}"
+def _marks(use: Use, cursor: str) -> Iterator[Mark]:
+    name = f"#{cursor}"
     if use.does is Does.EXECUTE:
         yield Mark(name, defines=True)
         yield Mark(TRANSACTION, defines=True)
@@ -83,9 +85,11 @@ def executions(life: Life, reached: Flow) -> list[Execution]:
     """All executions of a life, in source order, with their fetches. Raises Refused where they can't be told apart."""
     found = [Execution(use, use.node) for use in life.where(Does.EXECUTE) if isinstance(use.node, ast.Call)]
     by_node = {e.call: e for e in found}
+    groups = cursor_groups(life)
+    check_loops(life, groups)
     shared: list[list[Execution]] = []
     for use in life.where(*FETCHES, *ASKS):
-        owners = _owners(use, by_node, reached)
+        owners = _owners(use, by_node, reached, groups.get(use.cursor, use.cursor))
         for owner in owners:
             (owner.asks if use.does in ASKS else owner.fetches).append(use)
         if len(owners) > 1 and use.does in FETCHES:
@@ -98,16 +102,20 @@ def executions(life: Life, reached: Flow) -> list[Execution]:
     return found
 
 
-def _owners(use: Use, by_node: dict[ast.Call, Execution], reached: Flow) -> list[Execution]:
+def _owners(use: Use, by_node: dict[ast.Call, Execution], reached: Flow, cursor: str) -> list[Execution]:
     direct = _direct(use)
     if direct in by_node:
         assert isinstance(direct, ast.Call)
         return [by_node[direct]]
-    definitions = reached.of(use.node, f"#{use.cursor}")
+    definitions = reached.of(use.node, f"#{cursor}")
     owners = [by_node[d] for d in definitions if isinstance(d, ast.Call) and d in by_node]
     if not owners or len(owners) != len(definitions):
         message = f"what line {use.line} reads was not surely executed in this function; execute it on the same path"
         raise Refused("unclear-cursor", message)
+    for owner in owners:
+        if use.cursor not in (owner.use.cursor, owner.use.receiver.id if owner.use.receiver else ""):
+            message = f"line {use.line} reads from a cursor that has executed again on line {owner.line}; use two"
+            raise Refused("unclear-cursor", message)
     return sorted(owners, key=lambda e: e.line)
 
 

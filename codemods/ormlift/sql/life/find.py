@@ -82,7 +82,7 @@ def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]
             continue
         origin, how, name, cursor = bound
         source, manager = _source(node, how, module, index)
-        if source is None or source.kind not in (*SESSIONS, *CONNECTIONS):
+        if source is None or source.kind not in (*SESSIONS, *CONNECTIONS) or _is_of_another(node):
             continue
         reached = reached or flow(host.body, arguments=arguments)
         if (how in (How.PAIR, How.WITH_PAIR)) != (source.kind is SourceKind.CONNECTION_AND_CURSOR):
@@ -92,6 +92,12 @@ def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]
         if _is_site(life):
             claimed |= {use.node for use in life.uses}
             yield life
+
+
+def _is_of_another(call: ast.Call) -> bool:
+    """A cursor of a connection that is kept elsewhere: `self.conn.cursor()`, or of a global; it begins there."""
+    func = call.func
+    return isinstance(func, ast.Attribute) and func.attr == "cursor" and not isinstance(func.value, ast.Call)
 
 
 def _source(call: ast.Call, how: How, module: Module, index: ProjectIndex) -> tuple[SessionSource | None, Scope | None]:
