@@ -14,13 +14,6 @@ from tests.samples.sample import SAMPLES, copy, ormlift
 
 Observed = dict[str, tuple[str, str]]
 
-KNOWN_WRONG = {
-    "cursor_reused_in_its_own_loop": "the inner execute ends the outer loop, after the rewrite it does not",
-    "store_use": "of a connection kept on self, only the reading method is rewritten",
-    "any_value_into_a_boolean": "SQLAlchemy's Boolean refuses what SQLite stores",
-    "local_named_as_the_model": "a local name hides the model that the new text uses",
-}  # taken out when mended: the test then fails as passing
-
 
 def observe(root: Path) -> Observed:
     done = subprocess.run(
@@ -49,10 +42,4 @@ def test_every_trap_behaves_the_same(observed: tuple[Observed, Observed, str]) -
     before, after, _ = observed
     assert before.keys() == after.keys()
     different = {call: (before[call], after[call]) for call in before if before[call] != after[call]}
-    assert not [call for call in different if not any(f"('{name}'" in call for name in KNOWN_WRONG)], different
-
-
-@pytest.mark.parametrize("name", KNOWN_WRONG)
-def test_what_is_known_to_be_wrong_is(observed: tuple[Observed, Observed, str], name: str) -> None:
-    before, after, _ = observed
-    assert any(before[call] != after[call] for call in before if f"('{name}'" in call), "mended: take it out"
+    assert not different

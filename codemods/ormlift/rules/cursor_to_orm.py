@@ -125,6 +125,10 @@ EFFECTS = {
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
     "shared-session": "The session is one that others use too; closing or committing reaches beyond the block.",
+    "shared-connection": (
+        "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "
+        "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."
+    ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
     "factory-chosen": "The project has several session factories, and one was chosen by its place. Configure a scope.",
     "scope-unknown": "What the scope does at its end could not be read.",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ormlift.sql.statement import Argument, Statement
 
 
+OWN_NONE = ("json", "unknown")  # kinds whose type may bind None as something else than NULL
+
+
 class Use(Enum):
     """What is done with a value."""
 
@@ -69,33 +72,42 @@ class Binder:
         argument = Argument(text, may_be_none=False, type=python)
         return self._bound(Atom(text, _level(text)), argument, ref, kind, use, constant=True)
 
-    def literal(self, node: Node, ref: ColumnRef | None = None) -> Node:
-        """`literal(value)`; on PostgreSQL with the column's type, for drivers that name the type of what they bind."""
+    def literal(self, node: Node, ref: ColumnRef | None = None, kind: str = "") -> Node:
+        """`literal(value)`; on PostgreSQL with the column's type, for drivers that name the type of what they bind.
+
+        A value without a type of its own, such as None, would take the column's: a JSON column makes it `null`.
+        """
         items = [node]
-        if ref is not None and self.statement.dialect == "postgresql":
-            items.append(Atom(f"{ref.text}.type"))
+        if self.statement.dialect == "postgresql":
+            items += [Atom(f"{ref.text}.type")] if ref is not None else []
+        elif kind in OWN_NONE:
+            items.append(Atom(self.names.sa("String")))
         return call(self.names.sa("literal"), *items)
 
     def _bound(
         self, atom: Atom, argument: Argument, ref: ColumnRef | None, kind: str, use: Use, *, constant: bool = False
     ) -> Node:
         dialect = self.statement.dialect
-        type_args = ref.column.type_args if ref else ""
-        fits = takes(dialect, kind, argument.type, type_args)
+        flag = kind == "bool" and argument.text in ("0", "1")
+        fits = flag or takes(dialect, kind, argument.type)
         if kind in ("datetime", "date", "unknown", "") and not constant:
             self._stored_otherwise(argument, ref, kind, fits)
         if kind == "json" and use is Use.WRITE and argument.may_be_none:
             if dialect != "postgresql":  # with a type of its own, None stays SQL NULL
                 return call(self.names.sa("literal"), atom, Atom(self.names.sa("String")))
             self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
-        if dialect == "sqlite":
-            return atom if fits and not self._none_matters(argument, ref, use) else self.literal(atom)
+        if kind in OWN_NONE and argument.type == "None" and use is not Use.WRITE:
+            fits = False
+        if dialect == "sqlite" or (dialect == "mysql" and kind == "bool"):
+            known = argument.type not in ("", "None")
+            plain = fits and not self._none_matters(argument, ref, use)
+            return atom if plain else self.literal(atom, kind="" if known and not argument.may_be_none else kind)
         if not fits and use is not Use.PLAIN:
             self.found(
                 "bind-type", f"The column's type converts `{argument.text}`; check that it is given what it takes."
             )
         if self._none_matters(argument, ref, use):
-            return self.literal(atom, ref)
+            return self.literal(atom, ref, kind)
         return atom
 
     def _stored_otherwise(self, argument: Argument, ref: ColumnRef | None, kind: str, fits: bool) -> None:

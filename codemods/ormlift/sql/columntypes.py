@@ -39,10 +39,11 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
     "interval": ("timedelta",),
     "uuid": ("UUID",),
     "bytes": ("bytes",),
-    "numeric": ("int", "float", "Decimal", ""),
+    "numeric": ("int", "float", "Decimal"),
+    "float": ("int", "float"),
     "enum": ("str",),
     "json": ("dict", "list"),
-    "bool": ("bool", "int", ""),
+    "bool": ("bool",),
     "unknown": (),
 }
 
@@ -61,12 +62,10 @@ def kind_of(column: MappedColumn, models: Mapping[str, MappedClass]) -> str:
     return KINDS.get(column.type, "unknown")
 
 
-def takes(dialect: str, kind: str, python: str, type_args: str = "") -> bool:
+def takes(dialect: str, kind: str, python: str) -> bool:
     """Whether a value of Python type `python` (empty: not known) goes through the column's type unchanged."""
     if python == "None" or kind not in _TAKES:
         return True
-    if kind == "enum" and python == "" and type_args[:1] in "'\"" and type_args:
-        return True  # an enumeration of plain strings
-    if dialect == "sqlite" or kind in ("json", "unknown", "enum"):
+    if dialect == "sqlite" or kind in ("json", "unknown", "enum", "bool"):
         return python in _TAKES[kind]
     return True  # the drivers of PostgreSQL and MySQL take what their server takes

@@ -6,7 +6,7 @@ import keyword
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ormlift.sql.binding import Binder, Use
+from ormlift.sql.binding import OWN_NONE, Binder, Use
 from ormlift.sql.layout import (
     ATOM,
     COMPARE,
@@ -182,7 +182,7 @@ class Expressions:
         if isinstance(tree, exp.Placeholder):
             return self.binder.slot(_slot(tree), other.ref, other.kind, use)
         if isinstance(tree, exp.Null):
-            return call(self.names.sa("null")) if use is Use.WRITE else self.binder.literal(Atom("None"))
+            return self._null_against(other, use)
         if isinstance(tree, exp.Boolean):
             return (
                 call(self.names.sa("true" if tree.this else "false")) if use is not Use.WRITE else Atom(str(tree.this))
@@ -191,6 +191,12 @@ class Expressions:
         if value.is_python:
             return self.binder.constant(_source(value.node), value.python or "", other.ref, other.kind, use)
         return value.node
+
+    def _null_against(self, other: Value, use: Use) -> Node:
+        if use is not Use.WRITE:
+            return self.binder.literal(Atom("None"), kind=other.kind)
+        told = other.kind in (*OWN_NONE, "") or (other.ref is not None and other.ref.column.primary_key)
+        return call(self.names.sa("null")) if told else Atom("None")
 
     def _is(self, tree: exp.Is, *, negated: bool) -> Node:
         from sqlglot import exp

@@ -162,7 +162,6 @@ REASONS: Mapping[str, str] = {
 
 # Effect code -> what changes and how to judge it.
 EFFECTS: Mapping[str, str] = {
-    "null-parameter": "A parameter that is None matched nothing; the written comparison renders IS NULL or raises.",
     "bind-type": "The column's type converts what is bound; a value of another Python type raises or is stored anew.",
     "python-default": "A column left out of the INSERT has a Python-side default, which fires now.",
     "onupdate": "A column left out of the UPDATE has `onupdate=`, which fires now.",

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 
 from ormlift.model import ImportNeed
+from ormlift.project.escape.choice import bound_in
 from ormlift.schema import MappedClass
 from ormlift.sql.life.model import Host, Life
 from ormlift.sql.life.refuse import Refused
@@ -44,6 +45,8 @@ _SQLALCHEMY = [
     "bindparam",
     "column",
     "over",
+    "type_coerce",
+    "String",
 ]
 
 
@@ -168,6 +171,28 @@ def module_names(module: Module) -> set[str]:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             found |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
     return found
+
+
+def check_hidden(texts: Iterable[str], said: Iterable[str], life: Life) -> None:
+    """Refuse where a name of the new text means something local where it will stand. Raises Refused."""
+    roots = {name.partition(".")[0] for name in said}
+    used = {n.id for t in texts for n in ast.walk(ast.parse(t.strip(), mode="eval")) if isinstance(n, ast.Name)}
+    for name in sorted(used & roots):
+        if _is_hidden(name, life):
+            message = f"{name} is a local name here, and the new text needs what it is called outside; rename it"
+            raise Refused("name-taken", message)
+
+
+def _is_hidden(name: str, life: Life) -> bool:
+    local = life.flow.definitions.get(name, set()) if isinstance(life.host, FunctionNode) else set()
+    if any(not isinstance(node, ast.Import | ast.ImportFrom) for node in local):
+        return True
+    if local:
+        return False
+    functions = [a for a in life.module.ancestors(life.host) if isinstance(a, FunctionNode)]
+    bound = [f for f in functions if name in bound_in(f) and name not in life.module.local_imports(f)]
+    lambdas = [n for n in ast.walk(life.host) if isinstance(n, ast.Lambda)]
+    return bool(bound) or any(a.arg == name for la in lambdas for a in ast.walk(la.args) if isinstance(a, ast.arg))
 
 
 def check_imports(needs: Iterable[ImportNeed], life: Life) -> None:

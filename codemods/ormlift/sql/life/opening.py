@@ -126,6 +126,9 @@ def _scope_effects(scope: Scope | None, call: str, line: int) -> Iterator[Effect
 def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Iterator[Effect]:
     """An effect, unless the connection is known to reach the engine's own database."""
     source = life.source
+    if source.shared or (life.manager is not None and life.manager.shared is Tri.YES):
+        message = f"{dotted(life.call.func)}() hands out a connection that others use too: what they leave uncommitted"
+        yield Effect("shared-connection", life.line, f"{message} is not seen here, and they do not commit this")
     if _varies(life):
         message = f"the loop around line {life.line} opens another database each time, and a session has one"
         raise Refused("several-databases", f"{message}; leave it raw, or give each its engine")

@@ -31,6 +31,7 @@ from ormlift.sql.life.names import (
     RESULT_NAMES,
     ROWCOUNT_NAMES,
     SESSION_NAMES,
+    check_hidden,
     check_imports,
     free_name,
 )
@@ -99,6 +100,7 @@ class _Rewriter:
         self._gather_effects()
         certificates = tuple(certify(p) for p in self.prepared)
         check_imports(self.imports, life)
+        check_hidden((p.written.text for p in self.prepared if p.written), self._said(), life)
         ops = outermost(self.ops)
         lines = [line for op in ops for line in _lines(op)]
         return Rewrite(
@@ -248,6 +250,12 @@ class _Rewriter:
         for use in execution.asks:
             name = self.names[f"{use.does.value}:{cursor}"]
             self.ops.append(ReplaceExpr(self.module.span(use.node), name))
+
+    def _said(self) -> Iterator[str]:
+        """The names by which the new text may reach what is outside of the function."""
+        yield from (need.name or need.module for need in self.imports)
+        for prepared in self.prepared:
+            yield from prepared.request.names.values() if prepared.request is not None else ()
 
     # The session
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ormlift.syntax import Module, dotted
+from ormlift.syntax import Module, dotted, walk_scope
 
 
 class Stands(StrEnum):
@@ -71,9 +71,9 @@ def context(node: ast.expr, module: Module) -> Context:
         case ast.Expr():
             return Context(Stands.DISCARDED, parent)
         case ast.Assign(targets=targets):
-            return _assigned(parent, targets)
+            return _assigned(parent, targets, module)
         case ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
-            return _assigned(parent, [target])
+            return _assigned(parent, [target], module)
         case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source) if source is node:
             return Context(Stands.LOOPED, parent, (target,))
         case ast.Subscript(value=value) if value is node and isinstance(parent.ctx, ast.Load):
@@ -118,8 +118,17 @@ def _truth(node: ast.expr, parent: ast.AST, module: Module) -> Context:
             return Context(Stands.LEAVES, parent)
 
 
-def _assigned(parent: ast.AST, targets: list[ast.expr]) -> Context:
-    if all(isinstance(t, ast.Name) for t in targets):
+def is_local(target: ast.expr, module: Module) -> bool:
+    """Whether what is bound to `target` stays in the function: a name that is neither global nor nonlocal."""
+    if not isinstance(target, ast.Name):
+        return False
+    function = module.enclosing_function(target)
+    inside = walk_scope(function) if function is not None else ()
+    return not any(isinstance(n, ast.Global | ast.Nonlocal) and target.id in n.names for n in inside)
+
+
+def _assigned(parent: ast.AST, targets: list[ast.expr], module: Module) -> Context:
+    if all(is_local(t, module) for t in targets):
         stands = Stands.BOUND
         return Context(stands, parent, tuple(targets))
     if len(targets) == 1 and isinstance(targets[0], ast.Tuple | ast.List):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ormlift.model import Effect, Reason, ReplaceExpr
-from ormlift.sql.rows.context import Stands, context
+from ormlift.sql.rows.context import Stands, context, is_local
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
 from ormlift.sql.statement import ResultColumn
 from ormlift.syntax import Module
@@ -60,7 +60,9 @@ class _Judge:
             case Is.ROWS:
                 yield from self._rows(seen)
             case Is.PAIRS:
-                if seen.context.stands is not Stands.LOOPED:
+                if seen.context.stands is Stands.LOOPED:
+                    yield from self._looped(seen, seen.context.targets[0])
+                else:
                     yield from self._leaves(seen)
 
     # Rows
@@ -69,6 +71,10 @@ class _Judge:
         around = seen.context
         match around.stands:
             case Stands.LEAVES | Stands.STARRED | Stands.COMPARED | Stands.OPERATED:
+                yield from self._leaves(seen)
+            case Stands.LOOPED:
+                yield from self._looped(seen, around.targets[0])
+            case Stands.UNPACKED if not all(is_local(t, self.module) for t in around.targets):
                 yield from self._leaves(seen)
             case Stands.CALLED if around.key not in _NUMBERS and not self._is_followed(seen):
                 yield from self._leaves(seen)
@@ -82,6 +88,26 @@ class _Judge:
                 yield from self._values(seen)
             case _:
                 return
+
+    def _looped(self, seen: Seen, target: ast.expr) -> Iterator[Judgement]:
+        """`for row in rows`, `for a, b in rows`: what the loop binds must stay in the function to be followed."""
+        if seen.fact.kind is Is.PAIRS:
+            taken = isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 2
+            target = target.elts[1] if taken and isinstance(target, ast.Tuple | ast.List) else target
+        if isinstance(target, ast.Tuple | ast.List):
+            yield from self._unpacked(seen, target.elts)
+        elif not is_local(target, self.module):
+            yield from self._leaves(seen)
+
+    def _unpacked(self, seen: Seen, targets: Sequence[ast.expr]) -> Iterator[Judgement]:
+        """`a, b = row`: values that no local name is bound to are not followed."""
+        columns = seen.fact.columns
+        if len(targets) != len(columns) or any(isinstance(t, ast.Starred) for t in targets):
+            yield from self._values(seen)
+            return
+        for target, column in zip(targets, columns, strict=True):
+            if column.changes_type and not is_local(target, self.module):
+                yield from self._type_effect(seen.node.lineno, column)
 
     def _is_followed(self, seen: Seen) -> bool:
         call = seen.context.around
@@ -108,8 +134,7 @@ class _Judge:
         elif stands is Stands.FORMATTED and seen.fact.mapping:
             yield self._effect(seen, "row-leaves", "prints the row, which looks different now")
         elif stands in (Stands.FORMATTED, Stands.UNPACKED) and seen.fact.sequence:
-            if len(seen.context.targets) != len(seen.fact.columns):
-                yield from self._values(seen)
+            yield from self._unpacked(seen, seen.context.targets)
         elif stands not in _HARMLESS:
             yield from self._by_name(seen) if seen.fact.mapping else self._by_place(seen)
 

@@ -1,0 +1,352 @@
+"""Traps of raw cursors: each run on a real database before and after a default run, or seen to stay with its reason."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ormlift.model import Planned, Settings, SiteReport, Source, Status
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.examples.cursor_to_orm import PROJECT
+
+from tests.rules.test_cursor_to_orm_runs import World, world
+
+__all__ = ["world"]
+
+HEAD = "import sqlite3\nfrom app.db import DB_PATH, db_session, open_db\n\n\n"
+
+
+def plan(text: str, *, unsafe: bool = False, **others: str) -> tuple[str, tuple[SiteReport, ...]]:
+    """The text after a run of every codemod, and its sites."""
+    files = {**PROJECT, "app/jobs.py": HEAD + text, **{f"app/{n}.py": t for n, t in others.items()}}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("app/jobs.py", HEAD + text), index, Settings(unsafe=unsafe))
+    after = outcome.after.text if isinstance(outcome, Planned) else HEAD + text
+    return after, tuple(getattr(outcome, "sites", ()))
+
+
+STAYS: dict[str, tuple[str, str]] = {
+    "the cursor of a loop executes again in it": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id, title FROM jobs")
+    for row in cur:
+        cur.execute("UPDATE jobs SET title = ? WHERE id = ?", (row[1] + "!", row[0]))
+    conn.commit()
+    conn.close()
+""",
+        "unclear-cursor",
+    ),
+    "the cursor of a loop over its execute executes again in it": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    for row in cur.execute("SELECT id, title FROM jobs"):
+        cur.execute("UPDATE jobs SET title = ? WHERE id = ?", (row[1] + "!", row[0]))
+    conn.commit()
+    conn.close()
+""",
+        "unclear-cursor",
+    ),
+    "the cursor of an enumerated loop executes again in a function of it": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id, title FROM jobs")
+    for n, row in enumerate(cur):
+        if n:
+            cur.execute("SELECT stage FROM jobs WHERE id = ?", (row[0],)).fetchone()
+    conn.close()
+""",
+        "unclear-cursor",
+    ),
+    "a comprehension over a cursor that executes again in it": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs")
+    found = [cur.execute("SELECT title FROM jobs WHERE id = ?", (row[0],)).fetchone() for row in cur]
+    conn.close()
+    return len(found)
+""",
+        "unclear-cursor",
+    ),
+    "what an execute returned is its cursor, which has executed again": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    res = cur.execute("SELECT id FROM jobs")
+    cur.execute("SELECT title FROM jobs")
+    rows = res.fetchall()
+    conn.close()
+    return rows[0][0]
+""",
+        "unclear-cursor",
+    ),
+    "a generator over a cursor that executes again later": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs")
+    ids = (row[0] for row in cur)
+    cur.execute("UPDATE jobs SET stage = 1")
+    found = list(ids)
+    conn.commit()
+    conn.close()
+    return found
+""",
+        "unclear-cursor",
+    ),
+    "a connection kept on self": (
+        """
+class Store:
+    def __init__(self):
+        self.conn = open_db()
+
+    def get(self, ticket):
+        cur = self.conn.cursor()
+        cur.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
+        return cur.fetchone()[0]
+""",
+        "connection-from-outside",
+    ),
+    "a connection kept in the module": (
+        """
+conn = open_db()
+
+
+def get(ticket):
+    cur = conn.cursor()
+    cur.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
+    return cur.fetchone()[0]
+""",
+        "connection-from-outside",
+    ),
+    "a local called as the model": (
+        """
+def f(ticket):
+    Job = "job"
+    conn = open_db()
+    row = conn.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,)).fetchone()
+    conn.close()
+    return Job, row[0]
+""",
+        "name-taken",
+    ),
+    "a parameter of the enclosing function called select": (
+        """
+def f(select):
+    def g():
+        conn = open_db()
+        row = conn.execute("SELECT title FROM jobs WHERE id = 1").fetchone()
+        conn.close()
+        return row[0]
+
+    return select, g()
+""",
+        "name-taken",
+    ),
+    "a comprehension's variable called as the model": (
+        """
+def f():
+    conn = open_db()
+    found = [conn.execute("SELECT title FROM jobs WHERE id = ?", (Job,)).fetchone()[0] for Job in (1, 2)]
+    conn.close()
+    return found
+""",
+        "name-taken",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(STAYS))
+def test_stays_also_with_unsafe(name: str) -> None:
+    text, reason = STAYS[name]
+    after, sites = plan(text, unsafe=True)
+    assert after == HEAD + text
+    assert {site.reason.code for site in sites if site.reason} == {reason}
+    assert len({(site.codemod, site.line) for site in sites}) == len(sites)
+
+
+TOLD: dict[str, tuple[str, str]] = {
+    "a row bound to a global": (
+        """
+LAST = None
+
+
+def f():
+    global LAST
+    conn = open_db()
+    LAST = conn.execute("SELECT title FROM jobs").fetchone()
+    conn.close()
+""",
+        "row-leaves",
+    ),
+    "a row bound to a variable of the enclosing function": (
+        """
+def f():
+    last = None
+
+    def g():
+        nonlocal last
+        conn = open_db()
+        last = conn.execute("SELECT title FROM jobs").fetchone()
+        conn.close()
+
+    g()
+    return last
+""",
+        "row-leaves",
+    ),
+    "a date bound to a global": (
+        """
+LAST = None
+
+
+def f():
+    global LAST
+    conn = open_db()
+    LAST = conn.execute("SELECT passed_at FROM jobs").fetchone()[0]
+    conn.close()
+""",
+        "result-type",
+    ),
+    "a date unpacked to an attribute": (
+        """
+def f(kept):
+    conn = open_db()
+    for kept.ticket, kept.at in conn.execute("SELECT ticket, passed_at FROM jobs").fetchall():
+        print(kept)
+    conn.close()
+""",
+        "result-type",
+    ),
+    "a date unpacked to a starred variable": (
+        """
+def f():
+    conn = open_db()
+    ticket, *rest = conn.execute("SELECT ticket, passed_at FROM jobs").fetchone()
+    conn.close()
+    return rest
+""",
+        "result-type",
+    ),
+    "a connection that others use": (
+        """
+_conn = None
+
+
+def shared():
+    global _conn
+    if _conn is None:
+        _conn = open_db()
+    return _conn
+
+
+def f(ticket):
+    conn = shared()
+    row = conn.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,)).fetchone()
+    return row[0]
+""",
+        "shared-connection",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(TOLD))
+def test_is_told(name: str) -> None:
+    text, effect = TOLD[name]
+    after, sites = plan(text, unsafe=True)
+    assert after != HEAD + text
+    assert effect in {e.code for site in sites for e in site.effects}
+    assert plan(text)[0] == HEAD + text
+
+
+SAME: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+    "any value into a boolean": (
+        """
+def f(flag):
+    conn = open_db()
+    conn.execute("UPDATE jobs SET rush = ? WHERE id = 1", (flag,))
+    conn.commit()
+    row = conn.execute("SELECT id FROM jobs WHERE rush = ? ORDER BY id", (flag,)).fetchone()
+    conn.close()
+    return row[0] if row else None
+""",
+        [("yes",), (2,), (True,), (0,), ("",), (1.5,)],
+    ),
+    "a number that is no flag": (
+        """
+def f():
+    conn = open_db()
+    conn.execute("UPDATE jobs SET rush = 2 WHERE id = 1")
+    conn.commit()
+    found = conn.execute("SELECT COUNT(*) FROM jobs WHERE rush = 2").fetchone()[0]
+    conn.close()
+    return found
+""",
+        [()],
+    ),
+    "JSON compared with what may be None": (
+        """
+def f(mark):
+    conn = open_db()
+    rows = conn.execute("SELECT id FROM jobs WHERE marks = ?", (mark,)).fetchall()
+    more = conn.execute("SELECT id FROM jobs WHERE marks IN (?, ?)", (mark, "{}")).fetchall()
+    other = conn.execute("SELECT id FROM jobs WHERE marks <> ?", (mark,)).fetchall()
+    conn.close()
+    return [r[0] for r in rows], [r[0] for r in more], [r[0] for r in other]
+""",
+        [(None,), ("null",), ('{"x": 1}',), (3,)],
+    ),
+    "a loop over all rows of a cursor that executes again": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id, title FROM jobs")
+    for row in cur.fetchall():
+        cur.execute("UPDATE jobs SET title = ? WHERE id = ?", (row[1] + "!", row[0]))
+    conn.commit()
+    conn.close()
+""",
+        [()],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(SAME))
+def test_is_safe_and_does_the_same(world: World, name: str) -> None:
+    text, calls = SAME[name]
+    after, sites = plan(text)
+    assert {site.status for site in sites} == {Status.REWRITTEN}, sites
+    assert not [e for site in sites for e in site.effects]
+    for arguments in calls:
+        call: Callable[[Any], Any] = lambda space, a=arguments: space["f"](*a)  # noqa: E731
+        raw, new = world.run(HEAD + text, call), world.run(after, call)
+        assert (raw.error is None) == (new.error is None), (raw.error, new.error)
+        assert repr(new.result) == repr(raw.result)
+        assert new.rows == raw.rows
+
+
+def test_a_session_taken_for_a_connection_is_one_site() -> None:
+    text = """
+def f(ticket):
+    conn = db_session()
+    cursor = conn.cursor()
+    cursor.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
+    row = cursor.fetchone()
+    conn.close()
+    return row[0]
+"""
+    for unsafe in (False, True):
+        (site,) = plan(text, unsafe=unsafe)[1]
+        assert site.codemod == "cursor-to-orm"
