@@ -49,6 +49,8 @@ class _Editor(cst.CSTTransformer):
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
         self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
+        spans = [op.first if isinstance(op, Wrap) else op.span for op in ops]
+        self._lines = sorted({span.line for span in spans})
         self._edited = {*self._statements, *self._finals, *self._wraps}
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
@@ -59,6 +61,16 @@ class _Editor(cst.CSTTransformer):
         if self._left:
             message = "a statement shares its line with another, or stands in an unusual place"
             raise LayoutError(message)
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Go only where an op may be: below statements on whose lines one stands."""
+        if isinstance(node, cst.SimpleStatementLine) and not self._exprs:
+            return False
+        if isinstance(node, cst.BaseStatement):
+            where = self._positions[node]
+            first, last = where.start.line + self._offset, where.end.line + self._offset
+            return any(first <= line <= last for line in self._lines)
+        return True
 
     # Expressions
 
