@@ -130,6 +130,42 @@ def get(ticket):
 """,
         "connection-from-outside",
     ),
+    "JSON decoded with a default": (
+        """
+import json
+
+
+def f():
+    conn = open_db()
+    row = conn.execute("SELECT marks FROM jobs WHERE id = 1").fetchone()
+    conn.close()
+    return json.loads(row[0] or "{}")
+""",
+        "row-use",
+    ),
+    "a value looked for in a row by name": (
+        """
+def f():
+    conn = open_db()
+    conn.row_factory = sqlite3.Row
+    row = conn.execute("SELECT title FROM jobs WHERE id = 1").fetchone()
+    conn.close()
+    return "one" in row
+""",
+        "row-use",
+    ),
+    "rows fetched without saying how many": (
+        """
+def f():
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs")
+    rows = cur.fetchmany()
+    conn.close()
+    return len(rows)
+""",
+        "unclear-cursor",
+    ),
     "a local called as the model": (
         """
 def f(ticket):
@@ -271,6 +307,61 @@ def test_is_told(name: str) -> None:
 
 
 SAME: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+    "a row fetched in a try of its own": (
+        """
+def f(ident):
+    conn = open_db()
+    cur = conn.cursor()
+    cur.execute("SELECT title, id FROM jobs WHERE id = ?", (ident,))
+    try:
+        return cur.fetchone()[0]
+    except TypeError:
+        return "miss"
+    finally:
+        conn.close()
+""",
+        [(1,), (77,)],
+    ),
+    "a row fetched in another block, by name": (
+        """
+def f(ident):
+    conn = open_db()
+    conn.row_factory = sqlite3.Row
+    cur = conn.cursor()
+    cur.execute("SELECT title, id FROM jobs WHERE id = ?", (ident,))
+    if ident:
+        found = cur.fetchone()["title"]
+    conn.close()
+    return found
+""",
+        [(1,), (2,)],
+    ),
+    "a row or a tuple": (
+        """
+def f(ident):
+    conn = open_db()
+    first = (conn.execute("SELECT id, title FROM jobs WHERE id = ?", (ident,)).fetchone() or (0, "none"))[1]
+    row = conn.execute("SELECT id, title FROM jobs WHERE id = ?", (ident,)).fetchone() or (0, "none")
+    other = conn.execute("SELECT id, title FROM jobs WHERE id = ?", (ident,)).fetchone() if ident else (1, 2)
+    pair = other if other else ("a", "b")
+    conn.close()
+    return first, row[1], other and other[1], pair[1]
+""",
+        [(1,), (77,), (0,)],
+    ),
+    "no row, and a handler that knows": (
+        """
+def f(ident):
+    conn = open_db()
+    row = conn.execute("SELECT title FROM jobs WHERE id = ?", (ident,)).fetchone()
+    conn.close()
+    try:
+        return row[0]
+    except TypeError:
+        return "miss"
+""",
+        [(1,), (77,)],
+    ),
     "any value into a boolean": (
         """
 def f(flag):

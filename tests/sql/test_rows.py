@@ -43,14 +43,14 @@ _TUPLES: dict[str, tuple[str, list[str]]] = {
     "one of many": ("rows = ROWS()\nreturn rows[0][0]", ["rows[0][0] -> rows[0].id"]),
     "sliced and reversed": ("for r in reversed(ROWS()[1:]):\n    f(r[0])", ["r[0] -> r.id"]),
     "length and truth": ("rows = ROWS()\nif rows and len(rows) > 1:\n    return None", []),
-    "json decoded": ("row = ROW()\nreturn json.loads(row[1])", ["json.loads(row[1]) -> row.marks"]),
+    "json decoded": ("row = ROW()\nreturn json.loads(row[1])", ["json.loads(row[1]) -> row.marks", "result-type"]),
     "json decoded where there is some": (
         "row = ROW()\nreturn json.loads(row[1]) if row[1] else None",
         ["json.loads(row[1]) -> row.marks", "row[1] -> row.marks", "result-type"],
     ),
     "json decoded from a name": (
         "row = ROW()\nm = row[1]\nreturn json.loads(m)",
-        ["row[1] -> row.marks", "json.loads(m) -> m"],
+        ["row[1] -> row.marks", "json.loads(m) -> m", "result-type"],
     ),
     "json not decoded": ("row = ROW()\nreturn row[1]", ["row[1] -> row.marks", "result-type"]),
     "a date cut": ("row = ROW()\nreturn row[2][:10]", ["row[2] -> row.at", "result-type"]),

@@ -95,11 +95,20 @@ def executions(life: Life, reached: Flow) -> list[Execution]:
         if len(owners) > 1 and use.does in FETCHES:
             shared.append(owners)
     for execution in found:
+        _check_sizes(execution)
         execution.form = _form(execution, life)
     for owners in shared:
         for owner in owners:
             owner.form = Form.RESULT
     return found
+
+
+def _check_sizes(execution: Execution) -> None:
+    for fetch in execution.fetches:
+        sized = isinstance(fetch.node, ast.Call) and (fetch.node.args or fetch.node.keywords)
+        if fetch.does is Does.FETCHMANY and not sized:
+            message = f"line {fetch.line} fetches as many rows as the cursor's arraysize says; say how many"
+            raise Refused("unclear-cursor", message)
 
 
 def _owners(use: Use, by_node: dict[ast.Call, Execution], reached: Flow, cursor: str) -> list[Execution]:

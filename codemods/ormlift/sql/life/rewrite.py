@@ -147,6 +147,10 @@ class _Rewriter:
                 written = compose(prepared, self.life, self.manner, edits)
                 if prepared.target is not None:
                     texts[prepared.target] = written.text
+                    continue
+                for use in prepared.execution.fetches:
+                    if use.receiver is not None:
+                        texts[use.receiver] = self.names[prepared.execution.use.cursor]
             row_edits, row_effects = self._rows(texts)
             edits = {edit.span: edit.text for edit in row_edits}
         for prepared in self.prepared:

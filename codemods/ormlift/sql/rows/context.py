@@ -25,6 +25,7 @@ class Stands(StrEnum):
     METHOD = "method"  # value.name(..)
     ATTRIBUTE = "attribute"  # value.name
     PASSED = "passed"  # through: the value of the expression around it is this value (or another's)
+    BARRED = "barred"  # `value and other`: only what counts as false goes through
     SPREAD = "spread"  # **value
     STARRED = "starred"  # *value
     CONTAINED = "contained"  # "name" in value
@@ -111,7 +112,10 @@ def _truth(node: ast.expr, parent: ast.AST, module: Module) -> Context:
             return Context(Stands.TESTED if test is node else Stands.PASSED, parent)
         case ast.BoolOp():
             around = context(parent, module)
-            return around if around.stands is Stands.TESTED else Context(Stands.PASSED, parent)
+            if around.stands is Stands.TESTED:
+                return around
+            tested = isinstance(parent.op, ast.And) and parent.values[-1] is not node
+            return Context(Stands.BARRED if tested else Stands.PASSED, parent)
         case ast.Compare():
             return _compared(node, parent)
         case _:

@@ -62,6 +62,7 @@ class Follower:
         self.module = module
         self.flow = flow
         self.bound: dict[ast.AST, Fact] = {}
+        self.values: dict[ast.AST, ast.expr] = {}  # what is bound: the expression that it was taken from
         self.clash: set[ast.AST] = set()
         self.visited: dict[ast.expr, Fact] = {}
 
@@ -76,13 +77,39 @@ class Follower:
         while work:
             work += self._visit(*work.pop())
 
-    def _is_sure(self, node: ast.expr, fact: Fact) -> bool:
-        if not isinstance(node, ast.Name):
-            return True
+    def _is_sure(self, node: ast.expr, fact: Fact, depth: int = 12) -> bool:
+        """Whether nothing else than what `fact` says, or None, can be the value of `node`."""
+        if depth == 0:
+            return False
+        match node:
+            case ast.Name():
+                return self._is_sure_name(node, fact, depth - 1)
+            case ast.BoolOp(values=values):
+                return all(self._may_stand(value, depth - 1) for value in values)
+            case ast.IfExp(body=body, orelse=orelse):
+                return self._may_stand(body, depth - 1) and self._may_stand(orelse, depth - 1)
+            case ast.Subscript(value=inner) | ast.Call(func=ast.Attribute(value=inner)) if inner in self.visited:
+                return self._is_sure(inner, self.visited[inner], depth - 1)
+            case ast.Call(args=[inner]) if inner in self.visited:
+                return self._is_sure(inner, self.visited[inner], depth - 1)
+            case _:
+                return True
+
+    def _may_stand(self, value: ast.expr, depth: int) -> bool:
+        """Whether an operand is followed itself, or None."""
+        if isinstance(value, ast.Constant):
+            return value.value is None
+        return value in self.visited and self._is_sure(value, self.visited[value], depth)
+
+    def _is_sure_name(self, node: ast.Name, fact: Fact, depth: int) -> bool:
         for definition in self.flow.of(node):
             if definition in self.clash:
                 return False
-            if self.bound.get(definition) != fact and not self._is_none(definition):
+            if self._is_none(definition):
+                continue
+            value = self.values.get(definition)
+            known = value is None or value not in self.visited or self._is_sure(value, self.visited[value], depth)
+            if self.bound.get(definition) != fact or not known:
                 return False
         return node not in self.flow.captured.get(node.id, ()) or self._is_only(node.id, fact)
 
@@ -103,13 +130,13 @@ class Follower:
         match around.stands:
             case Stands.BOUND:
                 for target in around.targets:
-                    yield from self._bind(target, fact)
+                    yield from self._bind(target, fact, node)
                 if isinstance(around.around, ast.NamedExpr):
                     yield around.around, fact
             case Stands.UNPACKED:
-                yield from self._unpack(around.targets, fact)
+                yield from self._unpack(around.targets, fact, node)
             case Stands.LOOPED:
-                yield from self._loop(around.targets[0], fact)
+                yield from self._loop(around.targets[0], fact, node)
             case Stands.INDEXED | Stands.LABELLED | Stands.SUBSCRIPTED | Stands.SLICED:
                 yield from self._element(around, fact)
             case Stands.PASSED:
@@ -122,9 +149,10 @@ class Follower:
             case _:
                 pass
 
-    def _bind(self, target: ast.expr, fact: Fact) -> Iterator[tuple[ast.expr, Fact]]:
+    def _bind(self, target: ast.expr, fact: Fact, value: ast.expr) -> Iterator[tuple[ast.expr, Fact]]:
         if not isinstance(target, ast.Name):
             return
+        self.values[target] = value
         if self.bound.get(target, fact) != fact:
             self.clash.add(target)
         self.bound[target] = fact
@@ -134,26 +162,26 @@ class Follower:
         for node in self.flow.captured.get(target.id, ()):
             yield node, fact
 
-    def _unpack(self, targets: Iterable[ast.expr], fact: Fact) -> Iterator[tuple[ast.expr, Fact]]:
+    def _unpack(self, targets: Iterable[ast.expr], fact: Fact, value: ast.expr) -> Iterator[tuple[ast.expr, Fact]]:
         listed = list(targets)
         if fact.kind is Is.ROWS:
             for target in listed:
-                yield from self._bind(target, replace(fact, kind=Is.ROW))
+                yield from self._bind(target, replace(fact, kind=Is.ROW), value)
         elif fact.kind is Is.ROW and len(listed) == len(fact.columns):
             for index, target in enumerate(listed):
-                yield from self._bind(target, replace(fact, kind=Is.CELL, cell=index))
+                yield from self._bind(target, replace(fact, kind=Is.CELL, cell=index), value)
 
-    def _loop(self, target: ast.expr, fact: Fact) -> Iterator[tuple[ast.expr, Fact]]:
+    def _loop(self, target: ast.expr, fact: Fact, value: ast.expr) -> Iterator[tuple[ast.expr, Fact]]:
         if fact.kind is Is.PAIRS and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-            yield from self._target(target.elts[1], replace(fact, kind=Is.ROW))
+            yield from self._target(target.elts[1], replace(fact, kind=Is.ROW), value)
         elif fact.kind is Is.ROWS:
-            yield from self._target(target, replace(fact, kind=Is.ROW))
+            yield from self._target(target, replace(fact, kind=Is.ROW), value)
 
-    def _target(self, target: ast.expr, fact: Fact) -> Iterator[tuple[ast.expr, Fact]]:
+    def _target(self, target: ast.expr, fact: Fact, value: ast.expr) -> Iterator[tuple[ast.expr, Fact]]:
         if isinstance(target, ast.Tuple | ast.List):
-            yield from self._unpack(target.elts, fact)
+            yield from self._unpack(target.elts, fact, value)
         else:
-            yield from self._bind(target, fact)
+            yield from self._bind(target, fact, value)
 
     def _element(self, around: Context, fact: Fact) -> Iterator[tuple[ast.expr, Fact]]:
         assert isinstance(around.around, ast.Subscript)

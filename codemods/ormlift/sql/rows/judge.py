@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ormlift.model import Effect, Reason, ReplaceExpr
+from ormlift.sql.life.text import edited_text
 from ormlift.sql.rows.context import Stands, context, is_local
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
 from ormlift.sql.statement import ResultColumn
-from ormlift.syntax import Module
+from ormlift.syntax import FunctionNode, Module, dotted
 
 _TAKEN = frozenset({"count", "index", "t", "tuple"})  # attributes of every Row
 _NUMBERS = frozenset(["len", "bool", "any", "all", "min", "max", "sum", "next"])
 _SAME_WHEN_TESTED = frozenset({"bool", "datetime", "date", "time", "Decimal", "UUID", "enum"})
-_HARMLESS = (Stands.BOUND, Stands.TESTED, Stands.PASSED, Stands.DISCARDED)
+_HARMLESS = (Stands.BOUND, Stands.TESTED, Stands.BARRED, Stands.PASSED, Stands.DISCARDED)
+_PRIMARY = (ast.Name, ast.Call, ast.Attribute, ast.Subscript)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ def attribute(column: ResultColumn) -> str:
     return column.attr if usable else ""
 
 
+def _holds(node: ast.expr, inner: ast.expr) -> bool:
+    return any(n is inner for n in ast.walk(node))
+
+
 @dataclass
 class _Judge:
     module: Module
@@ -49,7 +55,10 @@ class _Judge:
     fresh: bool
 
     def _text(self, node: ast.expr) -> str:
-        return self.texts.get(node) or self.module.text(node)
+        """The new text of an expression, which something is to be asked of."""
+        edits = {self.module.span(old): text for old, text in self.texts.items() if old is node or _holds(node, old)}
+        text = edited_text(node, edits, self.module)
+        return text if isinstance(node, _PRIMARY) else f"({text})"
 
     def use(self, seen: Seen) -> Iterator[Judgement]:
         match seen.fact.kind:
@@ -149,6 +158,8 @@ class _Judge:
                 yield from self._mapped(seen)
             case Stands.METHOD, "get":
                 yield from self._got(seen)
+            case Stands.CONTAINED, _ if seen.fact.sequence:
+                yield self._obstacle(seen, "row-use", "asks what is in the row, which rows by name answer differently")
             case ((Stands.SPREAD | Stands.CONTAINED | Stands.SUBSCRIPTED), _):
                 yield from self._mapped(seen)
             case ((Stands.UNPACKED | Stands.LOOPED | Stands.STARRED | Stands.SLICED), _):
@@ -186,12 +197,26 @@ class _Judge:
             return
         column = seen.fact.columns[index]
         row = self._text(seen.node)
-        if seen.node in self.texts and seen.context.stands is Stands.INDEXED:
+        held = any(seen.node is old or _holds(seen.node, old) for old in self.texts)
+        if held and seen.context.stands is Stands.INDEXED:
             if self._decoder(node, column) is not None:
                 yield from self._written(node, f"{row}[{index}]", column)
             return
-        name = attribute(column)
+        name = "" if self._catches_none(node) else attribute(column)
         yield from self._written(node, f"{row}.{name}" if name else f"{row}[{index}]", column)
+
+    def _catches_none(self, node: ast.expr) -> bool:
+        """Whether a handler may catch what `None[0]` raises: an attribute of None would raise something else."""
+        function = self.module.enclosing_function(node)
+        name = function.name if isinstance(function, FunctionNode) else ""
+        for handled in (n for n in self.module.parents if isinstance(n, ast.Try)):
+            caught = {n.id for h in handled.handlers if h.type for n in ast.walk(h.type) if isinstance(n, ast.Name)}
+            if caught & {"TypeError", "AttributeError"}:
+                inside = [n for s in handled.body for n in ast.walk(s)]
+                calls = (dotted(n.func).rpartition(".")[2] for n in inside if isinstance(n, ast.Call))
+                if any(n is node for n in inside) or (name and name in calls):
+                    return True
+        return False
 
     def _got(self, seen: Seen) -> Iterator[Judgement]:
         """`row.get("name")`: the column is always there."""
@@ -250,8 +275,13 @@ class _Judge:
         if not column.changes_type:
             return
         if (decoder := self._decoder(seen.node, column)) is not None:
+            if isinstance(seen.node, ast.BoolOp | ast.IfExp) or not seen.sure:
+                yield self._obstacle(seen, "row-use", "decodes what is decoded already, or another value")
+                return
             if isinstance(seen.node, ast.Name):
                 yield ReplaceExpr(self.module.span(decoder), seen.node.id)
+            if column.nullable and not self.fresh:
+                yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
             return
         if not self._keeps(seen, column):
             yield from self._type_effect(seen.node.lineno, column)
@@ -262,7 +292,7 @@ class _Judge:
         match around.stands:
             case Stands.DISCARDED | Stands.BOUND | Stands.PASSED:
                 return True
-            case Stands.TESTED:
+            case Stands.TESTED | Stands.BARRED:
                 return column.new_type in _SAME_WHEN_TESTED or isinstance(around.around, ast.Compare)
             case Stands.COMPARED | Stands.CALLED if column.new_type == "bool":
                 return self._is_number_use(seen)
