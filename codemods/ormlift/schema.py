@@ -55,7 +55,9 @@ class MappedClass:
     inherits_mapped: bool = False  # true: single- or joined-table inheritance; criteria are added by the ORM
     is_table: bool = False  # true: a Core `Table`, whose columns are `name.c.column`
     hooks: tuple[str, ...] = ()  # `@validates`, event listeners and the like that fire under the ORM only
-    mutating_methods: tuple[str, ...] = ()  # own methods that assign to attributes of self
+    mutating_methods: tuple[str, ...] = ()  # methods, inherited ones too, that change the instance or may
+    methods: tuple[str, ...] = ()  # all methods and properties, inherited ones too
+    mutating_properties: tuple[str, ...] = ()  # properties whose getter changes the instance or may
     hybrids: tuple[str, ...] = ()  # hybrid properties and methods: attributes that are no columns
 
     def column(self, name: str) -> MappedColumn | None:

@@ -62,3 +62,12 @@ def test_names_that_others_take() -> None:
     assert project.imported_from("a.py", "late")
     assert not project.imported_from("a.py", "other")
     assert build(a="", b="from a import *\n").imported_from("a.py", "anything")
+
+
+def test_names_that_another_file_may_read() -> None:
+    graph = build(jobs="rows = 1\n", use="from jobs import rows\n", other="import os\n", late="import wide\n", wide="")
+    assert graph.may_be_read("jobs.py", "rows")
+    assert not graph.may_be_read("jobs.py", "more")
+    assert not graph.may_be_read("other.py", "rows")
+    assert graph.may_be_read("wide.py", "rows")
+    assert build().may_be_read("jobs.py", "rows")

@@ -447,7 +447,362 @@ SCOPES = (
         differs="work()",
     ),
 )
-UNSAFE = (*FACTORIES, *SCOPES)
+OUTLIVING = (
+    Case(
+        "instances that map passes on",
+        """
+        def work():
+            s = get_session()
+            try:
+                return tuple(map(lambda j: j, s.query(Job).all()))
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()[0].name",),
+        differs="work()[0].name",
+    ),
+    Case(
+        "the dict of an instance",
+        """
+        def work():
+            s = get_session()
+            try:
+                j = s.query(Job).first()
+                return vars(j)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("sorted(work())",),
+        differs="sorted(work())",
+    ),
+    Case(
+        "an instance that a helper finds",
+        """
+        def find(s):
+            return s.query(Job).first()
+
+        def work():
+            s = get_session()
+            try:
+                return find(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+    ),
+    Case(
+        "rows of the module",
+        """
+        s = get_session()
+        rows = s.query(Job).all()
+        s.close()
+
+        def work():
+            return rows[0].name
+        """,
+        "commits",
+        ("expires-instances",),
+    ),
+    Case(
+        "an instance that an inner function reads later",
+        """
+        def work():
+            s = get_session()
+            try:
+                j = s.query(Job).first()
+            finally:
+                s.close()
+            def read():
+                return j.name
+            return read
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()()",),
+        differs="work()()",
+    ),
+    Case(
+        "an instance that an inner function of the block reads later",
+        """
+        def work():
+            s = get_session()
+            try:
+                j = s.query(Job).first()
+                return lambda: j.name
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()()",),
+        differs="work()()",
+    ),
+    Case(
+        "an instance of the function around",
+        """
+        def work():
+            j = None
+            def load():
+                nonlocal j
+                s = get_session()
+                try:
+                    j = s.query(Job).first()
+                finally:
+                    s.close()
+            load()
+            return j.name
+        """,
+        "commits",
+        ("expires-instances",),
+        differs="work()",
+    ),
+    Case(
+        "an instance in an error",
+        """
+        def work():
+            s = get_session()
+            try:
+                raise ValueError(s.query(Job).first())
+            finally:
+                s.close()
+
+        def outer():
+            try:
+                work()
+            except ValueError as error:
+                return error.args[0].name
+        """,
+        "keeps",
+        ("expires-instances",),
+        calls=("outer()",),
+        differs="outer()",
+    ),
+    Case(
+        "instances copied in a list",
+        """
+        def work():
+            s = get_session()
+            try:
+                return copy.copy([s.query(Job).first()])
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()[0].name",),
+        differs="work()[0].name",
+        rest="import copy\n",
+    ),
+    Case(
+        "instances unpacked",
+        """
+        def work():
+            s = get_session()
+            try:
+                a, *b = [None, *s.query(Job)]
+                return b
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()[0].name",),
+        differs="work()[0].name",
+    ),
+    Case(
+        "the instances that the session holds",
+        """
+        def work():
+            s = get_session()
+            try:
+                jobs = s.query(Job).all()
+                return list(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()[0].name",),
+        differs="work()[0].name",
+    ),
+    Case(
+        "instances given to a parameter",
+        """
+        def work(take):
+            s = get_session()
+            try:
+                for j in s.query(Job):
+                    take(j)
+            finally:
+                s.close()
+
+        def outer():
+            found = []
+            work(found.append)
+            return found[0].name
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("outer()",),
+        differs="outer()",
+    ),
+)
+
+
+def _writes(title: str, line: str, effect: str = "commits-uncommitted", **more: str) -> Case:
+    body = f"""
+def work():
+    s = get_session()
+    try:
+        j = s.query(Job).first()
+        {line}
+        return 1
+    finally:
+        s.close()
+"""
+    return Case(title, body, "commits", (effect,), differs="rows", **more)
+
+
+MORE_MODELS = """
+
+class Note(Base):
+    __tablename__ = "notes"
+    id = Column(Integer, primary_key=True)
+
+
+def touched(self):
+    self.done = True
+    return self.name
+
+
+class Writing:
+    @property
+    def touched(self):
+        self.done = True
+        return self.id
+
+    def through(self):
+        return self.end()
+
+    def end(self):
+        self.done = True
+
+    def hand(self):
+        return change(self)
+
+    def deep(self):
+        self.tasks[0].title = "deep"
+
+
+def change(job):
+    job.done = True
+
+
+class Job2(Writing, Base):
+    __tablename__ = "jobs2"
+    id = Column(Integer, primary_key=True)
+
+
+Job.touched, Job.through, Job.end, Job.hand = Writing.touched, Writing.through, Writing.end, Writing.hand
+Job.deep = Writing.deep
+"""
+WRITES = (
+    _writes("the target of a loop", "for j.name in ('x', 'y'): pass"),
+    _writes(
+        "the target of a with", "with nullcontext('x') as j.name: pass", rest="from contextlib import nullcontext\n"
+    ),
+    _writes("a setter called by its name", "j.__setattr__('name', 'x')"),
+    _writes("executed text", "exec('s.add(Job(name=1))')", "may-commit-uncommitted"),
+    _writes("a method by its name", "getattr(s, 'add')(Job(name='x'))", "may-commit-uncommitted"),
+    _writes("a property that writes", "j.touched", models=MORE_MODELS),
+    _writes("a method that calls one that writes", "j.through()", models=MORE_MODELS),
+    _writes("a method that hands itself on", "j.hand()", models=MORE_MODELS),
+    _writes("a method that sets deeper", "j.deep()", models=MORE_MODELS),
+    Case(
+        "a method that a subclass overrides",
+        """
+        class Base:
+            def look(self, s):
+                return s.query(Job).count()
+
+            def work(self):
+                s = get_session()
+                try:
+                    return self.look(s)
+                finally:
+                    s.close()
+
+
+        class Other(Base):
+            def look(self, s):
+                s.add(Job(name="other"))
+                s.flush()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        calls=("Other().work()",),
+        differs="rows",
+    ),
+    Case(
+        "a decorated helper",
+        """
+        def deco(function):
+            def inner(s):
+                s.add(Job(name="deco"))
+            return inner
+
+
+        @deco
+        def helper(s):
+            return 1
+
+
+        def work():
+            s = get_session()
+            try:
+                helper(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a helper bound anew",
+        """
+        def helper(s):
+            return 1
+
+
+        def other(s):
+            s.add(Job(name="deco"))
+
+
+        if True:
+            helper = other
+
+
+        def work():
+            s = get_session()
+            try:
+                helper(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+    ),
+)
+UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.title)
@@ -462,6 +817,8 @@ def test_safe_means_equal(case: Case, tmp_path: Path) -> None:
 def test_the_named_effect_is_seen(case: Case, tmp_path: Path) -> None:
     files, outcome = plan_of(case)
     assert {effect.code for site in outcome.sites for effect in site.effects} >= set(case.effects)
+    if not case.differs:  # it happens when the module is imported, where no rows are yet
+        return
     before = run_of(files_of(case), case.calls, tmp_path / "before.db")
     after = run_of(files, case.calls, tmp_path / "after.db")
     assert before[case.differs] != after[case.differs]

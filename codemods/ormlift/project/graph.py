@@ -87,6 +87,24 @@ class ImportGraph:
         """Whether another file imports `name` from the module at `path` (or everything of it)."""
         return bool({name, "*"} & self._taken.get(path, set()))
 
+    def may_be_read(self, path: str, name: str) -> bool:
+        """Whether another file may read `name` of the module at `path`: imports it, or the module whole.
+
+        True also where nothing is known of the project's imports.
+        """
+        return not self.files or self.imported_from(path, name) or path in self._whole
+
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        """The modules that other files import as such: `import jobs`, `from app import jobs`."""
+        return frozenset(
+            target
+            for path, lines in self.files.items()
+            for line in lines
+            for module in ([f"{line.module}.{name}" for name in line.names] if line.names else [line.module])
+            for target in self._resolve(path, module)
+        )
+
     @cached_property
     def _edges(self) -> dict[str, tuple[str, ...]]:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -23,6 +23,7 @@ from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
 from ormlift.syntax import Module
 
+_GENERATIONS = 4  # how deep below a class its subclasses are looked at
 DEFAULT_SCHEMAS = {"", "public", "main", "dbo"}
 DIALECTS = {
     "sqlite": "sqlite",
@@ -80,6 +81,18 @@ class ProjectIndex:
             return None
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
+
+    @cached_property
+    def overridden(self) -> Mapping[str, frozenset[str]]:
+        """By a class's bare name, the methods that classes below it define."""
+        classes = [c for facts in self.facts for c in facts.classes]
+        found: dict[str, set[str]] = {}
+        for _ in range(_GENERATIONS):
+            for facts in classes:
+                own = {m.name for m in facts.methods} | found.get(facts.name, set())
+                for base in facts.bases:
+                    found.setdefault(base.rpartition(".")[2], set()).update(own)
+        return {name: frozenset(methods) for name, methods in found.items()}
 
     def may_hand_out_sessions(self, text: str) -> bool:
         """Whether a file's text names anything that hands out a session: if not, it need not be parsed to look."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ormlift.project.columns import PYTHON_TYPES, RawColumn, last
+from ormlift.project.methods import mutating
 from ormlift.project.models import ClassFacts, TableFacts
 from ormlift.project.names import Names, is_test_path
 from ormlift.schema import MappedClass, MappedColumn
@@ -214,6 +215,8 @@ class ModelLinker:
             and self._bases_known(lineage)
             and (inner is not None or not facts.table_variable)
         )
+        methods = [m for _, f in lineage for m in f.methods]
+        changing = mutating(methods)
         return MappedClass(
             facts.name,
             self.names.module(key[0]),
@@ -229,7 +232,9 @@ class ModelLinker:
             complete and all(typed.values()),
             inherits_mapped=parent is not None,
             hooks=tuple(dict.fromkeys(h for _, f in lineage for h in f.hooks)),
-            mutating_methods=facts.mutating_methods,
+            mutating_methods=tuple(sorted(changing)),
+            methods=tuple(sorted({m.name for m in methods})),
+            mutating_properties=tuple(sorted({m.name for m in methods if m.is_property} & changing)),
             hybrids=tuple(dict.fromkeys(h for _, f in lineage for h in f.hybrids)),
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ormlift.project.bodies import flat, returned
 from ormlift.project.columns import RawColumn, called, last, read_column, read_field, read_mapped, type_of
+from ormlift.project.methods import Method, read_method
 from ormlift.schema import Relationship
 from ormlift.syntax import FunctionNode, dotted
 
@@ -45,7 +46,7 @@ class ClassFacts:
     foreign_keys: tuple[tuple[str, str], ...] = ()  # of composite constraints: (column, `table.column`)
     hooks: tuple[str, ...] = ()
     hybrids: tuple[str, ...] = ()
-    mutating_methods: tuple[str, ...] = ()
+    methods: tuple[Method, ...] = ()
     readable: bool = True
     impl: str = ""  # of a TypeDecorator: the type it is stored as
     type_map: tuple[tuple[str, str], ...] = ()  # `type_annotation_map`
@@ -75,7 +76,7 @@ class _Draft:
     foreign_keys: list[tuple[str, str]] = field(default_factory=list)
     hooks: list[str] = field(default_factory=list)
     hybrids: list[str] = field(default_factory=list)
-    mutating: list[str] = field(default_factory=list)
+    methods: list[Method] = field(default_factory=list)
     table: str = ""
     table_rule: str = ""
     table_variable: str = ""
@@ -113,7 +114,7 @@ def read_class(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassFacts:
         foreign_keys=tuple(draft.foreign_keys),
         hooks=tuple(draft.hooks),
         hybrids=tuple(draft.hybrids),
-        mutating_methods=tuple(draft.mutating),
+        methods=tuple(draft.methods),
         readable=draft.readable,
         impl=draft.impl,
         type_map=tuple(draft.type_map),
@@ -236,6 +237,8 @@ def _annotated_target(annotation: ast.expr) -> str:
 
 def _read_method(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) -> None:
     decorators = [last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list]
+    if not {"declared_attr", "setter", "deleter"} & set(decorators) and node.name != "__init__":
+        draft.methods.append(read_method(node, frozenset(decorators)))
     if "declared_attr" in decorators or "directive" in decorators or "cascading" in decorators:
         _read_declared(draft, node, imports)
     elif node.name == "__tablename__":
@@ -244,31 +247,6 @@ def _read_method(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) 
         draft.hooks.append(f"validates:{node.name}")
     elif "hybrid_property" in decorators or "hybrid_method" in decorators:
         draft.hybrids.append(node.name)
-    elif node.name != "__init__" and _assigns_to_self(node):
-        draft.mutating.append(node.name)
-
-
-def _assigns_to_self(node: FunctionNode) -> bool:
-    if not node.args.args:
-        return False
-    me = node.args.args[0].arg
-    return any(_is_attribute_of(t, me) for s in flat(node.body) for t in _stored(s))
-
-
-def _stored(statement: ast.stmt) -> list[ast.expr]:
-    """What a statement assigns to or deletes, tuples taken apart; for `setattr(x, ...)` a made-up attribute of x."""
-    match statement:
-        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
-            return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
-        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-            return [target]
-        case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[subject, *_])):
-            return [ast.Attribute(subject, "?", ast.Store())]
-    return []
-
-
-def _is_attribute_of(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _read_declared(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) -> None:

@@ -64,6 +64,8 @@ def _work(statements: list[ast.stmt], names: set[str]) -> Iterator[tuple[int, st
             case ast.Try() | ast.TryStar():
                 handlers = [s for h in statement.handlers if not _raises(h.body) for s in h.body]
                 yield from _work([*statement.body, *statement.orelse, *handlers, *statement.finalbody], names)
+            case ast.If(body=[ast.Raise()], orelse=[]):
+                pass
             case ast.If(test=test) if _about(test, names):
                 yield from _work([*statement.body, *statement.orelse], names)
             case ast.Expr(value=value) if _closes(value, names):

@@ -79,12 +79,13 @@ def bound_in(function: FunctionNode) -> set[str]:
 def _bound_at(module: Module, name: str) -> int:
     """The first line that binds a name at module level; 0 where none does."""
     for statement in module_level(module.tree):
-        if name in _binds(statement):
+        if name in binds(statement):
             return statement.lineno
     return 0
 
 
-def _binds(statement: ast.stmt) -> set[str]:
+def binds(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds, those of its suites left out."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ormlift.project.escape.choice import binds
 from ormlift.project.escape.closing import is_close
 from ormlift.project.flow.events import Act, Reader
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import ENTITY, Kind, Values, parameters
-from ormlift.syntax import FunctionNode, Module, module_level, walk_scope
+from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
 
 _ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
 _KEPT = ENTITY | Kind.SESSION | Kind.HOLDER
@@ -70,14 +71,27 @@ class LocalLook:
         """The function that is called: one of the module, or a method of the class around the call by `self.`."""
         match call.func:
             case ast.Name(id=name):
-                found = [s for s in module_level(self.module.tree) if isinstance(s, FunctionNode) and s.name == name]
+                bound: list[ast.AST] = [s for s in module_level(self.module.tree) if name in binds(s)]
+                bound += [n for n in self.module.parents if isinstance(n, ast.Global) and name in n.names]
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
                 around = self.module.enclosing_class(call)
-                body = around.body if around is not None else []
-                found = [s for s in body if isinstance(s, FunctionNode) and s.name == name]
+                bound = [s for s in (around.body if around is not None else []) if name in binds(s)]
+                if around is None or self._overridden(around, name):
+                    return None
+                bound += [n for n in self.module.parents if _sets_attribute(n, name)]
             case _:
                 return None
-        return found[0] if len(found) == 1 else None
+        found = bound[0] if len(bound) == 1 else None
+        if not isinstance(found, FunctionNode):
+            return None
+        return found if all(dotted(d) in ("staticmethod", "classmethod") for d in found.decorator_list) else None
+
+    def _overridden(self, around: ast.ClassDef, name: str) -> bool:
+        """Whether a class that may inherit from this one has a method of its own by that name."""
+        if name in self.knowledge.overridden.get(around.name, ()):
+            return True
+        others = [n for n in self.module.parents if isinstance(n, ast.ClassDef) and n is not around and n.bases]
+        return any(name in binds(statement) for other in others for statement in other.body)
 
     @staticmethod
     def _handed(call: ast.Call, function: FunctionNode, values: Values) -> Iterator[tuple[str | None, Kind]]:
@@ -110,3 +124,8 @@ class LocalLook:
 
 def _is_kept(node: ast.Assign) -> bool:
     return any(isinstance(t, ast.Attribute) for t in node.targets)
+
+
+def _sets_attribute(node: ast.AST, name: str) -> bool:
+    """Whether the file sets an attribute of that name: a method may then be another."""
+    return isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)

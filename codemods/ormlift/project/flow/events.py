@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ormlift.project.flow.knowledge import (
+    ATTRIBUTE_SETTERS,
     CONTAINER_CHANGERS,
     CONTAINER_READERS,
     DIRTY_METHODS,
@@ -18,7 +19,7 @@ from ormlift.project.flow.knowledge import (
     is_quiet,
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
-from ormlift.project.flow.values import ENTITY, Kind, Values
+from ormlift.project.flow.values import ENTITY, Kind, Values, sounds_plain
 from ormlift.syntax import dotted
 
 
@@ -96,6 +97,8 @@ class Reader:
             case ast.Attribute(value=base, ctx=ctx) if self.values.kind(base) & ENTITY:
                 if isinstance(ctx, ast.Load):
                     yield Event(Act.LOAD, node.lineno)
+                    if node.attr in self.knowledge.writing:
+                        yield Event(Act.WRITE, node.lineno, f"reads {_short(node)}, a property that writes")
                 else:
                     yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
             case ast.Subscript(value=base, ctx=ast.Store() | ast.Del()) if self.values.kind(base) & ENTITY:
@@ -162,17 +165,30 @@ class Reader:
         assert isinstance(call.func, ast.Attribute)
         if kind & Kind.HOLDER:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which holds the session")
+        elif method in ATTRIBUTE_SETTERS and kind & Kind.INSTANCE:
+            yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}()")
         elif kind & (Kind.FULL | Kind.BOX) and not method_is_mutating(method, self.knowledge):
             return
         elif method in self.knowledge.mutating or (method in CONTAINER_CHANGERS and kind & Kind.INSTANCE):
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which changes the instance")
-        elif method not in CONTAINER_READERS and method not in PLAIN_METHODS and not self.knowledge.models:
+        elif not self._is_reading(method):
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
         elif self._hands_on(call, Kind.SESSION | Kind.HOLDER):
             yield Event(Act.MAY_WRITE, call.lineno, f"passes the session to {_short(call.func)}()")
 
+    def _is_reading(self, method: str) -> bool:
+        """Whether a method, not known to change an instance, is known or taken not to."""
+        if method in CONTAINER_READERS or method in PLAIN_METHODS or method in self.knowledge.methods:
+            return True
+        return bool(self.knowledge.models) and sounds_plain(method)
+
     def _function_call(self, call: ast.Call) -> Iterator[Event]:
         name = dotted(call.func)
+        if name in ("exec", "eval"):
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}()")
+            return
+        if self._hands_on(call, Kind.SESSION | Kind.HOLDER):
+            yield Event(Act.LOAD, call.lineno)
         if name in ("setattr", "delattr") and call.args and self.values.kind(call.args[0]) & ENTITY:
             yield Event(Act.WRITE, call.lineno, f"sets an attribute of {_short(call.args[0])}")
             return
@@ -182,6 +198,9 @@ class Reader:
             return
         if self.values.kind(call.func) & Kind.CLOSURE:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")
+            return
+        if self.values.kind(call.func) & (ENTITY | Kind.SESSION | Kind.HOLDER):
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), a method that can't be told")
             return
         handed = self._hands_on(call, ENTITY | Kind.SESSION | Kind.HOLDER | Kind.CLOSURE)
         if handed is not None and not self.values.look.is_harmless(call, self.values):

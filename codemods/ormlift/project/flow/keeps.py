@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
-from ormlift.project.flow.values import ENTITY, Values
+from ormlift.project.flow.values import ENTITY, LIVE, Values, parameters
 from ormlift.project.flow.walk import Exit, Outs, State
 from ormlift.schema import Scope, Tri
-from ormlift.syntax import walk_scope
+from ormlift.syntax import FunctionNode, walk_scope
 
 _TAKES = frozenset({"append", "add", "extend", "insert", "update", "put", "setdefault", "set"})
 
@@ -28,7 +28,7 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
     expires = f"{words} {'expires' if sure else 'may expire'} it by its {how}, and reading an attribute then raises"
     for way in outs.returns:
         value = way.node.value if isinstance(way.node, ast.Return) else None
-        if _is_fresh(way.state) and value is not None and values.kind(value) & ENTITY:
+        if _is_fresh(way.state) and value is not None and values.kind(value) & LIVE:
             text = f"line {way.line} returns what may be an instance: {expires} DetachedInstanceError"
             yield Effect("expires-instances", way.line, text)
     staying = [Exit(0, outs.normal), *outs.breaks, *outs.continues]
@@ -38,9 +38,47 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
                 f"line {line} uses {name}, which may hold an instance, after the block: {expires} DetachedInstanceError"
             )
             yield Effect("expires-instances", line, text)
+    if any(_is_fresh(way.state) for way in (*staying, *outs.returns)):
+        for name, line in _seen_elsewhere(block, values):
+            text = f"line {line} lets others see {name}, which may hold an instance, after the block: {expires}"
+            yield Effect("expires-instances", line, f"{text} DetachedInstanceError")
     for line, what in _stored(block, values):
         text = f"line {line} stores what may be an instance in {what}: {expires} DetachedInstanceError"
         yield Effect("expires-instances", line, text)
+
+
+def _seen_elsewhere(block: Block, values: Values) -> Iterator[tuple[str, int]]:
+    """Names that other functions see: read by a nested one, nonlocal, or of the module."""
+    live = {name for name, kind in values.names.items() if kind & LIVE and name != values.session}
+    for node in ast.walk(block.function):
+        nested = isinstance(node, (*FunctionNode.__args__, ast.Lambda)) and node is not block.function
+        if nested and not block.covers(node) and (found := _free(node, live)) is not None:
+            yield found.id, found.lineno
+        elif isinstance(node, ast.Nonlocal | ast.Global) and not nested:
+            yield from ((name, node.lineno) for name in node.names if name in live)
+    if isinstance(block.function, ast.Module) and not _is_main(block):
+        path, imports = block.module.source.path, values.knowledge.imports
+        for statement in block.body:
+            for node in [statement, *walk_scope(statement)]:
+                if isinstance(node, ast.Assign | ast.AnnAssign):
+                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                    names = {t.id for t in targets if isinstance(t, ast.Name)} & live
+                    yield from ((name, node.lineno) for name in sorted(names) if imports.may_be_read(path, name))
+
+
+def _free(node: ast.AST, live: set[str]) -> ast.Name | None:
+    """The first of the names that a nested function reads and does not bind."""
+    names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+    bound = {n.id for n in names if not _is_load(n)} | {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
+    return next((n for n in names if _is_load(n) and n.id in live - bound), None)
+
+
+def _is_main(block: Block) -> bool:
+    """Whether the block stands under `if __name__ == "__main__":`, so that nobody imports its names."""
+    return any(
+        isinstance(around, ast.If) and "__name__" in ast.unparse(around.test)
+        for around in block.module.ancestors(block.body[0])
+    )
 
 
 def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
@@ -50,6 +88,15 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
     """
     if scope.rolls_back is Tri.NO or scope.closes is Tri.NO or not _is_fresh(outs.raising):
         return
+    leaving = {raised.line for raised in outs.raised}
+    for statement in block.body:
+        for node in [statement, *walk_scope(statement)]:
+            if isinstance(node, ast.Raise) and node.lineno in leaving and isinstance(node.exc, ast.Call):
+                carried = [*node.exc.args, *(k.value for k in node.exc.keywords)]
+                if any(values.kind(value) & LIVE for value in carried):
+                    text = f"line {node.lineno} raises an error that may carry an instance: {words} rolls back, which "
+                    text += "expires it, and reading an attribute then raises DetachedInstanceError"
+                    yield Effect("expires-instances", node.lineno, text)
     for outer in block.enclosing_tries():
         places: list[ast.stmt] = [*outer.finalbody]
         going_on = False
@@ -57,7 +104,7 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
             places += handler.body
             going_on = going_on or not isinstance(handler.body[-1], ast.Return | ast.Raise)
         for name, line in _names_read(block, places, outer.end_lineno or 0 if going_on else 0):
-            if values.names.get(name, 0) and values.names[name] & ENTITY:
+            if values.names.get(name, 0) and values.names[name] & LIVE:
                 text = (
                     f"line {line} uses {name}, which may hold an instance, after an error of the block: {words} rolls "
                     "back, which expires it, and reading an attribute then raises DetachedInstanceError"
@@ -98,7 +145,7 @@ def _read_after(block: Block, values: Values) -> Iterator[tuple[str, int]]:
                 rebound.add(node.id)
             elif node.id in told or node.id in rebound or not values.names.get(node.id, 0):
                 continue
-            elif values.names[node.id] & ENTITY and not _only_tested(block, node):
+            elif values.names[node.id] & LIVE and not _only_tested(block, node):
                 told.add(node.id)
                 yield node.id, node.lineno
 
@@ -126,16 +173,30 @@ def _only_tested(block: Block, node: ast.Name) -> bool:
 def _stored(block: Block, values: Values) -> Iterator[tuple[int, str]]:
     """Assignments of instances to what lives on: attributes, and containers that are not the function's own."""
     local = {n.id for n in walk_scope(block.function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    given = set(parameters(block.function)) if isinstance(block.function, FunctionNode) else set()
     for statement in block.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Assign) and values.kind(node.value) & ENTITY:
-                for target in node.targets:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and values.kind(node.value) & LIVE:
+                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                     if isinstance(target, ast.Attribute | ast.Subscript) and _outlives(target, values, local):
                         yield node.lineno, ast.unparse(target)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES:
-                full = any(values.kind(a) & ENTITY for a in node.args)
+                full = any(values.kind(a) & LIVE for a in node.args)
                 if full and _outlives(node.func, values, local):
                     yield node.lineno, ast.unparse(node.func.value)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _handed_over(node, values, given):
+                yield node.lineno, f"what {node.func.id}() makes of it"
+
+
+def _handed_over(call: ast.Call, values: Values, given: set[str]) -> bool:
+    """`setattr(x, "job", job)`, or a parameter that is called with an instance."""
+    assert isinstance(call.func, ast.Name)
+    if call.func.id == "setattr" and len(call.args) == 3:
+        return bool(values.kind(call.args[2]) & LIVE) and not values.kind(call.args[0]) & ENTITY
+    if call.func.id not in given:
+        return False
+    appends = (a for a in call.args if isinstance(a, ast.Attribute) and a.attr in _TAKES)
+    return any(values.kind(a) & LIVE for a in call.args) or any(True for _ in appends)
 
 
 def _outlives(target: ast.expr, values: Values, local: set[str]) -> bool:

@@ -6,8 +6,10 @@ A call that is not known here may do anything with what it is handed, and is tol
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from ormlift.project.graph import ImportGraph
 from ormlift.project.index import ProjectIndex
 from ormlift.syntax import dotted
 
@@ -23,7 +25,10 @@ BUILTINS = words(
     "range repr reversed round set slice sorted str sum tuple type vars zip defaultdict Counter OrderedDict deque "
     "namedtuple SimpleNamespace cast deepcopy"
 )
-CONTAINERS = words("list tuple set frozenset dict sorted reversed enumerate zip filter iter defaultdict deque")
+CONTAINERS = words(
+    "list tuple set frozenset dict sorted reversed enumerate zip filter iter defaultdict deque OrderedDict Counter "
+    "SimpleNamespace"
+)
 ELEMENTS = words("next max min getattr deepcopy cast")
 
 _HARMLESS_ROOTS = words(
@@ -67,6 +72,7 @@ CONTAINER_CHANGERS = words(
 )
 CONTAINER_READERS = words("get values items keys copy index count")
 
+ATTRIBUTE_SETTERS = words("__setattr__ __delattr__ __setitem__ __delitem__ __iadd__")
 DIRTY_METHODS = words("add add_all delete merge flush bulk_save_objects bulk_insert_mappings bulk_update_mappings")
 READ_METHODS = words(
     "query get get_one refresh scalar scalars stream stream_scalars execute exec expunge expunge_all expire "
@@ -83,6 +89,10 @@ class Knowledge:
     relationships: frozenset[str]
     columns: frozenset[str]
     mutating: frozenset[str]
+    methods: frozenset[str] = frozenset()  # all that mapped classes define
+    writing: frozenset[str] = frozenset()  # properties that write
+    imports: ImportGraph = field(default_factory=ImportGraph)
+    overridden: Mapping[str, frozenset[str]] = field(default_factory=dict)  # class -> methods that subclasses define
 
     @classmethod
     def of(cls, index: ProjectIndex) -> Knowledge:
@@ -93,6 +103,10 @@ class Knowledge:
             relationships=frozenset(r.attr for m in models for r in m.relationships),
             columns=frozenset(c.attr for m in models for c in m.columns),
             mutating=frozenset(name for m in models for name in m.mutating_methods),
+            methods=frozenset(name for m in models for name in m.methods),
+            writing=frozenset(name for m in models for name in m.mutating_properties),
+            imports=index.imports,
+            overridden=index.overridden,
         )
 
     def is_harmless(self, func: ast.expr) -> bool:

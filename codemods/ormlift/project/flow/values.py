@@ -39,11 +39,14 @@ class Kind(Flag):
     BOX = auto()  # a container of the block's own that holds none
     HOLDER = auto()  # an object that keeps the session
     CLOSURE = auto()  # a nested function that sees instances
+    VARS = auto()  # the dict of an instance's attributes, which expiring empties
 
 
 ENTITY = Kind.INSTANCE | Kind.FULL
+LIVE = ENTITY | Kind.CLOSURE | Kind.VARS  # what is of no use any more once the instances are expired
 _MANY = words("all fetchall fetchmany partitions")
 _ONE = words("first one one_or_none scalar scalar_one scalar_one_or_none get fetchone get_or_404 first_or_404")
+_CARRYING_ROOTS = words("itertools functools copy operator collections random")
 _NUMBERS = words("count rowcount update delete close keys")
 _ADOPTS = words("add add_all delete merge refresh")
 
@@ -125,14 +128,15 @@ class Values:
             case ast.Name(id=name):
                 self._join(name, kind)
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
-                if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(elts):
+                starred = any(isinstance(e, ast.Starred) for e in (*elts, *getattr(value, "elts", ())))
+                if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(elts) and not starred:
                     for inner, part in zip(elts, value.elts, strict=True):
                         self._bind(inner, self.kind(part), part)
                 else:
                     for inner in elts:
                         self._bind(inner, element(kind), None)
             case ast.Starred(value=inner):
-                self._bind(inner, kind, None)
+                self._bind(inner, kind | (Kind.FULL if kind & ENTITY else Kind.BOX), None)
             case ast.Subscript(value=container) if kind & (ENTITY | Kind.HOLDER):
                 self._fill(container)
             case ast.Attribute() if kind & (ENTITY | Kind.HOLDER) and dotted(target):
@@ -225,15 +229,19 @@ class Values:
         return kind
 
     def _box(self, elements: Iterable[ast.expr]) -> Kind:
-        kind = self._union(elements)
+        kind = Kind.PLAIN
+        for node in elements:
+            kind |= element(self.kind(node.value)) if isinstance(node, ast.Starred) else self.kind(node)
         keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
-        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps
+        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps | kind & Kind.CLOSURE
 
     def _attribute(self, base: Kind, attr: str) -> Kind:
         if base & ENTITY:
+            if attr == "__dict__":
+                return Kind.VARS
             if attr in self.knowledge.relationships:
                 return Kind.INSTANCE
-            return Kind.PLAIN if attr in self.knowledge.columns or _sounds_plain(attr) else Kind.INSTANCE
+            return Kind.PLAIN if attr in self.knowledge.columns or sounds_plain(attr) else Kind.INSTANCE
         return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS)
 
     # Calls
@@ -278,7 +286,7 @@ class Values:
         return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML)
 
     def _value_call(self, receiver: Kind, method: str) -> Kind:
-        if method in PLAIN_METHODS or _sounds_plain(method):
+        if method in PLAIN_METHODS or sounds_plain(method):
             return Kind.PLAIN
         if method in ("pop", "get", "setdefault", "popitem"):
             return element(receiver)
@@ -296,22 +304,40 @@ class Values:
         if last == "text" and call.args:
             return Kind.COLUMNS if self._reads(call.args[0]) else Kind.DML
         kind = self._union(values)
-        if name in CONTAINERS:
-            return Kind.FULL if kind & (ENTITY | Kind.QUERY) else Kind.BOX
+        if name == "vars":
+            return Kind.VARS if kind & ENTITY else Kind.PLAIN
+        if name == "map" and call.args:
+            return Kind.FULL if self._maps_to_instances(call.args[0], call.args[1:]) else Kind.BOX
+        if name in CONTAINERS or (name != last and name.partition(".")[0] in _CARRYING_ROOTS):
+            return Kind.FULL if kind & (ENTITY | Kind.QUERY | Kind.SESSION) else Kind.BOX
+        if name == "getattr":
+            return kind & Kind.INSTANCE | (Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN)
         if name in ELEMENTS:
-            return element(kind) if name != "getattr" else kind & Kind.INSTANCE
+            return element(kind)
         if last in self.knowledge.models or self.knowledge.is_harmless(call.func) or not kind:
             return Kind.PLAIN
         seen = self.look.returned(call, self)
         if seen is not None:
             return seen
-        if _sounds_plain(last):
+        if sounds_plain(last):
             return Kind.PLAIN
         if kind & (Kind.SESSION | Kind.HOLDER):
             return Kind.HOLDER if last[:1].isupper() else Kind.INSTANCE
         if kind & (Kind.QUERY | Kind.COLUMNS):
             return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE)
         return Kind.INSTANCE if kind & (ENTITY | Kind.CLOSURE) else Kind.PLAIN
+
+    def _maps_to_instances(self, function: ast.expr, sources: Sequence[ast.expr]) -> bool:
+        """Whether `map(function, *sources)` may give instances."""
+        kinds = [element(self.kind(source)) for source in sources]
+        if not any(kind & ENTITY for kind in kinds):
+            return False
+        if isinstance(function, ast.Lambda):
+            given = dict(zip((a.arg for a in function.args.args), kinds, strict=False))
+            inner = Values([], self.session, self.knowledge, self.look, {**self.names, **given})
+            return bool(inner.kind(function.body) & LIVE)
+        name = dotted(function)
+        return not (self.knowledge.is_harmless(function) or sounds_plain(name.rpartition(".")[2]))
 
     def _reads(self, sql: ast.expr) -> bool:
         """Whether SQL text only reads; a name stands for every literal that the block assigns to it."""
@@ -345,7 +371,7 @@ class Values:
                 return False
 
 
-def _sounds_plain(name: str) -> bool:
+def sounds_plain(name: str) -> bool:
     """Whether a method, property or function is taken to give back plain values, for what it is called."""
     return name.startswith(PLAIN_PREFIXES) or name.endswith(PLAIN_SUFFIXES)
 
@@ -353,7 +379,7 @@ def _sounds_plain(name: str) -> bool:
 def element(kind: Kind) -> Kind:
     """What an element of a value may be."""
     found = kind & (Kind.HOLDER | Kind.BOX)
-    if kind & (Kind.INSTANCE | Kind.QUERY):
+    if kind & (Kind.INSTANCE | Kind.QUERY | Kind.SESSION):
         found |= Kind.INSTANCE
     if kind & Kind.FULL:
         found |= ENTITY

@@ -106,7 +106,7 @@ class Walker:
             case ast.If():
                 return self._if(node, state)
             case ast.For() | ast.AsyncFor():
-                return self._loop(node.iter, node.body, node.orelse, state, endless=False)
+                return self._loop(node.iter, node.body, node.orelse, state, endless=False, target=node.target)
             case ast.While(test=test):
                 endless = isinstance(test, ast.Constant) and bool(test.value)
                 return self._loop(test, node.body, node.orelse, state, endless=endless)
@@ -185,12 +185,21 @@ class Walker:
         return outs
 
     def _loop(
-        self, head: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State, *, endless: bool
+        self,
+        head: ast.expr,
+        body: Sequence[ast.stmt],
+        orelse: Sequence[ast.stmt],
+        state: State,
+        *,
+        endless: bool,
+        target: ast.expr | None = None,
     ) -> Outs:
         entry = state
         while True:
             test = self._expression(head, entry)
-            inner = self.block(body, test.normal)
+            bound = self._expression(target, test.normal)
+            test.escape(bound.raising, bound.raised)
+            inner = self.block(body, bound.normal)
             again = entry | inner.normal | _states(inner.continues)
             if again == entry:
                 break
@@ -209,7 +218,9 @@ class Walker:
         for item in node.items:
             step = self._expression(item.context_expr, outs.normal)
             outs.leave(step)
-            outs.normal = step.normal
+            bound = self._expression(item.optional_vars, step.normal)
+            outs.leave(bound)
+            outs.normal = bound.normal
         inner = self.block(node.body, outs.normal)
         if any(_suppresses(item.context_expr) for item in node.items):
             outs.normal = inner.normal | _swallowed(inner.raising, node.lineno)
