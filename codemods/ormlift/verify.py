@@ -6,8 +6,11 @@ The checks read both texts anew; they trust nothing that the edit says but which
 from __future__ import annotations
 
 import ast
+import builtins
 import io
+import symtable
 import tokenize
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -26,14 +29,19 @@ def verify_edit(
     """Check one edit and return the new text, parsed.
 
     `origin` gives for each new line the old line it stands for, `site_lines` the lines that may change.
-    Raises VerificationError unless the new text parses, keeps every comment, changes nothing outside `site_lines` but
-    imports, and can be written in the file's encoding.
+    Raises VerificationError unless the new text parses, reads no name that has lost its binding, keeps every comment,
+    changes nothing outside `site_lines` but imports, and can be written in the file's encoding.
     """
     try:
         module = Module.parse(after)
     except SyntaxError as error:
         message = f"the new text does not parse (line {error.lineno}: {error.msg})"
         raise VerificationError(message) from error
+    known = {node.id for node in before.parents if isinstance(node, ast.Name)}
+    loose = sorted((undefined(after.text) - undefined(before.source.text)) & known)
+    if loose:
+        message = f"{loose[0]} would be read and is bound nowhere any more"
+        raise VerificationError(message)
     lost = comments(before.source.text) - comments(after.text)
     if lost:
         message = f"a comment was lost: {next(iter(lost))}"
@@ -45,6 +53,28 @@ def verify_edit(
         message = f"the new text cannot be written as {after.encoding}"
         raise VerificationError(message) from error
     return module
+
+
+def undefined(text: str) -> set[str]:
+    """The names that some scope of the text reads and that neither a scope around it nor Python binds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = symtable.symtable(text, "<file>", "exec")
+    bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    bound |= set(dir(builtins)) | {"__file__", "__name__", "__doc__", "__path__", "__spec__", "__annotations__"}
+    found: set[str] = set()
+    stack = [table]
+    while stack:
+        scope = stack.pop()
+        stack += scope.get_children()
+        for symbol in scope.get_symbols():
+            if symbol.is_declared_global() and symbol.is_assigned():
+                bound.add(symbol.get_name())
+            if symbol.is_referenced() and symbol.is_global():
+                found.add(symbol.get_name())
+            if scope is table and symbol.is_referenced() and not symbol.is_assigned():
+                found.add(symbol.get_name())
+    return found - bound
 
 
 def comments(text: str) -> Counter[str]:

@@ -218,7 +218,7 @@ def test_with_items_are_dropped_and_an_empty_with_is_opened() -> None:
         # why
         with conn() as c, cursor() as cur:  # end
             # first
-            go(cur)
+            go()
             # last
         return 1
     """
@@ -230,7 +230,7 @@ def test_with_items_are_dropped_and_an_empty_with_is_opened() -> None:
         # why
         # end
         # first
-        go(cur)
+        go()
         # last
         return 1
     """
@@ -240,7 +240,7 @@ def test_with_items_are_dropped_and_an_empty_with_is_opened() -> None:
 
 
 def test_an_opened_with_inside_a_wrap() -> None:
-    module = parse("def f():\n    c = get()\n    with cursor() as cur:\n        go(cur)\n    c.close()\n")
+    module = parse("def f():\n    c = get()\n    with cursor() as cur:\n        go()\n    c.close()\n")
     function = module.tree.body[0]
     assert isinstance(function, ast.FunctionDef)
     first, inner, last = function.body
@@ -251,7 +251,7 @@ def test_an_opened_with_inside_a_wrap() -> None:
         DropWithItem(module.span(inner.items[0].context_expr)),
         ReplaceStatement(module.span(last)),
         Wrap(module.span(first), module.span(last), "with scope() as s"),
-    ) == ("def f():\n    with scope() as s:\n        go(cur)\n")
+    ) == ("def f():\n    with scope() as s:\n        go()\n")
 
 
 def test_expressions_are_swapped_in_place() -> None:
@@ -260,6 +260,14 @@ def test_expressions_are_swapped_in_place() -> None:
     assert edit(module, *(ReplaceExpr(span, "row.results") for span in spans)) == (
         'def f(row, ä):\n    ü = "ü"; x = json.loads(row.results) if (row.results) else ä\n'
     )
+
+
+def test_edits_that_would_swallow_one_another_are_refused() -> None:
+    module = parse("def f():\n    return cur.fetchone()[0]\n")
+    outer = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Subscript))
+    inner = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Name) and n.id == "cur")
+    with pytest.raises(LayoutError, match="collide"):
+        edit(module, ReplaceExpr(module.span(outer), "cur.fetchone().name"), ReplaceExpr(module.span(inner), "result"))
 
 
 def test_expression_over_several_lines_is_indented_with_its_block() -> None:

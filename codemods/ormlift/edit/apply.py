@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
-from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Rewrite, Wrap
+from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Rewrite, Span, Wrap
 from ormlift.source import newline_of, split_lines
 from ormlift.syntax import FunctionNode, Module
 
@@ -35,6 +35,7 @@ def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
 
     Raises LayoutError where an op finds no place, as with statements that share a line by `;`.
     """
+    _check_apart([op for rewrite in rewrites for op in rewrite.ops])
     lines = split_lines(module.source.text)
     newline = newline_of(module.source.text)
     out: list[str] = []
@@ -53,6 +54,21 @@ def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
     needs = sorted({need for rewrite in rewrites for need in rewrite.imports})
     unused = sorted({name for rewrite in rewrites for name in rewrite.unused})
     return Edited(*edit_imports(out, origin, needs, unused, newline))
+
+
+def _check_apart(ops: Sequence[Op]) -> None:
+    """Raise LayoutError where the text of one op would swallow the edit of another inside it."""
+    texts = [op for op in ops if isinstance(op, ReplaceExpr | ReplaceStatement) and op.text]
+    for outer in texts:
+        for inner in texts:
+            if outer is not inner and _within(inner.span, outer.span) and inner != outer:
+                message = "two edits of one expression collide"
+                raise LayoutError(message)
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    starts = (outer.line, outer.col) <= (inner.line, inner.col)
+    return starts and (inner.end_line, inner.end_col) <= (outer.end_line, outer.end_col)
 
 
 def _edited_chunk(old: list[str], chunk: _Chunk, newline: str) -> list[str]:
