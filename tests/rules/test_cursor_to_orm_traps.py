@@ -349,6 +349,16 @@ def f(ident):
 """,
         [(1,), (77,), (0,)],
     ),
+    "a parameter that is selected": (
+        """
+def f(value):
+    conn = open_db()
+    row = conn.execute("SELECT ?, id FROM jobs", (value,)).fetchone()
+    conn.close()
+    return row[0]
+""",
+        [(True,), (3,), (None,), ("x",)],
+    ),
     "no row, and a handler that knows": (
         """
 def f(ident):
@@ -426,6 +436,35 @@ def test_is_safe_and_does_the_same(world: World, name: str) -> None:
         assert (raw.error is None) == (new.error is None), (raw.error, new.error)
         assert repr(new.result) == repr(raw.result)
         assert new.rows == raw.rows
+
+
+EXPRESSIONS = (
+    "SELECT passed_at || '' FROM jobs",
+    "SELECT rush || 'x' FROM jobs",
+    "SELECT CASE WHEN id = 1 THEN rush ELSE 7 END FROM jobs",
+    "SELECT (stage > 2) + 1 FROM jobs",
+    "SELECT SUM(rush), SUM(stage > 1) FROM jobs",
+    "SELECT COALESCE(rush, 5), COALESCE(passed_at, '-') FROM jobs",
+    "SELECT CASE WHEN stage > 1 THEN stage > 2 ELSE 3 END FROM jobs",
+    "SELECT upper(passed_at), rush & 1 FROM jobs",
+)
+
+
+@pytest.mark.parametrize("sql", EXPRESSIONS)
+def test_a_value_is_not_converted_by_a_part_of_it(world: World, sql: str) -> None:
+    text = f'''
+def f():
+    conn = open_db()
+    rows = conn.execute("{sql}").fetchall()
+    conn.close()
+    return [tuple(row) for row in rows]
+'''
+    after, sites = plan(text)
+    assert not [e for site in sites for e in site.effects]
+    assert "session_scope" in after
+    raw, new = world.run(HEAD + text, lambda s: s["f"]()), world.run(after, lambda s: s["f"]())
+    assert raw.error is None
+    assert repr(new.result) == repr(raw.result)
 
 
 def test_a_session_taken_for_a_connection_is_one_site() -> None:

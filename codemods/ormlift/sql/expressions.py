@@ -35,6 +35,8 @@ PRECEDENCE = {"/": 8, "%": 8, "*": 8, "+": 7, "-": 7}
 # Functions whose type SQLAlchemy takes from their first argument, and those it knows; of others it knows none.
 FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "lower", "upper")
 KNOWN_KINDS = {"count": "int", "char_length": "int", "now": "datetime"}
+# Kinds whose type turns what the database gives into something else; a value of another kind would not survive it.
+CONVERTING = ("bool", "datetime", "date", "time", "interval", "json", "uuid", "enum", "unknown")
 # Names that `func` spells in a way of its own.
 UNITS = ("timestampdiff", "timestampadd")  # take a bare word for a unit
 SPELLED_OTHERWISE = (*UNITS, "aggregate_strings", "next_value", "grouping_sets", "cube", "rollup", "cast", "random")
@@ -314,9 +316,10 @@ class Expressions:
         left, right = self.value(tree.this), self.value(tree.args["expression"])
         if left.null or right.null:
             raise unsupported("Arithmetic with NULL")
+        left = self._unconverted(left)
         kind = _number_kind(left.kind, right.kind)
         if not kind or (symbol == "/" and self.dialect != "mysql" and kind != "int"):
-            return self._spelled(self._sql(left), symbol, right.node)
+            return self._spelled(self._sql(left), symbol, right.node, left.kind)
         first = self._sql(left) if right.is_python else left.node
         second = right.node
         if symbol == "/":
@@ -325,7 +328,14 @@ class Expressions:
         level = SUM if symbol in "+-" else PRODUCT
         return Value(Infix(first, symbol, second, level), kind)
 
-    def _spelled(self, first: Node, symbol: str, second: Node) -> Value:
+    def _unconverted(self, value: Value) -> Value:
+        """The value without what its type makes of results, for an expression that would take that type over."""
+        if value.kind not in CONVERTING:
+            return value
+        said, kind = ("Integer", "int") if value.kind == "bool" else ("String", "str")
+        return Value(call(self.names.sa("type_coerce"), value.node, Atom(self.names.sa(said))), kind)
+
+    def _spelled(self, first: Node, symbol: str, second: Node, kind: str = "") -> Value:
         """`first.op("/")(second)`: the operator as it stands, for what SQLAlchemy would spell otherwise.
 
         SQLAlchemy takes such an operator to bind loosely and leaves its operands bare; where an operand has an operator
@@ -338,7 +348,7 @@ class Expressions:
             arguments.append(Pair("precedence", "=", Atom(str(PRECEDENCE[symbol]))))
         head = method(first, "op", *arguments)
         called = Items(_source(head.links[-1]), "(", (second,), ")")
-        return Value(Chain(head.base, (*head.links[:-1], called), head.split), "")
+        return Value(Chain(head.base, (*head.links[:-1], called), head.split), kind)
 
     def _operator(self, tree: exp.Expr, symbol: str) -> Node:
         first = self.value(tree.this)
@@ -346,36 +356,39 @@ class Expressions:
 
     def _bitwise(self, tree: exp.Expr) -> Value:
         return self._spelled(
-            self.element(tree.this),
+            self._sql(self._unconverted(self.value(tree.this))),
             "&" if type(tree).__name__ == "BitwiseAnd" else "|",
             self.value(tree.args["expression"]).node,
         )
 
     def _concatenation(self, tree: exp.DPipe) -> Value:
-        left, right = self.value(tree.this), self.value(tree.args["expression"])
+        left, right = self._unconverted(self.value(tree.this)), self.value(tree.args["expression"])
         first, second = self._sql(left), right.node
         if left.kind == right.kind == "str":
             return Value(Infix(first, "+", second, SUM), "str")
         return Value(method(first, "concat", second), "str" if left.kind == "str" else "")
 
     def _case(self, tree: exp.Case) -> Value:
-        subject, whens, kinds = tree.this, [], []
+        subject, whens = tree.this, []
+        results = [self.value(when.args["true"]) for when in tree.args["ifs"]]
+        results += [self.value(tree.args["default"])] if tree.args.get("default") is not None else []
+        kinds = [result.kind for result in results if not result.null]
+        if len(set(kinds)) > 1:
+            results = [self._unconverted(result) for result in results]
+            kinds = [result.kind for result in results if not result.null]
+        rest = iter(results)
         for when in tree.args["ifs"]:
             if subject is None:
                 test = self.condition(when.this, positive=True)
             else:
                 first = self.value(subject)
                 test = Infix(_operand(self._sql(first)), "==", self.against(when.this, first, Use.EQUAL), COMPARE)
-            result = self.value(when.args["true"])
-            kinds.append(result.kind)
+            result = next(rest)
             whens.append(Items("", "(", (test, Atom("None") if result.null else result.node), ")"))
         items: list[Node] = list(whens)
-        default = tree.args.get("default")
-        if default is not None:
-            last = self.value(default)
-            kinds.append(last.kind)
-            if not last.null:
-                items.append(Pair("else_", "=", last.node))
+        last = next(rest, None)
+        if last is not None and not last.null:
+            items.append(Pair("else_", "=", last.node))
         kind = kinds[0] if len(set(kinds)) == 1 else ""
         return Value(call(self.names.sa("case"), *items), kind)
 
@@ -404,7 +417,10 @@ class Expressions:
             return Value(call(said), "int")
         values = [self._argument(item, name) for item in tree.expressions]
         kind = KNOWN_KINDS.get(name, "")
+        mixed = len({value.kind for value in values if not value.null}) > 1
         if name in FROM_ARGUMENT and values:
+            if mixed or name in ("sum", "lower", "upper"):
+                values = [self._unconverted(values[0]), *values[1:]]
             kind = values[0].kind
         return Value(call(said, *(Atom("None") if value.null else value.node for value in values)), kind)
 

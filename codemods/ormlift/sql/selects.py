@@ -155,6 +155,8 @@ class SelectWriter:
             else tree.sql(self.binder.statement.dialect.replace("postgresql", "postgres"))
         )
         node = self.write.element(tree) if value.is_python else value.node
+        if value.slot >= 0 and self.binder.statement.dialect == "sqlite":
+            node = self.binder.literal(value.node, kind="unknown")  # a type of its own would convert it
         if alias and not (value.ref and value.ref.column.attr == alias):
             node = method(_closed(node), "label", Atom(quoted(alias)))
         parts.items.append(Selected(node, label, value, alias, tree))

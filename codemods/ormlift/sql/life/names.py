@@ -47,6 +47,7 @@ _SQLALCHEMY = [
     "over",
     "type_coerce",
     "String",
+    "Integer",
 ]
 
 
