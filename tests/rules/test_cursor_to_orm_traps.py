@@ -480,3 +480,73 @@ def f(ticket):
     for unsafe in (False, True):
         (site,) = plan(text, unsafe=unsafe)[1]
         assert site.codemod == "cursor-to-orm"
+
+
+READER = """
+from app.opener import get_conn
+
+
+def add(ticket):
+    conn = get_conn()
+    conn.execute("UPDATE jobs SET title = 'x' WHERE ticket = ?", (ticket,))
+    conn.commit()
+    conn.close()
+"""
+OPENER = """
+import sqlite3
+from app.db import DB_PATH
+
+
+def get_conn(path=DB_PATH):
+    conn = sqlite3.connect(path)
+    {}
+    return conn
+"""
+CONFIGURED = Settings(codemods=("cursor-to-orm",), connections=("app.opener:get_conn",))
+
+
+def opened_by(line: str, text: str = READER, **others: str) -> tuple[SiteReport, ...]:
+    files = {**PROJECT, "app/opener.py": OPENER.format(line), "app/jobs.py": text}
+    files |= {f"app/{name}.py": held for name, held in others.items()}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("app/jobs.py", text), index, CONFIGURED)
+    return tuple(getattr(outcome, "sites", ()))
+
+
+@pytest.mark.parametrize("line", ["pass", "conn.execute('PRAGMA journal_mode=WAL')", "conn.row_factory = sqlite3.Row"])
+def test_a_plain_opener_is_safe(line: str) -> None:
+    (site,) = opened_by(line)
+    assert site.status is Status.REWRITTEN
+    assert not site.effects
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "expected"),
+    [
+        ("conn.text_factory = bytes", READER, "connection-setting"),
+        ("conn.row_factory = lambda cursor, row: row[0]", READER, "connection-setting"),
+        ("conn.execute('PRAGMA foreign_keys = ON')", READER, "connection-setup"),
+        ("conn.create_function('upper', 1, str.lower)", READER, "connection-setup"),
+        ("pass", READER.replace("get_conn()", "get_conn('other.db')"), "other-database"),
+    ],
+)
+def test_an_opener_that_does_more_is_told(line: str, text: str, expected: str) -> None:
+    (site,) = opened_by(line, text)
+    assert site.status is Status.REFUSED
+    assert site.reason is not None
+    assert expected in {site.reason.code, *(e.code for e in site.effects)}
+
+
+def test_a_listener_on_the_engine_is_told() -> None:
+    listener = "from sqlalchemy import event\nfrom app.db import engine\n\n\n@event.listens_for(engine, 'connect')\n"
+    listener += "def on(connection, record):\n    connection.execute('PRAGMA foreign_keys = ON')\n"
+    (site,) = opened_by("pass", events=listener)
+    assert {e.code for e in site.effects} == {"connection-setup"}
+
+
+def test_a_caller_in_another_file_that_catches_the_drivers_errors_is_told() -> None:
+    caller = "import sqlite3\nfrom app import jobs\n\n\ndef g():\n    try:\n        jobs.add('T-1')\n"
+    (site,) = opened_by("pass", caller=caller + "    except sqlite3.IntegrityError:\n        return 'dup'\n")
+    assert {e.code for e in site.effects} == {"driver-exception"}
+    (site,) = opened_by("pass", caller=caller + "    except ValueError:\n        return 'dup'\n")
+    assert not site.effects

@@ -70,6 +70,10 @@ WORDS = (
     "connector.connect(",
     "pyodbc.connect(",
     "duckdb.connect(",
+    "except sqlite3.",
+    "except (sqlite3.",
+    "except psycopg2.",
+    "except pymysql.",
 )
 SHAPES = (
     re.compile(r"contextmanager\s+(?:async )?def "),
@@ -85,6 +89,8 @@ GIVES = re.compile(
     r"(?:(?:[sS]ession|conn|connect|connection|cursor|db|Local)\("
     r"|(?:session|conn|connection|cursor|db)\)?[ \t]*(?:[,#\n]|$))"
 )
+DRIVER_MODULES = frozenset({"sqlite3", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "aiosqlite", "asyncpg"})
+DRIVER_ERROR = re.compile(r"except\b[^\n:]*(?:Error|Warning|Exception)")
 IMPORTED = re.compile(r"\n(?:from|import) ([\w.]+)")
 IMPORTED_ANYWHERE = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.M)
 
@@ -126,6 +132,7 @@ class FileFacts:
     listeners: tuple[Listener, ...] = ()
     imperative: tuple[tuple[str, str], ...] = ()  # `map_imperatively(class, table)`: both dotted, as written
     types: tuple[tuple[str, str, str], ...] = ()  # variables that hold a column type: name, the type, its arguments
+    catches: tuple[str, ...] = ()  # bare names of what it calls where a handler catches a driver's own errors
 
 
 def worth_parsing(text: str) -> bool:
@@ -172,7 +179,27 @@ def module_facts(module: Module) -> FileFacts:
         tuple(_listeners(calls)),
         tuple(_imperative(calls)),
         tuple(_types(statements)),
+        _catches(module),
     )
+
+
+def _catches(module: Module) -> tuple[str, ...]:
+    called: set[str] = set()
+    if not DRIVER_ERROR.search(module.source.text):
+        return ()
+    for node in module.parents:
+        if isinstance(node, ast.Try) and any(_names_driver(h.type, module) for h in node.handlers):
+            inside = (n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Call))
+            called |= {dotted(call.func).rpartition(".")[2] for call in inside}
+    return tuple(sorted(called - {""}))
+
+
+def _names_driver(caught: ast.expr | None, module: Module) -> bool:
+    for node in caught.elts if isinstance(caught, ast.Tuple) else [caught]:
+        head = dotted(node).partition(".")[0] if node is not None else ""
+        if module.imports.get(head, "").partition(".")[0] in DRIVER_MODULES:
+            return True
+    return False
 
 
 def _stars(statements: list[ast.stmt]) -> list[str]:

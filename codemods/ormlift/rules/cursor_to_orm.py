@@ -125,6 +125,10 @@ EFFECTS = {
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
     "shared-session": "The session is one that others use too; closing or committing reaches beyond the block.",
+    "connection-setup": (
+        "What sets up raw connections and the engine's differs: a PRAGMA, an SQL function, a listener. The rows "
+        "may come otherwise, or constraints hold that did not. Make the engine do what the opener does."
+    ),
     "shared-connection": (
         "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "
         "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."

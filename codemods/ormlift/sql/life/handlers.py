@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ormlift.model import Effect, ImportNeed, ReplaceExpr
+from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import Life
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -35,7 +36,7 @@ class Handlers:
     effects: tuple[Effect, ...] = ()
 
 
-def driver_handlers(life: Life, calls: Iterable[ast.expr]) -> Handlers:
+def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) -> Handlers:
     """Handlers that name a driver's exception learn SQLAlchemy's beside it: the rest of their try may need both."""
     module = life.module
     tries = {a for call in calls for a in _tries(call, life)}
@@ -59,6 +60,7 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr]) -> Handlers:
         ops.append(_widened(handler.type, ", ".join(news), module))
         imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
     effects += _caller_effects(life)
+    effects += _far_caller_effects(life, index)
     return Handlers(tuple(ops), tuple(imports), tuple(effects))
 
 
@@ -74,6 +76,15 @@ def _caller_effects(life: Life) -> Iterator[Effect]:
         if any(dotted(call.func).rpartition(".")[2] == life.host.name for call in calls):
             message = f"catches the driver's errors of {life.host.name}(), which raises SQLAlchemy's from now on"
             yield Effect("driver-exception", named[0].lineno, message)
+
+
+def _far_caller_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
+    """The same in other files, as far as the function's name tells."""
+    name = life.host.name if isinstance(life.host, FunctionNode) else ""
+    for facts in index.facts if name else ():
+        if facts.path != life.module.source.path and name in facts.catches:
+            message = f"{facts.path} catches the driver's errors of {name}(), which raises SQLAlchemy's from now on"
+            yield Effect("driver-exception", life.line, message)
 
 
 def _widened(caught: ast.expr, news: str, module: Module) -> ReplaceExpr:

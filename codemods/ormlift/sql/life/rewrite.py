@@ -325,7 +325,7 @@ class _Rewriter:
 
     def _gather_effects(self) -> None:
         life = self.life
-        handlers = driver_handlers(life, [p.execution.call for p in self.prepared])
+        handlers = driver_handlers(life, [p.execution.call for p in self.prepared], self.index)
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in _count_effects(p)]
