@@ -170,6 +170,19 @@ STAYS = {
                 s.close()
         """,
     ),
+    "a close behind except*": (
+        "closed-elsewhere",
+        READS.replace("    finally", "    except* ValueError:\n        pass\n    finally"),
+    ),
+    "the scope's name is deleted": ("name-taken", "from app.db import scope\n\ndel scope\n\n\n" + READS),
+    "an annotated variable of the module": (
+        "unusual-assignment",
+        "s: Session = get_session()\ntry:\n    n = s.query(Job).count()\nfinally:\n    s.close()\n",
+    ),
+    "read after it was emptied": (
+        "used-after-close",
+        READS.replace("        s.close()", "        s.close()\n        s = None") + "    return s\n",
+    ),
     "a generator dependency": ("generator", body("yield s", "def get_other():")),
     "an async session under a scope that is not": (
         "async-mismatch",
@@ -208,6 +221,9 @@ NO_SITES = {
     "a with of its own": "def work():\n    with SessionLocal() as s:\n        return s.query(Job).count()\n",
     "a dependency that is injected": "def work(db=Depends(get_db)):\n    return db.query(Job).count()\n",
     "another's session": READS.replace("get_session()", "None"),
+    "a function of its own by the same name": READS.replace(
+        "    s = get", "    def get_session():\n        return object()\n\n    s = get"
+    ),
     "a file": READS.replace("get_session()", "open('x')"),
     "a factory": "def maker():\n    return lambda: SessionLocal()\n",
 }
@@ -304,3 +320,93 @@ def test_arguments_of_the_old_call_are_told() -> None:
     (site,) = sites(body("s.query(Job).all()").replace("get_session()", "SessionLocal(autoflush=False)"))
     assert isinstance(site, Rewrite)
     assert [effect.code for effect in site.effects] == ["drops-arguments"]
+
+
+def test_a_coroutine_of_any_name_is_a_site_and_a_commit_that_is_not_awaited_is_none() -> None:
+    code = """
+        async def work():
+            s = await asession()
+            try:
+                s.add(Job())
+                s.commit()
+            finally:
+                await s.close()
+
+
+        async def asession():
+            return AsyncLocal()
+
+
+        async def other():
+            s = await asession()
+            try:
+                s.add(Job())
+                await s.commit()
+            finally:
+                await s.close()
+    """
+    first, second = [s for s in sites(code, scope=ScopeChoice("async_scope", "app.db")) if isinstance(s, Rewrite)]
+    assert [effect.code for effect in second.effects] == []
+    assert [effect.code for effect in first.effects] == ["commits-uncommitted"]
+
+
+def test_a_close_by_a_function_of_another_file() -> None:
+    manager = """
+        import logging
+
+        from app.db import SessionLocal
+
+        logger = logging.getLogger(__name__)
+
+
+        class Manager:
+            def get_session(self):
+                return SessionLocal()
+
+            def close_session(self, session):
+                \"\"\"Close it.\"\"\"
+                if session:
+                    try:
+                        session.close()
+                    except Exception as error:
+                        logger.error("closing: %s", error)
+
+            def finish_session(self, session):
+                session.commit()
+                session.close()
+
+
+        manager = Manager()
+    """
+    code = """
+        from app.manager import manager
+
+
+        def work():
+            s = manager.get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                manager.close_session(s)
+
+
+        def other():
+            s = manager.get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                manager.finish_session(s)
+    """
+    text = HEAD + textwrap.dedent(code)
+    files = {
+        "app/db.py": DB,
+        "app/models.py": MODELS,
+        "app/__init__.py": "",
+        "app/manager.py": textwrap.dedent(manager),
+    }
+    index = link(read_facts(Source(p, t)) for p, t in {**files, "app/jobs.py": text}.items())
+    settings = Settings(scopes=(ScopeChoice("scope", "app.db"),))
+    closed, finished = find(Module.parse(Source("app/jobs.py", text)), Context(index, settings))
+    assert isinstance(closed, Rewrite)
+    assert closed.effects == ()
+    assert isinstance(finished, Refusal)

@@ -186,6 +186,28 @@ FACTORIES = (
 )
 PLAIN = (
     Case(
+        "a name that is emptied, or deleted, behind the close",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+                s = None
+
+        def more():
+            s = get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+                del s
+        """,
+        "commits",
+        calls=("work()", "more()"),
+    ),
+    Case(
         "a factory that only makes, in several ways",
         """
         def work():
@@ -448,6 +470,67 @@ SCOPES = (
     ),
 )
 OUTLIVING = (
+    Case(
+        "an instance that a handler of the block finds in the error",
+        """
+        def work():
+            s = get_session()
+            try:
+                raise ValueError(s.query(Job).first())
+            except ValueError as error:
+                return error.args[0]
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+    ),
+    Case(
+        "an instance of a session that the block keeps from expiring",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.expire_on_commit = False
+                j = s.query(Job).first()
+                s.commit()
+                return j
+            finally:
+                s.close()
+        """,
+        "forgets",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+        db="""
+        @contextmanager
+        def forgets():
+            session = SessionLocal()
+            try:
+                yield session
+            finally:
+                session.expire_all()
+                session.close()
+        """,
+    ),
+    Case(
+        "a session of no engine",
+        """
+        from sqlalchemy.orm import Session
+
+        def work():
+            s = Session()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("other-engine",),
+        differs="work()",
+    ),
     Case(
         "instances that map passes on",
         """

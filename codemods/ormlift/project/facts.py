@@ -39,6 +39,10 @@ NEEDLES: tuple[bytes, ...] = (
     b"_db(",
     b"listens_for",
     b"map_imperatively",
+    b"except sqlite3.",
+    b"except (sqlite3.",
+    b"except psycopg2.",
+    b"except pymysql.",
 )
 
 # The needles are for a quick look at bytes. These say whether a file is worth parsing: a word that is enough by itself,

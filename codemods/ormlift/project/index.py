@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from ormlift.model import ScopeChoice
+from ormlift.project.bodies import flat
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
@@ -21,7 +22,7 @@ from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
-from ormlift.syntax import Module
+from ormlift.syntax import FunctionNode, Module, dotted
 
 _GENERATIONS = 4  # how deep below a class its subclasses are looked at
 DEFAULT_SCHEMAS = {"", "public", "main", "dbo"}
@@ -44,6 +45,7 @@ class ProjectIndex:
     scopes: tuple[Scope, ...] = ()
     engines: tuple[Engine, ...] = ()
     session_events: tuple[str, ...] = ()  # listeners on sessions and mappers in general, which fire for every model
+    style: str = ""  # `query` or `select`: how the project asks; empty where it does neither more
     imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
 
@@ -104,6 +106,15 @@ class ProjectIndex:
         names = {source.name for source in self.sources if source.kind in kinds}
         names |= {factory.name for factory in self.factories} | SESSION_CLASSES | FACTORY_CLASSES
         return mentions(name.rpartition(".")[2] for name in names)
+
+    def is_closer(self, call: ast.Call, module: Module) -> bool:
+        """Whether a call runs a function of the project that only closes the one session that it is handed."""
+        function = module.enclosing_function(call)
+        owner = module.enclosing_class(call)
+        imports = tuple(module.local_imports(function).items()) if function is not None else ()
+        where = Where(module.source.path, owner.name if owner is not None else "", imports)
+        value = self._values_for(module).evaluate(read_handle(call.func, read_locals(function)), where)
+        return value is not None and value.function is not None and value.function.only_closes
 
     def scope_of(self, call: ast.Call, module: Module) -> Scope | None:
         """The scope that a call opens (`with <call> as s`), or None."""
@@ -202,6 +213,8 @@ class ProjectIndex:
         if not may_give(call, self._asked[id(module)][1]):
             return None
         function = module.enclosing_function(call)
+        if _is_nested_def(call, module):
+            return None
         owner = module.enclosing_class(call)
         values = self._values_for(module)
         if function not in self._surroundings:
@@ -210,6 +223,17 @@ class ProjectIndex:
         known, imports = self._surroundings[function]
         where = Where(module.source.path, owner.name if owner is not None else "", imports)
         return values.evaluate(read_handle(call, known), where)
+
+
+def _is_nested_def(call: ast.Call, module: Module) -> bool:
+    """Whether the called name is that of a function or class that stands in a function around the call."""
+    root = dotted(call.func).partition(".")[0]
+    return any(
+        isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == root
+        for around in module.ancestors(call)
+        if isinstance(around, FunctionNode)
+        for inner in flat(around.body)
+    )
 
 
 def link(facts: Iterable[FileFacts]) -> ProjectIndex:

@@ -19,7 +19,7 @@ from ormlift.project.handles import (
     without,
 )
 from ormlift.project.scopes import ExitFacts, entered_names, read_exit, read_exit_method
-from ormlift.project.work import Work, work_of
+from ormlift.project.work import Work, only_closes, work_of
 from ormlift.syntax import FunctionNode, dotted, import_targets
 
 INTERESTING = re.compile(
@@ -46,6 +46,7 @@ class FunctionFacts:
     returned_type: str = ""  # the return annotation's name
     imports: tuple[tuple[str, str], ...] = ()  # bound inside the function
     does: tuple[tuple[int, str], ...] = ()  # what it calls on a parameter: (its position, close | commit | rollback)
+    only_closes: bool = False  # it closes the one session that it is handed, and does no more
     work: Work = ()  # what it does besides making and handing out its result; of a generator, before that too
 
     @property
@@ -131,6 +132,7 @@ def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionF
         returned_type=annotation_name(node.returns),
         imports=tuple(pair for s in statements for pair in import_targets(s).items()),
         does=does,
+        only_closes=only_closes(node, bound=bool(owner) and "staticmethod" not in decorators),
     )
 
 

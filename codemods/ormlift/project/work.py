@@ -96,3 +96,47 @@ def _closes(value: ast.expr, names: set[str]) -> bool:
             return name in names
         case _:
             return False
+
+
+def only_closes(node: FunctionNode, *, bound: bool) -> bool:
+    """Whether a function closes its one parameter, perhaps under a guard, and does nothing else but log."""
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)][1 if bound else 0 :]
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    others = node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.decorator_list
+    return len(names) == 1 and not others and _is_closing(body, set(names))
+
+
+def _is_closing(body: list[ast.stmt], names: set[str]) -> bool:
+    done = [s for s in body if not _logs(s)]
+    match done:
+        case [ast.Expr(value=value)]:
+            return _closes(value, names)
+        case [ast.If(test=test, body=inner, orelse=[])]:
+            return _is_there(test, names) and _is_closing(inner, names)
+        case [ast.Try(body=inner, handlers=handlers, orelse=[], finalbody=[])]:
+            return _is_closing(inner, names) and all(_logs(s) for h in handlers for s in h.body)
+        case _:
+            return False
+
+
+def _is_there(test: ast.expr, names: set[str]) -> bool:
+    """`if session:` or `if session is not None:`."""
+    match test:
+        case ast.Name(id=name):
+            return name in names
+        case ast.Compare(
+            left=ast.Name(id=name), ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]
+        ):
+            return name in names
+        case _:
+            return False
+
+
+def _logs(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass():
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=attr))):
+            return attr in ("debug", "info", "warning", "error", "exception")
+        case _:
+            return False

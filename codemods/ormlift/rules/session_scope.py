@@ -90,7 +90,10 @@ class _Finder:
             return early, 0
         function = owner(self.module, found.statement)
         assert not isinstance(function, ast.ClassDef)
-        look = LocalLook(self.module, self.knowledge)
+        if isinstance(found.statement, ast.AnnAssign) and isinstance(function, ast.Module):
+            text = f"{found.name} is an annotated variable of the module, whose annotation would be lost"
+            return Reason("unusual-assignment", f"{text}; write a plain assignment"), 0
+        look = LocalLook(self.module, self.knowledge, self.context.index)
         shape = Matcher(self.module, found.name, found.statement, look.is_closer, self.knowledge).match()
         if isinstance(shape, Reason):
             return shape, 0

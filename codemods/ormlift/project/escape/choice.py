@@ -40,6 +40,8 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
             text = f"{root}, which begins the scope's name, is bound to something else in {outer.name}()"
             return Reason("name-taken", f"{text}; rename it there")
     bound_line = _bound_at(module, root)
+    if gone := _deleted_at(module, root):
+        return Reason("name-taken", f"line {gone} deletes {root}, which begins the scope's name; keep it")
     imported = module.imports.get(root)
     if imported is not None and target and not _same(imported, target):
         text = f"{root} is imported from {imported} in this file, and the scope from {home}"
@@ -82,6 +84,12 @@ def _bound_at(module: Module, name: str) -> int:
         if name in binds(statement):
             return statement.lineno
     return 0
+
+
+def _deleted_at(module: Module, name: str) -> int:
+    """The first line that deletes a name of the module; 0 where none does."""
+    nodes = (n for s in module_level(module.tree) if isinstance(s, ast.Delete) for n in s.targets)
+    return next((n.lineno for n in nodes if isinstance(n, ast.Name) and n.id == name), 0)
 
 
 def binds(statement: ast.stmt) -> set[str]:

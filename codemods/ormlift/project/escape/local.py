@@ -11,6 +11,7 @@ from ormlift.project.escape.closing import is_close
 from ormlift.project.flow.events import Act, Reader
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import ENTITY, Kind, Values, parameters
+from ormlift.project.index import ProjectIndex
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
 
 _ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
@@ -23,6 +24,7 @@ class LocalLook:
 
     module: Module
     knowledge: Knowledge
+    index: ProjectIndex | None = None
 
     def is_harmless(self, call: ast.Call, values: Values) -> bool:
         """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
@@ -62,7 +64,7 @@ class LocalLook:
         """Whether the called function only closes the one session that it is handed."""
         function = self._definition(call)
         if function is None:
-            return False
+            return self.index is not None and self.index.is_closer(call, self.module)
         names = [n for n in parameters(function) if n not in ("self", "cls")]
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
         return len(names) == 1 and len(body) == 1 and is_close(body[0], names[0], lambda _: False)

@@ -219,7 +219,7 @@ class Matcher:
         suite = self.module.suite(closer)
         position = next(i for i, s in enumerate(suite) if s is closer)
         for statement in reversed(suite[:position]):
-            if _empties(statement, self.name):
+            if _empties(statement, self.name) and not isinstance(statement, ast.Delete):
                 return [statement]
             if self._mentions(statement):
                 break
@@ -239,6 +239,10 @@ class Matcher:
         if not closes:
             text = f"{self.name} is never closed in this function; close it in a finally, or open a scope by hand"
             return Reason("never-closed", text)
+        starred = [n for n in ast.walk(function) if isinstance(n, ast.TryStar) and self._closes_in(n.finalbody)]
+        if starred:
+            text = f"the try on line {starred[0].lineno}, which closes {self.name}, has except* handlers"
+            return Reason("closed-elsewhere", f"{text}; put a try of its own with the finally around it")
         if len(closes) == 1:
             text = f"{self.name} is closed on line {closes[0]}, apart from the block that opens it"
             return Reason("closed-elsewhere", f"{text}; put a try with a finally right behind the assignment")
@@ -263,6 +267,8 @@ class Matcher:
 def _empties(node: ast.stmt, name: str) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Constant(value=None)):
+            return bound == name
+        case ast.Delete(targets=[ast.Name(id=bound)]):
             return bound == name
         case _:
             return False

@@ -122,6 +122,8 @@ class Uses:
 
     def _passed(self, parent: ast.Call | ast.keyword, where: str) -> Iterator[Reason]:
         call = parent if isinstance(parent, ast.Call) else self.module.parents[parent]
+        if isinstance(call, ast.Call) and self.closers(call):
+            return
         if isinstance(call, ast.Call) and "close" in dotted(call.func).rpartition(".")[2].lower():
             text = f"{where} passes {self.name} to {dotted(call.func)}(), which may close it or do more"
             yield Reason("closed-by-callee", f"{text}; close it here, in a finally")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,9 +45,9 @@ def block_effects(
     `given` are the options that the session's call itself was given, which are judged by the caller.
     """
     values = Values(block.body, block.name, knowledge, look)
-    reader = Reader(values, knowledge)
+    reader = Reader(values, knowledge, _idle_calls(block, source))
     # A commit inside the block expires instances under both sessions, or only under the scope's.
-    keeps_fresh = block.session_expires is not True
+    keeps_fresh = block.session_expires is not True or _sets_expiry(block)
     walker = Walker(reader, block.dropped, keeps_fresh=keeps_fresh)
     outs = walker.block(block.body, CLEAN)
     found = [
@@ -67,6 +68,23 @@ def exits(outs: Outs) -> Iterator[Exit]:
     yield from outs.returns
     yield from outs.breaks
     yield from outs.continues
+
+
+def _sets_expiry(block: Block) -> bool:
+    """Whether the block sets the session's `expire_on_commit` by itself."""
+    nodes = (node for statement in block.body for node in ast.walk(statement))
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == "expire_on_commit" and isinstance(n.ctx, ast.Store) for n in nodes
+    )
+
+
+def _idle_calls(block: Block, source: SessionSource) -> frozenset[int]:
+    """The calls of an async session that nothing awaits, and that therefore do nothing."""
+    if source.kind is not SourceKind.ASYNC_SESSION:
+        return frozenset()
+    nodes = [node for statement in block.body for node in ast.walk(statement)]
+    awaited = {id(inner) for node in nodes if isinstance(node, ast.Await) for inner in ast.walk(node.value)}
+    return frozenset(id(node) for node in nodes if isinstance(node, ast.Call) and id(node) not in awaited)
 
 
 def _origin(
@@ -115,6 +133,9 @@ def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Itera
         text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
         yield Effect("scope-unknown", block.line, text)
         return
+    if source.factory.rpartition(".")[2] in ("Session", "AsyncSession") and not source.bind and scope.bind:
+        text = f"the session here is bound to no engine, and that of {words} to {_told(scope.bind.rpartition(':')[2])}"
+        yield Effect("other-engine", block.line, text)
     if scope.unread:
         text = f"what {words} does at exit could not be read: its block stands in `with {scope.unread}`"
         yield Effect("scope-unknown", block.line, text)

@@ -57,6 +57,7 @@ class Reader:
 
     values: Values
     knowledge: Knowledge
+    idle: frozenset[int] = frozenset()  # ids of calls whose coroutine nothing awaits
 
     def events(self, node: ast.AST) -> list[Event]:
         """The acts of one expression or simple statement, in the order of evaluation."""
@@ -135,6 +136,8 @@ class Reader:
     def _session_call(self, call: ast.Call, method: str) -> Iterator[Event]:
         words = f"calls {_short(call.func)}()"
         if method in ("commit", "rollback"):
+            if id(call) in self.idle:
+                return
             yield Event(Act.COMMIT if method == "commit" else Act.ROLLBACK, call.lineno)
         elif method in DIRTY_METHODS:
             yield Event(Act.WRITE, call.lineno, words)

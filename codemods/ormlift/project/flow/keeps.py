@@ -86,7 +86,8 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
 
     It does so whatever the session's `expire_on_commit` is.
     """
-    if scope.rolls_back is Tri.NO or scope.closes is Tri.NO or not _is_fresh(outs.raising):
+    does = (scope.rolls_back, scope.commits_on_failure, scope.expires)
+    if all(fact is Tri.NO for fact in does) or scope.closes is Tri.NO or not _is_fresh(outs.raising):
         return
     leaving = {raised.line for raised in outs.raised}
     for statement in block.body:

@@ -117,11 +117,20 @@ class Values:
                 self._bind(target, self.kind(value), None)
             case ast.Call():
                 self._bind_call(node)
+            case ast.Try() | ast.TryStar():
+                self._bind_errors(node)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 if self.sees(node):
                     self._join(name, Kind.CLOSURE)
             case _:
                 pass
+
+    def _bind_errors(self, node: ast.Try | ast.TryStar) -> None:
+        """`except X as e` binds what may carry an instance, where one is raised with it."""
+        raised = [n.exc for s in node.body for n in ast.walk(s) if isinstance(n, ast.Raise)]
+        if any(self._union(exc.args) & ENTITY for exc in raised if isinstance(exc, ast.Call)):
+            for handler in node.handlers:
+                self._join(handler.name or "", Kind.INSTANCE)
 
     def _bind(self, target: ast.expr, kind: Kind, value: ast.expr | None) -> None:
         match target:
