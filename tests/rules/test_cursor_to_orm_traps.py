@@ -166,6 +166,16 @@ def f():
 """,
         "unclear-cursor",
     ),
+    "a parameter that ORDER BY 1 writes again": (
+        """
+def f(stack):
+    conn = open_db()
+    rows = conn.execute("SELECT stage + ? FROM jobs ORDER BY 1", (stack.pop(),)).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        "parameters-unknown",
+    ),
     "a local called as the model": (
         """
 def f(ticket):
@@ -274,6 +284,64 @@ def f():
     return rest
 """,
         "result-type",
+    ),
+    "a SELECT behind a write that nothing commits": (
+        """
+def f():
+    conn = open_db()
+    conn.execute("UPDATE jobs SET stage = 77 WHERE id = 1")
+    found = conn.execute("SELECT COUNT(*) FROM jobs WHERE stage = 77").fetchone()[0]
+    conn.close()
+    return found
+""",
+        "commit-at-exit",
+    ),
+    "a commit, a write and a SELECT in a loop": (
+        """
+def f():
+    conn = open_db()
+    for n in range(2):
+        conn.commit()
+        conn.execute("UPDATE jobs SET stage = ? WHERE id = 1", (n,))
+        conn.execute("SELECT stage FROM jobs").fetchone()
+    conn.close()
+""",
+        "commit-at-exit",
+    ),
+    "parameters that are taken from one place": (
+        """
+def f(it):
+    conn = open_db()
+    conn.execute("UPDATE jobs SET stage = ? WHERE id = ?", (next(it), next(it)))
+    conn.commit()
+    conn.close()
+""",
+        "evaluation-order",
+    ),
+    "a loop that inserts what it reads": (
+        """
+def f():
+    conn = open_db()
+    for (ident,) in conn.execute("SELECT id FROM jobs"):
+        conn.execute("DELETE FROM jobs WHERE id = ?", (ident + 1,))
+    conn.commit()
+    conn.close()
+""",
+        "reads-ahead",
+    ),
+    "a write of its own that fails and is caught": (
+        """
+def f(other):
+    conn = sqlite3.connect(DB_PATH, isolation_level=None)
+    try:
+        conn.execute("INSERT INTO jobs (id, ticket, title, stage, rush, count) VALUES (1, 'a', 'b', 1, 1, 1)")
+    except Exception:
+        pass
+    other()
+    conn.execute("SELECT stage FROM jobs").fetchone()
+    conn.close()
+""",
+        "autocommit",
     ),
     "a connection that others use": (
         """
@@ -465,6 +533,22 @@ def f():
     raw, new = world.run(HEAD + text, lambda s: s["f"]()), world.run(after, lambda s: s["f"]())
     assert raw.error is None
     assert repr(new.result) == repr(raw.result)
+
+
+def test_rows_with_something_else_among_them_are_read_by_index(world: World) -> None:
+    text = """
+def f():
+    conn = open_db()
+    rows = conn.execute("SELECT id, title FROM jobs").fetchall()
+    conn.close()
+    rows.append((9, "x"))
+    rows.insert(0, (8, "y"))
+    return [r[1] for r in rows]
+"""
+    after, _ = plan(text, unsafe=True)
+    raw, new = world.run(HEAD + text, lambda s: s["f"]()), world.run(after, lambda s: s["f"]())
+    assert raw.error is None
+    assert new.result == raw.result
 
 
 def test_a_session_taken_for_a_connection_is_one_site() -> None:

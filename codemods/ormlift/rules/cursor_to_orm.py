@@ -129,6 +129,8 @@ EFFECTS = {
         "What sets up raw connections and the engine's differs: a PRAGMA, an SQL function, a listener. The rows "
         "may come otherwise, or constraints hold that did not. Make the engine do what the opener does."
     ),
+    "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
+    "reads-ahead": "A loop writes to the table it reads: a raw cursor may meet what it wrote, a session does not.",
     "shared-connection": (
         "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "
         "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."

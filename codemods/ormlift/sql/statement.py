@@ -147,6 +147,7 @@ class Written:
     effects: tuple[Finding, ...] = ()
     slot_order: tuple[int, ...] = ()  # the slots as they appear in the text, for the order of evaluation
     binds: tuple[Bind, ...] = ()
+    occurrences: tuple[int, ...] = ()  # the slots as the text names them, each as often as it does
 
 
 # Reason code -> what it means and the way out. `read` and `write` return `Reason`s with these codes.

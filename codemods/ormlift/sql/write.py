@@ -50,6 +50,7 @@ def write(statement: Statement, request: Request) -> Written | Reason:
         effects=tuple(binder.findings.values()),
         slot_order=tuple(dict.fromkeys([*(atom.slot for atom in _slots(node)), *range(len(statement.slots))])),
         binds=tuple(dict.fromkeys(binder.binds)),
+        occurrences=tuple(atom.slot for atom in _slots(node)),
     )
 
 

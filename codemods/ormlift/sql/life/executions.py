@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -44,16 +44,17 @@ class Execution:
         return self.call.lineno
 
 
-def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = ()) -> Flow:
+def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), reads: Collection[ast.expr] = ()) -> Flow:
     """The function walked once more, with what was last executed on each cursor, and what is uncommitted.
 
     The region ends with `last`; `settled` are tests around a commit or rollback, `if conn: conn.rollback()`, which lose
-    their test.
+    their test. `reads` are executions known to be of SELECTs, which leave the transaction as it is.
     """
     by_node: dict[ast.AST, list[Mark]] = {}
     groups = cursor_groups(life)
     for use in life.uses:
-        by_node.setdefault(use.node, []).extend(_marks(use, groups.get(use.cursor, use.cursor)))
+        marks = _marks(use, groups.get(use.cursor, use.cursor))
+        by_node.setdefault(use.node, []).extend(m for m in marks if m.name != TRANSACTION or use.node not in reads)
     for statement in settled:
         by_node.setdefault(statement, []).append(Mark(TRANSACTION, defines=True))
     by_node.setdefault(last, []).append(Mark(TRANSACTION, defines=False))

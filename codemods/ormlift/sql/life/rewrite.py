@@ -36,6 +36,7 @@ from ormlift.sql.life.names import (
     free_name,
 )
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
+from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
@@ -154,6 +155,7 @@ class _Rewriter:
             row_edits, row_effects = self._rows(texts)
             edits = {edit.span: edit.text for edit in row_edits}
         for prepared in self.prepared:
+            check_repeated(prepared)
             self._put(prepared)
             assert prepared.written is not None
             self.imports |= set(prepared.written.imports)
@@ -339,7 +341,13 @@ class _Rewriter:
             self.imports |= set(handlers.imports)
             self.effects += handlers.effects
             self.effects += database_effects(life, self.index, self.settings)
-        self.effects += commit_effects(life, self.region, self.reached, writes, scope_commits=self.opening.commits)
+        reads = {p.execution.call for p in self.prepared if p.statement.kind is Kind.SELECT}
+        reached = marked_flow(life, self.region.last, self.region.flattened, reads)
+        self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
+        self.effects += [e for p in self.prepared for e in order_effects(p)]
+        self.effects += ahead_effects(self.prepared, life)
+        if autocommits(life) is Tri.YES:
+            self.effects += caught_writes(life, writes)
         if life.how not in (How.WITH, How.WITH_PAIR) and not self.is_fresh:
             self.effects += _closer_effects(life)
 

@@ -10,8 +10,7 @@ from ormlift.syntax import Module
 
 
 def style_of(module: Module, index: ProjectIndex, settings: Settings) -> str:
-    """The configured style; for `auto` what the file uses more, then `select`."""
-    del index
+    """The configured style; for `auto` what the file uses more, then what the project does, then `select`."""
     if settings.style in ("query", "select"):
         return settings.style
     queries = selects = 0
@@ -21,4 +20,6 @@ def style_of(module: Module, index: ProjectIndex, settings: Settings) -> str:
                 queries += 1
             elif isinstance(node.func, ast.Name) and node.func.id == "select":
                 selects += 1
+    if queries == selects:
+        return index.style or "select"
     return "query" if queries > selects else "select"

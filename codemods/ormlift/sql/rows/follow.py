@@ -52,6 +52,7 @@ class Seen:
     sure: bool  # false: another value may stand here too
 
 
+_GROWS = frozenset(["append", "insert", "extend"])
 _SAME_ROWS = frozenset(["list", "tuple", "sorted", "reversed", "iter"])
 
 
@@ -64,6 +65,7 @@ class Follower:
         self.bound: dict[ast.AST, Fact] = {}
         self.values: dict[ast.AST, ast.expr] = {}  # what is bound: the expression that it was taken from
         self.clash: set[ast.AST] = set()
+        self.mixed: set[ast.AST] = set()  # lists of rows that something else is put into
         self.visited: dict[ast.expr, Fact] = {}
 
     def seen(self) -> Iterator[Seen]:
@@ -103,7 +105,7 @@ class Follower:
 
     def _is_sure_name(self, node: ast.Name, fact: Fact, depth: int) -> bool:
         for definition in self.flow.of(node):
-            if definition in self.clash:
+            if definition in self.clash | self.mixed:
                 return False
             if self._is_none(definition):
                 continue
@@ -144,6 +146,8 @@ class Follower:
                 yield around.around, fact
             case Stands.CALLED:
                 yield from self._called(around, fact)
+            case Stands.METHOD if fact.kind is Is.ROWS and around.key in _GROWS and isinstance(node, ast.Name):
+                self.mixed |= self.flow.of(node)
             case Stands.METHOD if around.key == "get" and fact.kind is Is.ROW and fact.mapping:
                 yield from self._got(around, fact)
             case _:

@@ -1,0 +1,152 @@
+"""What happens in another order, or more than once: parameters that are calls, loops that write what they read."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from ormlift.model import Effect
+from ormlift.sql.life.executions import Execution, Form
+from ormlift.sql.life.model import Does, Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.statements import Prepared
+from ormlift.sql.statement import Fetch, Kind
+from ormlift.syntax import dotted
+
+_PURE = frozenset(
+    [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "len",
+        "round",
+        "abs",
+        "min",
+        "max",
+        "sum",
+        "sorted",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "repr",
+        "bytes",
+        "json.dumps",
+        "dumps",
+        "datetime.now",
+        "datetime.utcnow",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "date.today",
+        "time.time",
+        "Decimal",
+        "hash",
+        "uuid.uuid4",
+        "uuid4",
+        "timedelta",
+        "datetime.timedelta",
+        "getattr",
+        "isinstance",
+    ]
+)
+_PURE_METHODS = frozenset(
+    [
+        "get",
+        "isoformat",
+        "strftime",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "lower",
+        "upper",
+        "title",
+        "format",
+        "join",
+        "replace",
+        "encode",
+        "decode",
+        "hexdigest",
+        "total_seconds",
+        "timestamp",
+        "split",
+        "startswith",
+        "endswith",
+        "items",
+        "keys",
+        "values",
+        "copy",
+        "date",
+        "time",
+    ]
+)
+
+
+def order_effects(prepared: Prepared) -> Iterator[Effect]:
+    """Parameters are evaluated in the order of the new text; that matters where several of them do something."""
+    assert prepared.written is not None
+    keys = [slot.key for slot in prepared.statement.slots]
+    new = [keys[slot] for slot in dict.fromkeys(prepared.written.occurrences)]
+    old = list(prepared.parameters.nodes)
+    acting = {key for key, node in prepared.parameters.nodes.items() if _acts(node)}
+    if len(acting) > 1 and [k for k in old if k in acting] != [k for k in new if k in acting]:
+        message = "several parameters are calls, which run in another order now; give them variables if that matters"
+        yield Effect("evaluation-order", prepared.execution.line, message)
+
+
+def check_repeated(prepared: Prepared) -> None:
+    """A parameter that is a call must not be written twice. Raises Refused."""
+    assert prepared.written is not None
+    for slot, times in Counter(prepared.written.occurrences).items():
+        node = prepared.parameters.nodes.get(prepared.statement.slots[slot].key)
+        if times > 1 and node is not None and any(isinstance(n, ast.Call | ast.Await) for n in ast.walk(node)):
+            message = f"a parameter on line {prepared.execution.line} is a call and would be written {times} times"
+            raise Refused("parameters-unknown", f"{message}; give it a variable")
+
+
+def _acts(node: ast.expr) -> bool:
+    """Whether evaluating an expression may do something, as far as its text tells."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Await | ast.NamedExpr | ast.Yield | ast.YieldFrom):
+            return True
+        if isinstance(inner, ast.Call) and dotted(inner.func) not in _PURE:
+            method = inner.func.attr if isinstance(inner.func, ast.Attribute) else ""
+            if method not in _PURE_METHODS:
+                return True
+    return False
+
+
+def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
+    """A loop over rows that writes to their table: a raw cursor met what it wrote, a session has all rows before."""
+    listed = list(prepared)
+    for reader in listed:
+        lazy = reader.fetch is Fetch.ITERATE or reader.execution.form is Form.RESULT
+        for use in reader.execution.fetches if lazy and reader.statement.kind is Kind.SELECT else ():
+            if use.does is Does.FETCHALL:
+                continue
+            loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.While)}
+            for writer in listed:
+                same = set(writer.statement.tables) & set(reader.statement.tables)
+                inside = loops & set(life.module.ancestors(writer.execution.call))
+                if writer.statement.kind is not Kind.SELECT and same and inside:
+                    message = f"writes to the table that the loop of line {use.line} reads"
+                    yield Effect("reads-ahead", writer.execution.line, f"{message}: all its rows are read before")
+
+
+def caught_writes(life: Life, writes: Iterable[Execution]) -> Iterator[Effect]:
+    """In autocommit mode a write that fails leaves nothing open; a session's transaction stays."""
+    for write in writes:
+        inner: ast.AST = write.call
+        for around in life.module.ancestors(write.call):
+            if isinstance(around, ast.Try) and inner in around.body and not all(_ends(h) for h in around.handlers):
+                message = "if this write fails and the error is caught, the session's transaction stays open; roll back"
+                yield Effect("autocommit", write.line, message)
+                break
+            if around is life.host:
+                break
+            inner = around
+
+
+def _ends(handler: ast.ExceptHandler) -> bool:
+    return bool(handler.body) and isinstance(handler.body[-1], ast.Raise)
