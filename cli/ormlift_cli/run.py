@@ -6,6 +6,7 @@ models and scopes live elsewhere than their uses; for the codemods in the files 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _INDEX_IN_POOL_FROM = 6_000_000  # bytes from which workers are worth their start: an index takes 0.1 s a megabyte
 _PLAN_IN_POOL_FROM = 1_000_000
 _IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
+_SELECT = re.compile(rb"(?<![\w.])select\(")
 _Item = tuple[str, bytes]
 
 
@@ -76,7 +78,8 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     _drop(selection, (*project.config.exclude, *request.exclude), globs)
     files = _read(project, selection, codemods, progress)
     jobs = request.jobs or cores()
-    index = replace(link(_facts(files.for_index, jobs, progress)), imports=ImportGraph(files.imports))
+    known = link(_facts(files.for_index, jobs, progress))
+    index = replace(known, imports=ImportGraph(files.imports), style=files.style)
     result = Survey(project, settings, index, read=len(selection.selected))
     result.mistakes += selection.mistakes
     result.notes += selection.found.notes
@@ -125,7 +128,16 @@ class _Read:
     for_index: list[_Item] = field(default_factory=list)  # to take facts from
     to_plan: list[_Item] = field(default_factory=list)  # asked for, and may hold a site
     imports: dict[str, tuple[ImportLine, ...]] = field(default_factory=dict)  # of every file
+    queries: int = 0  # calls of `session.query(`
+    selects: int = 0  # calls of `select(`
     failures: list[Failed] = field(default_factory=list)  # asked for, and cannot be read
+
+    @property
+    def style(self) -> str:
+        """How the project asks more often; empty where it does neither."""
+        if self.queries == self.selects:
+            return ""
+        return "query" if self.queries > self.selects else "select"
 
 
 def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress) -> _Read:
@@ -145,6 +157,9 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
                 result.failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
         result.imports[path] = import_lines(data.decode(errors="replace"))
+        if b"sqlalchemy" in data:
+            result.queries += data.count(b".query(")
+            result.selects += len(_SELECT.findall(data))
         if any(needle in data for needle in NEEDLES):
             result.for_index.append((path, data))
         if path in selected and (_IGNORE_COMMENT in data or _wanted(data, needles)):
