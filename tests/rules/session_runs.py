@@ -11,6 +11,7 @@ from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
 from ormlift.rules.session_scope import CODEMOD
+from sqlalchemy import event
 
 DB = """\
 from contextlib import contextmanager
@@ -23,11 +24,6 @@ SessionLocal = sessionmaker(bind=engine)
 KeepingLocal = sessionmaker(bind=engine, expire_on_commit=False)
 ArchiveLocal = sessionmaker(bind=create_engine("sqlite:///DATABASE.archive"))
 opened = []
-
-
-@event.listens_for(SessionLocal, "after_begin")
-def note(session, transaction, connection):
-    opened.append(session)
 
 
 class Trouble(Exception):
@@ -243,6 +239,8 @@ def run_of(files: dict[str, str], calls: tuple[str, ...], database: Path) -> dic
             text = files[name.replace(".", "/") + ".py"].replace("DATABASE", str(database))
             exec(compile(text, name, "exec"), modules[name].__dict__)
             setattr(modules["app"], name.partition(".")[2], modules[name])
+        opened = modules["app.db"].opened
+        event.listen(modules["app.db"].SessionLocal, "after_begin", lambda session, *_: opened.append(session))
         engine, models = modules["app.db"].engine, modules["app.models"]
         models.Base.metadata.create_all(engine)
         with modules["app.db"].SessionLocal() as session:
@@ -259,7 +257,7 @@ def run_of(files: dict[str, str], calls: tuple[str, ...], database: Path) -> dic
             jobs = connection.exec_driver_sql("SELECT id, name, done FROM jobs ORDER BY id").fetchall()
             tasks = connection.exec_driver_sql("SELECT title, job_id FROM tasks ORDER BY id").fetchall()
             seen["rows"] = [*jobs, *tasks]
-        seen["open"] = [s for s in modules["app.db"].opened if s.in_transaction()]
+        seen["open"] = [s for s in opened if s.in_transaction()]
         engine.dispose()
     finally:
         for name, module in held.items():

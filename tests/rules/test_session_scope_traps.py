@@ -86,6 +86,21 @@ FACTORIES = (
         calls=("work()", "len(__import__('app.db').db.made)"),
         differs="len(__import__('app.db').db.made)",
     ),
+    _made(
+        "a factory with listeners of its own",
+        """
+        made = []
+        Heard = sessionmaker(bind=engine)
+        @event.listens_for(Heard, "after_begin")
+        def note(*_):
+            made.append(1)
+        def make():
+            return Heard()
+        """,
+        effects=("other-factory",),
+        calls=("work()", "len(__import__('app.db').db.made)"),
+        differs="len(__import__('app.db').db.made)",
+    ),
     Case(
         "a factory that turns autoflush off",
         """
@@ -471,6 +486,39 @@ SCOPES = (
 )
 OUTLIVING = (
     Case(
+        "an instance that a match captures",
+        """
+        def work():
+            s = get_session()
+            try:
+                match s.query(Job).first():
+                    case Job() as found:
+                        return found
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().name",),
+        differs="work().name",
+    ),
+    Case(
+        "an instance that a lambda holds by default",
+        """
+        def work():
+            s = get_session()
+            try:
+                j = s.query(Job).first()
+                return lambda found=j: found.name
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work()()",),
+        differs="work()()",
+    ),
+    Case(
         "an instance that a handler of the block finds in the error",
         """
         def work():
@@ -808,6 +856,52 @@ WRITES = (
     _writes("a method that calls one that writes", "j.through()", models=MORE_MODELS),
     _writes("a method that hands itself on", "j.hand()", models=MORE_MODELS),
     _writes("a method that sets deeper", "j.deep()", models=MORE_MODELS),
+    Case(
+        "a function of the file that is named like one of a library",
+        """
+        def copy(s):
+            s.add(Job(name="copied"))
+
+
+        def update(job):
+            job.done = True
+
+
+        def work():
+            s = get_session()
+            try:
+                update(s.query(Job).first())
+                return copy(s)
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+    ),
+    Case(
+        "a log that writes rows",
+        """
+        class Audit:
+            def info(self, s, text):
+                s.add(Job(name=text))
+
+
+        audit_log = Audit()
+
+
+        def work():
+            s = get_session()
+            try:
+                audit_log.info(s, "seen")
+                return s.query(Job.name).count()
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("may-commit-uncommitted",),
+        differs="rows",
+    ),
     Case(
         "a method that a subclass overrides",
         """

@@ -84,6 +84,17 @@ class ProjectIndex:
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
 
+    def is_of_project(self, target: str, module: Module) -> bool:
+        """Whether an import's dotted target leads into a file of the project."""
+        holder = target.rpartition(".")[0]
+        return target.startswith(".") or any(t and self._names.locate(t, module.source.path) for t in (target, holder))
+
+    @cached_property
+    def watched_factories(self) -> frozenset[str]:
+        """The session factories that listeners of the project are set on, as `SessionSource.factory` names them."""
+        places = [self._names.place(f.path, x.target) for f in self.facts for x in f.listeners]
+        return frozenset(f"{place.path}:.{place.name}" for place in places if place.path)
+
     @cached_property
     def overridden(self) -> Mapping[str, frozenset[str]]:
         """By a class's bare name, the methods that classes below it define."""

@@ -63,7 +63,7 @@ HANDED = SESSIONS | {SourceKind.GENERATOR}
 
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every session of the file, as a rewrite or a refusal."""
-    finder = _Finder(module, context, Knowledge.of(context.index))
+    finder = _Finder(module, context, Knowledge.of(context.index, module))
     for found in find_sessions(module, context.index):
         yield finder.site(found)
 

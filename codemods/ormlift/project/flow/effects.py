@@ -52,7 +52,7 @@ def block_effects(
     outs = walker.block(block.body, CLEAN)
     found = [
         *_scope_effects(block, chosen, source),
-        *_origin(block, chosen, source, given, reader),
+        *_origin(block, chosen, source, given, reader, walker),
         *_begun(chosen, walker),
         *_commit_effects(chosen, outs),
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
@@ -88,24 +88,26 @@ def _idle_calls(block: Block, source: SessionSource) -> frozenset[int]:
 
 
 def _origin(
-    block: Block, chosen: Chosen, source: SessionSource, given: frozenset[str], reader: Reader
+    block: Block, chosen: Chosen, source: SessionSource, given: frozenset[str], reader: Reader, walker: Walker
 ) -> Iterator[Effect]:
     if chosen.scope is not None:
         gone = [range(s.lineno, (s.end_lineno or s.lineno) + 1) for s in block.dropped]
         events = [event for statement in block.body for event in reader.events(statement)]
         events = [event for event in events if not any(event.line in lines for lines in gone)]
-        harmless = frozenset(name for name, felt in _FELT.items() if not felt(events))
-        yield from origin_effects(block, chosen.scope, chosen.words, source, given, harmless)
+        harmless = frozenset(name for name, felt in _FELT.items() if not felt(events, walker))
+        yield from origin_effects(block, chosen.scope, chosen.words, source, given, harmless, reader.knowledge.watched)
 
 
-def _flushes(events: list[Event]) -> bool:
+def _flushes(events: list[Event], _: Walker) -> bool:
     """Whether something may be pending when a query is sent."""
     return any(e.act in (Act.WRITE, Act.MAY_WRITE) for e in events) and any(e.act is Act.LOAD for e in events)
 
 
-def _loads_after_commit(events: list[Event]) -> bool:
-    first = min((e.line for e in events if e.act is Act.COMMIT), default=0)
-    return bool(first) and any(e.act is Act.LOAD and e.line > first for e in events)
+def _loads_after_commit(events: list[Event], walker: Walker) -> bool:
+    """Whether something is read behind a commit of the block: of the row as it is then, or as it was loaded."""
+    loads = {e.line for e in events if e.act is Act.LOAD}
+    commits = {e.line for e in events if e.act is Act.COMMIT}
+    return any(line in loads and end in commits for line, end in walker.used_after_end)
 
 
 _FELT = {"autoflush": _flushes, "expire_on_commit": _loads_after_commit}  # options that not every block feels

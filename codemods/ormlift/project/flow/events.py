@@ -197,7 +197,9 @@ class Reader:
             return
         if name == "next" and self._hands_on(call, Kind.QUERY | Kind.COLUMNS):
             yield Event(Act.LOAD, call.lineno)
-        if self.knowledge.is_harmless(call.func):
+        handed = self._hands_on(call, Kind.SESSION | Kind.HOLDER)
+        trusted = self.knowledge.is_harmless if handed is None else self.knowledge.is_harmless_with_session
+        if trusted(call.func):
             return
         if self.values.kind(call.func) & Kind.CLOSURE:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ormlift.project.graph import ImportGraph
 from ormlift.project.index import ProjectIndex
-from ormlift.syntax import dotted
+from ormlift.syntax import Module, dotted
 
 
 def words(text: str) -> frozenset[str]:
@@ -91,12 +91,14 @@ class Knowledge:
     mutating: frozenset[str]
     methods: frozenset[str] = frozenset()  # all that mapped classes define
     writing: frozenset[str] = frozenset()  # properties that write
+    own: frozenset[str] = frozenset()  # names that the file defines itself or imports from the project
+    watched: frozenset[str] = frozenset()  # session factories with listeners of their own, as `path:name`
     imports: ImportGraph = field(default_factory=ImportGraph)
     overridden: Mapping[str, frozenset[str]] = field(default_factory=dict)  # class -> methods that subclasses define
 
     @classmethod
-    def of(cls, index: ProjectIndex) -> Knowledge:
-        """Gather it."""
+    def of(cls, index: ProjectIndex, module: Module | None = None) -> Knowledge:
+        """Gather it, for one file if that is given."""
         models = index.models
         return cls(
             models=frozenset(m.name for m in models),
@@ -105,9 +107,21 @@ class Knowledge:
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
             writing=frozenset(name for m in models for name in m.mutating_properties),
+            own=_own(index, module) if module is not None else frozenset(),
+            watched=index.watched_factories,
             imports=index.imports,
             overridden=index.overridden,
         )
+
+    def is_own(self, name: str) -> bool:
+        """Whether a bare name is a function of the project, whatever library has one by that name."""
+        return name in self.own and not name[:1].isupper()
+
+    def is_harmless_with_session(self, func: ast.expr) -> bool:
+        """The same where it is the session that is handed over: only builtins and plain loggers are trusted with it."""
+        name = dotted(func)
+        root, _, method = name.partition(".")
+        return (root in QUIET_ROOTS and method in QUIET_METHODS) or (name in BUILTINS and not self.is_own(name))
 
     def is_harmless(self, func: ast.expr) -> bool:
         """Whether calling `func` is known to change neither a session nor an instance that it is handed."""
@@ -117,8 +131,16 @@ class Knowledge:
         root, _, _ = name.partition(".")
         last = name.rpartition(".")[2]
         if root == name:
+            if self.is_own(name):
+                return False
             return name in BUILTINS or name in _HARMLESS_NAMES or name.endswith(("Response", "Out", "Read"))
         return root in _HARMLESS_ROOTS or last in _HARMLESS_METHODS or last in _HARMLESS_NAMES
+
+
+def _own(index: ProjectIndex, module: Module) -> frozenset[str]:
+    """The functions and classes that a file defines, and what it imports from the project."""
+    own = {n.name for n in module.parents if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    return frozenset(own | {name for name in module.imports if index.is_of_project(module.imports[name], module)})
 
 
 def is_log(func: ast.expr) -> bool:

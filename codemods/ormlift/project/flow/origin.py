@@ -13,11 +13,18 @@ _SETS = re.compile(r"session\.[\w.]+ [-+|&]?= ")
 
 
 def origin_effects(
-    block: Block, scope: Scope, words: str, source: SessionSource, given: frozenset[str], harmless: frozenset[str]
+    block: Block,
+    scope: Scope,
+    words: str,
+    source: SessionSource,
+    given: frozenset[str],
+    harmless: frozenset[str],
+    watched: frozenset[str] = frozenset(),
 ) -> Iterator[Effect]:
     """The effects of getting the session from the scope instead of from `source`.
 
-    `given` are options of the call itself, which are judged apart; `harmless` are those that this block does not feel.
+    `given` are options of the call itself, which are judged apart; `harmless` are those that this block does not feel;
+    `watched` are factories with listeners of their own.
     """
     lost = _missing(source.work, scope.work)
     if lost:
@@ -29,6 +36,10 @@ def origin_effects(
     if sets:
         path, line, text = sets[0]
         text = f"{words} sets up its session by `{_short(text)}` (line {line} of {path}), which the one here is not"
+        yield Effect("other-factory", block.line, text)
+    if source.factory != scope.factory and (heard := {source.factory, scope.factory} & watched):
+        name = min(heard).rpartition(".")[2]
+        text = f"listeners are set on {name}, and the sessions here and of {words} are made by different factories"
         yield Effect("other-factory", block.line, text)
     yield from _options(block, scope, words, source, given | harmless)
 

@@ -117,13 +117,25 @@ class Values:
                 self._bind(target, self.kind(value), None)
             case ast.Call():
                 self._bind_call(node)
+            case _:
+                self._bind_compound(node)
+
+    def _bind_compound(self, node: ast.AST) -> None:
+        match node:
             case ast.Try() | ast.TryStar():
                 self._bind_errors(node)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                if self.sees(node):
-                    self._join(name, Kind.CLOSURE)
+            case ast.Match():
+                self._bind_captures(node)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if self.sees(node):
+                self._join(name, Kind.CLOSURE)
             case _:
                 pass
+
+    def _bind_captures(self, node: ast.Match) -> None:
+        kind = self.kind(node.subject)
+        for inner in (n for case in node.cases for n in ast.walk(case.pattern)):
+            if isinstance(inner, ast.MatchAs | ast.MatchStar) and inner.name:
+                self._join(inner.name, kind | element(kind))
 
     def _bind_errors(self, node: ast.Try | ast.TryStar) -> None:
         """`except X as e` binds what may carry an instance, where one is raised with it."""
@@ -227,7 +239,7 @@ class Values:
             case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
                 return self.kind(value)
             case ast.Lambda():
-                return Kind.CLOSURE if self.sees(node.body) else Kind.PLAIN
+                return Kind.CLOSURE if self.sees(node) else Kind.PLAIN
             case _:
                 return Kind.PLAIN
 
@@ -304,7 +316,7 @@ class Values:
         return receiver & Kind.INSTANCE
 
     def _function_call(self, call: ast.Call, name: str) -> Kind:
-        last = name.rpartition(".")[2]
+        last = "" if self.knowledge.is_own(name) else name.rpartition(".")[2]
         values = [*call.args, *(k.value for k in call.keywords)]
         if last in ("insert", "update", "delete") and name in (last, f"sa.{last}", f"sqlalchemy.{last}"):
             return Kind.DML
@@ -328,6 +340,7 @@ class Values:
         seen = self.look.returned(call, self)
         if seen is not None:
             return seen
+        last = name.rpartition(".")[2]
         if sounds_plain(last):
             return Kind.PLAIN
         if kind & (Kind.SESSION | Kind.HOLDER):
