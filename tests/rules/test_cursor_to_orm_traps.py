@@ -130,19 +130,6 @@ def get(ticket):
 """,
         "connection-from-outside",
     ),
-    "JSON decoded with a default": (
-        """
-import json
-
-
-def f():
-    conn = open_db()
-    row = conn.execute("SELECT marks FROM jobs WHERE id = 1").fetchone()
-    conn.close()
-    return json.loads(row[0] or "{}")
-""",
-        "row-use",
-    ),
     "a value looked for in a row by name": (
         """
 def f():
@@ -426,6 +413,19 @@ def f(value):
     return row[0]
 """,
         [(True,), (3,), (None,), ("x",)],
+    ),
+    "dates and JSON used as the text they were": (
+        """
+import json
+
+
+def f(ident):
+    conn = open_db()
+    row = conn.execute("SELECT passed_at, marks, title FROM jobs WHERE id = ?", (ident,)).fetchone()
+    conn.close()
+    return row[0][:10], row[0].replace("-", ""), "at " + row[0], json.loads(row[1] or "{}"), row[2].split()
+""",
+        [(2,), (3,)],
     ),
     "no row, and a handler that knows": (
         """

@@ -7,7 +7,7 @@ from ormlift.model import Effect, ReplaceExpr, Source
 from ormlift.schema import MappedColumn
 from ormlift.sql.life.flow import flow
 from ormlift.sql.rows.follow import Fact, Follower, Is
-from ormlift.sql.rows.judge import Obstacle, judge
+from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import ResultColumn
 from ormlift.syntax import Module
 
@@ -53,7 +53,7 @@ _TUPLES: dict[str, tuple[str, list[str]]] = {
         ["row[1] -> row.marks", "json.loads(m) -> m", "result-type"],
     ),
     "json not decoded": ("row = ROW()\nreturn row[1]", ["row[1] -> row.marks", "result-type"]),
-    "a date cut": ("row = ROW()\nreturn row[2][:10]", ["row[2] -> row.at", "result-type"]),
+    "a date cut": ("row = ROW()\nreturn row[2][:10]", ["row[2] -> row.at", "kept at"]),
     "a date compared with None": ("row = ROW()\nreturn row[2] is None", ["row[2] -> row.at"]),
     "a flag tested": ("row = ROW()\nif row[3]:\n    return 1", ["row[3] -> row.rush"]),
     "a flag compared with 1": ("row = ROW()\nreturn row[3] == 1", ["row[3] -> row.rush"]),
@@ -101,6 +101,8 @@ def _judged(text: str, *, mapping: bool, fresh: bool = False) -> list[str]:
                 told.append(f"{old} -> {new}")
             case Effect(code=code):
                 told.append(code)
+            case Keep(columns=columns, place=place):
+                told.append(f"kept {columns[place].attr}")
             case Obstacle(reason=reason):
                 told.append(f"!{reason.code}")
     return told

@@ -64,7 +64,7 @@ class SelectWriter:
         self.write = Expressions(scope, binder, names, timestamps)
         self.dialect = binder.statement.dialect
 
-    def parts(self) -> SelectParts:
+    def parts(self, kept: frozenset[int] = frozenset()) -> SelectParts:
         """All parts. Raises Refused where one cannot be written."""
         tree, parts = self.tree, SelectParts()
         for name, said in _REFUSED.items():
@@ -75,6 +75,8 @@ class SelectWriter:
         for item in tree.expressions:
             self._item(item, parts)
         self._cast_names(parts)
+        for place in sorted(kept):
+            self._keep(place, parts)
         self._base(parts)
         if where := tree.args.get("where"):
             if any(is_aggregate(node) for node in where.find_all(_anonymous())):
@@ -175,6 +177,18 @@ class SelectWriter:
                 node = method(item.node, "label", Atom(quoted(f"{name}_{place + 1}")))
                 parts.items[place] = replace(item, node=node)
                 parts.columns[parts.columns.index(item.node)] = node
+
+    def _keep(self, place: int, parts: SelectParts) -> None:
+        """A column whose type is left out, so that its values come as the driver gives them."""
+        if len(parts.columns) != len(parts.items):
+            raise unsupported("`*` of many columns, of which one is used as the text that the driver gave,")
+        item = parts.items[place]
+        node: Node = call(self.names.sa("type_coerce"), item.value.node, Atom(self.names.sa("String")))
+        name = item.alias or (item.value.ref.column.attr if item.value.ref else "")
+        if item.alias or (item.value.ref and item.value.ref.column.attr != item.value.ref.column.name):
+            node = method(node, "label", Atom(quoted(name)))
+        parts.items[place] = replace(item, node=node, value=replace(item.value, kind="str"), alias=name)
+        parts.columns[place] = node
 
     def _star(self, item: exp.Expr, parts: SelectParts) -> None:
         from sqlglot import exp

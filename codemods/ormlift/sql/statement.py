@@ -104,6 +104,7 @@ class Request:
     # How the file says a dotted target, where it is bound already or must not be imported by its own name: the key is
     # `app.models.Job` or `sqlalchemy.select`, the value `models.Job` or `sa.select`.
     names: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _node(
         if request.fetch not in (*ROWS, Fetch.NONE):
             raise unsupported(f"The {request.fetch.value} of a SELECT")
         writer = SelectWriter(statement.tree, scope, binder, names, request.timestamps)  # type: ignore[arg-type]
-        parts = writer.parts()
+        parts = writer.parts(request.kept)
         return _select(statement, request, writer, parts), parts
     if request.fetch in ROWS:
         raise unsupported(f"Rows of {statement.kind.value.upper()}")

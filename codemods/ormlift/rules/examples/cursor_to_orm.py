@@ -334,7 +334,7 @@ def would_drop(stage: int) -> int:
         project=PROJECT,
     ),
     Example(
-        title="a value whose type changes, where it matters",
+        title="a value whose type changes, where only the text will do",
         before="""\
 from app.db import open_db
 
@@ -348,15 +348,78 @@ def day_of(ticket: str) -> str:
         after="""\
 from app.db import session_scope
 from app.models import Job
-from sqlalchemy import select
+from sqlalchemy import String, select, type_coerce
 
 
 def day_of(ticket: str) -> str:
     with session_scope() as session:
-        row = session.execute(select(Job.passed_at).where(Job.ticket == ticket)).first()
+        row = session.execute(
+            select(type_coerce(Job.passed_at, String)).where(Job.ticket == ticket)
+        ).first()
     return row.passed_at[:10]
 """,
+        project=PROJECT,
+    ),
+    Example(
+        title="a value whose type changes, where it matters",
+        before="""\
+from app.db import open_db
+
+
+def passed(ticket: str):
+    conn = open_db()
+    row = conn.execute("SELECT passed_at FROM jobs WHERE ticket = ?", (ticket,)).fetchone()
+    conn.close()
+    return row[0]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import select
+
+
+def passed(ticket: str):
+    with session_scope() as session:
+        row = session.execute(select(Job.passed_at).where(Job.ticket == ticket)).first()
+    return row.passed_at
+""",
         effects=("result-type",),
+        project=PROJECT,
+    ),
+    Example(
+        title="a cursor that executes again in its own loop",
+        before="""\
+from app.db import open_db
+
+
+def shout():
+    conn = open_db()
+    cursor = conn.cursor()
+    cursor.execute("SELECT id, title FROM jobs")
+    for row in cursor:
+        cursor.execute("UPDATE jobs SET title = ? WHERE id = ?", (row[1] + "!", row[0]))
+    conn.commit()
+    conn.close()
+""",
+        reason="unclear-cursor",
+        project=PROJECT,
+    ),
+    Example(
+        title="a connection kept on an object",
+        before="""\
+from app.db import open_db
+
+
+class Store:
+    def __init__(self):
+        self.conn = open_db()
+
+    def title_of(self, ticket):
+        cursor = self.conn.cursor()
+        cursor.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
+        return cursor.fetchone()[0]
+""",
+        reason="connection-from-outside",
         project=PROJECT,
     ),
     Example(

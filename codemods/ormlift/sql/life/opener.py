@@ -19,7 +19,7 @@ from ormlift.syntax import dotted
 _QUIET = re.compile(
     r"PRAGMA\s+(journal_mode|synchronous|cache_size|temp_store|mmap_size|busy_timeout|journal_size_limit)\b", re.I
 )
-_TOUCHES = re.compile(r"\bsession\b|\.execute\(|PRAGMA|\.(?:cursor|commit)\(")
+_TOUCHES = re.compile(r"\bsession\.|\(session\b|\.execute\(|PRAGMA|\.(?:cursor|commit)\(")
 _READ = re.compile(r"session\.(row_factory|isolation_level|autocommit)\b")
 _SETUPS = frozenset(["connect", "first_connect", "do_connect", "checkout"])
 

@@ -45,7 +45,7 @@ from ormlift.sql.life.style import style_of
 from ormlift.sql.life.text import has_comment, outermost
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
-from ormlift.sql.rows.judge import Obstacle, judge
+from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import Kind
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
@@ -143,7 +143,9 @@ class _Rewriter:
     def _write_statements(self) -> None:
         texts: dict[ast.expr, str] = {}
         edits: dict[Span, str] = {}
-        for _ in range(2):  # once to know the columns, once more with the rows in the parameters written anew
+        rounds = 2  # once to know the columns, once more with the rows in the parameters written anew
+        while rounds:
+            rounds -= 1
             for prepared in self.prepared:
                 written = compose(prepared, self.life, self.manner, edits)
                 if prepared.target is not None:
@@ -152,7 +154,10 @@ class _Rewriter:
                 for use in prepared.execution.fetches:
                     if use.receiver is not None:
                         texts[use.receiver] = self.names[prepared.execution.use.cursor]
-            row_edits, row_effects = self._rows(texts)
+            row_edits, row_effects, keeps = self._rows(texts)
+            if self._keep(keeps):
+                rounds, edits = 2, {}
+                continue
             edits = {edit.span: edit.text for edit in row_edits}
         for prepared in self.prepared:
             check_repeated(prepared)
@@ -163,21 +168,32 @@ class _Rewriter:
         self.ops += row_edits
         self.effects += row_effects
 
-    def _rows(self, texts: dict[ast.expr, str]) -> tuple[list[ReplaceExpr], list[Effect]]:
+    def _keep(self, keeps: list[Keep]) -> bool:
+        """Note columns that must come as the driver gave them; whether there are any."""
+        for keep in keeps:
+            for prepared in self.prepared:
+                if prepared.written is not None and prepared.written.columns == keep.columns:
+                    prepared.kept |= {keep.place}
+        return bool(keeps)
+
+    def _rows(self, texts: dict[ast.expr, str]) -> tuple[list[ReplaceExpr], list[Effect], list[Keep]]:
         follower = Follower(self.module, self.life.flow)
         for node, fact in self._facts():
             follower.start(node, fact)
         edits: list[ReplaceExpr] = []
         effects: list[Effect] = []
+        keeps: list[Keep] = []
         for judgement in judge(follower, texts, fresh=self.is_fresh):
             match judgement:
                 case ReplaceExpr():
                     edits.append(judgement)
                 case Effect():
                     effects.append(judgement)
+                case Keep():
+                    keeps.append(judgement)
                 case Obstacle():
                     raise Refused(judgement.reason.code, judgement.reason.message)
-        return edits, effects
+        return edits, effects, keeps
 
     def _facts(self) -> Iterator[tuple[ast.expr, Fact]]:
         """What each fetch gives."""

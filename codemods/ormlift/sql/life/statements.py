@@ -37,6 +37,7 @@ class Prepared:
     written: Written | None = None
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
+    kept: frozenset[int] = frozenset()  # columns whose values must come as the driver gave them
 
 
 def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Settings) -> Prepared:
@@ -239,6 +240,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
         indent=start - base,
         names=said_names(life, prepared.models.values()),
+        kept=prepared.kept,
     )
     written = write(prepared.statement, prepared.request)
     if isinstance(written, Reason):

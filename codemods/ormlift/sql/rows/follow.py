@@ -64,6 +64,7 @@ class Follower:
         self.flow = flow
         self.bound: dict[ast.AST, Fact] = {}
         self.values: dict[ast.AST, ast.expr] = {}  # what is bound: the expression that it was taken from
+        self.roots: set[ast.AST] = set()  # where rows are fetched
         self.clash: set[ast.AST] = set()
         self.mixed: set[ast.AST] = set()  # lists of rows that something else is put into
         self.visited: dict[ast.expr, Fact] = {}
@@ -75,14 +76,15 @@ class Follower:
 
     def start(self, node: ast.expr, fact: Fact) -> None:
         """The value of `node` is what `fact` says."""
+        self.roots.add(node)
         work = [(node, fact)]
         while work:
             work += self._visit(*work.pop())
 
     def _is_sure(self, node: ast.expr, fact: Fact, depth: int = 12) -> bool:
         """Whether nothing else than what `fact` says, or None, can be the value of `node`."""
-        if depth == 0:
-            return False
+        if depth == 0 or node in self.roots:
+            return depth > 0
         match node:
             case ast.Name():
                 return self._is_sure_name(node, fact, depth - 1)

@@ -17,6 +17,8 @@ _TAKEN = frozenset({"count", "index", "t", "tuple"})  # attributes of every Row
 _NUMBERS = frozenset(["len", "bool", "any", "all", "min", "max", "sum", "next"])
 _SAME_WHEN_TESTED = frozenset({"bool", "datetime", "date", "time", "Decimal", "UUID", "enum"})
 _HARMLESS = (Stands.BOUND, Stands.TESTED, Stands.BARRED, Stands.PASSED, Stands.DISCARDED)
+_TEXT_METHODS = frozenset(dir(str)) - frozenset(dir(object)) - {"encode", "__len__", "get", "isoformat"}
+_TEXT_READERS = frozenset(["fromisoformat", "strptime", "loads"])
 _PRIMARY = (ast.Name, ast.Call, ast.Attribute, ast.Subscript)
 
 
@@ -28,7 +30,15 @@ class Obstacle:
     reason: Reason
 
 
-Judgement = ReplaceExpr | Effect | Obstacle
+@dataclass(frozen=True)
+class Keep:
+    """A column whose value is used in a way that only what the driver gave allows."""
+
+    columns: tuple[ResultColumn, ...]
+    place: int
+
+
+Judgement = ReplaceExpr | Effect | Obstacle | Keep
 
 
 def judge(follower: Follower, texts: Mapping[ast.expr, str], *, fresh: bool = False) -> Iterator[Judgement]:
@@ -42,6 +52,13 @@ def attribute(column: ResultColumn) -> str:
     """The attribute of a Row that reaches the column, or empty where only its index does."""
     usable = column.attr.isidentifier() and column.attr not in _TAKEN and not column.attr.startswith("_")
     return column.attr if usable else ""
+
+
+def _adds_text(node: ast.expr, around: ast.AST) -> bool:
+    if not isinstance(around, ast.BinOp) or not isinstance(around.op, ast.Add):
+        return False
+    other = around.right if around.left is node else around.left
+    return isinstance(other, ast.JoinedStr) or (isinstance(other, ast.Constant) and isinstance(other.value, str))
 
 
 def _holds(node: ast.expr, inner: ast.expr) -> bool:
@@ -276,15 +293,36 @@ class _Judge:
             return
         if (decoder := self._decoder(seen.node, column)) is not None:
             if isinstance(seen.node, ast.BoolOp | ast.IfExp) or not seen.sure:
-                yield self._obstacle(seen, "row-use", "decodes what is decoded already, or another value")
+                yield Keep(seen.fact.columns, seen.fact.cell)
                 return
             if isinstance(seen.node, ast.Name):
                 yield ReplaceExpr(self.module.span(decoder), seen.node.id)
-            if column.nullable and not self.fresh:
+            guarded = any(isinstance(a, ast.IfExp | ast.If) for a in self.module.ancestors(seen.node))
+            if column.nullable and not self.fresh and not guarded:
                 yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
             return
-        if not self._keeps(seen, column):
+        if self._is_text(seen, column) and not self.fresh:
+            yield Keep(seen.fact.columns, seen.fact.cell)
+        elif not self._keeps(seen, column):
             yield from self._type_effect(seen.node.lineno, column)
+
+    def _is_text(self, seen: Seen, column: ResultColumn) -> bool:
+        """Whether this use needs the text that the driver gave, and fails with the value that it becomes."""
+        if column.raw_type != "str" or column.new_type in ("", "str", "Enum"):
+            return False
+        around = seen.context
+        match around.stands:
+            case Stands.SLICED | Stands.INDEXED:
+                return True
+            case Stands.METHOD:
+                return around.key in _TEXT_METHODS
+            case Stands.CALLED:
+                last = str(around.key).rpartition(".")[2]
+                return last in _TEXT_READERS or around.key in ("len", "parse", "dateutil.parser.parse", "parser.parse")
+            case Stands.OPERATED:
+                return _adds_text(seen.node, around.around)
+            case _:
+                return False
 
     def _keeps(self, seen: Seen, column: ResultColumn) -> bool:
         """Whether this use of a cell is the same for the new type."""
