@@ -92,7 +92,13 @@ def start(world, command):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
+
+
+def hear_interrupts():
+    """A shell starts its background jobs deaf to SIGINT, and deafness is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(world, command):

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 from ormlift.project.mapping import snake
 from sqlalchemy import Table
-from sqlalchemy.orm import Mapper, clear_mappers, configure_mappers
+from sqlalchemy.orm import Mapper, configure_mappers, registry
 
 from tests.project.support import index_of
 
@@ -128,13 +128,22 @@ def run(text: str, name: str) -> types.ModuleType:
         configure_mappers()
     finally:
         del sys.modules[name]
+    RUN.append(module)
     return module
+
+
+RUN: list[types.ModuleType] = []
 
 
 @pytest.fixture(autouse=True)
 def no_mappers_left():
+    """Mapped classes of other tests stay mapped: only the registries of the modules run here are taken down."""
     yield
-    clear_mappers()
+    for module in RUN:
+        values = [getattr(value, "registry", value) for value in vars(module).values()]
+        for made in {id(value): value for value in values if isinstance(value, registry)}.values():
+            made.dispose()
+    RUN.clear()
 
 
 def mappers(module: types.ModuleType) -> dict[str, Mapper]:
