@@ -57,6 +57,7 @@ class MappedClass:
     hooks: tuple[str, ...] = ()  # `@validates`, event listeners and the like that fire under the ORM only
     mutating_methods: tuple[str, ...] = ()  # methods, inherited ones too, that change the instance or may
     methods: tuple[str, ...] = ()  # all methods and properties, inherited ones too
+    plain_properties: tuple[str, ...] = ()  # properties that read no more of the instance than its columns
     mutating_properties: tuple[str, ...] = ()  # properties whose getter changes the instance or may
     hybrids: tuple[str, ...] = ()  # hybrid properties and methods: attributes that are no columns
 

@@ -383,3 +383,59 @@ def test_a_type_of_the_project_keeps_its_name():
     model = index_of({"m.py": text}).model_for_table("t")
     assert model is not None
     assert [(c.type, c.impl, c.type_args) for c in model.columns] == [("Integer", "", ""), ("Packed", "Text", "5")]
+
+
+def test_methods_that_change_and_properties_of_columns_alone() -> None:
+    text = """
+        from sqlalchemy import Column, Integer
+        from sqlalchemy.orm import declarative_base, relationship
+
+        Base = declarative_base()
+
+        class Mixin:
+            def reset(self):
+                self.state = 0
+
+        class Job(Mixin, Base):
+            __tablename__ = "jobs"
+            id = Column(Integer, primary_key=True)
+            state = Column(Integer)
+            tasks = relationship("Task")
+
+            def again(self):
+                return self.reset()
+
+            def take(self, task):
+                self.tasks.append(task)
+
+            def hand(self):
+                return register(self)
+
+            def deep(self):
+                self.tasks[0].title = "x"
+
+            def label(self):
+                return f"{self.id}: {len(self.tasks)}"
+
+            @property
+            def words(self):
+                return str(self.state)
+
+            @property
+            def first(self):
+                return self.tasks[0]
+
+            @property
+            def itself(self):
+                return self
+
+            @property
+            def counted(self):
+                self.state += 1
+                return self.state
+    """
+    (job,) = index_of({"app/models.py": text}).models
+    assert job.mutating_methods == ("again", "counted", "deep", "hand", "reset", "take")
+    assert job.mutating_properties == ("counted",)
+    assert job.plain_properties == ("words",)
+    assert "label" in job.methods

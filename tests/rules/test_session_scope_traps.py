@@ -486,6 +486,48 @@ SCOPES = (
 )
 OUTLIVING = (
     Case(
+        "an object that an instance is set on",
+        """
+        class Result:
+            pass
+
+        def work():
+            s = get_session()
+            try:
+                r = Result()
+                r.job = s.query(Job).first()
+                return r
+            finally:
+                s.close()
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("work().job.name",),
+        differs="work().job.name",
+    ),
+    Case(
+        "an error, made before, that carries an instance",
+        """
+        def work():
+            s = get_session()
+            try:
+                error = KeyError(s.query(Job).first())
+                raise error
+            finally:
+                s.close()
+
+        def outer():
+            try:
+                work()
+            except KeyError as error:
+                return error.args[0].name
+        """,
+        "commits",
+        ("expires-instances",),
+        calls=("outer()",),
+        differs="outer()",
+    ),
+    Case(
         "an instance that a match captures",
         """
         def work():
@@ -844,11 +886,19 @@ class Job2(Writing, Base):
 Job.touched, Job.through, Job.end, Job.hand = Writing.touched, Writing.through, Writing.end, Writing.hand
 Job.deep = Writing.deep
 """
+RENAMES = """
+def rename(self):
+    self.name = "renamed"
+
+
+Job.rename = rename
+"""
 WRITES = (
     _writes("the target of a loop", "for j.name in ('x', 'y'): pass"),
     _writes(
         "the target of a with", "with nullcontext('x') as j.name: pass", rest="from contextlib import nullcontext\n"
     ),
+    _writes("an unknown method of an element", "[j.rename() for j in [j]]", "may-commit-uncommitted", rest=RENAMES),
     _writes("a setter called by its name", "j.__setattr__('name', 'x')"),
     _writes("executed text", "exec('s.add(Job(name=1))')", "may-commit-uncommitted"),
     _writes("a method by its name", "getattr(s, 'add')(Job(name='x'))", "may-commit-uncommitted"),

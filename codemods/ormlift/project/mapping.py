@@ -217,6 +217,7 @@ class ModelLinker:
         )
         methods = [m for _, f in lineage for m in f.methods]
         changing = mutating(methods)
+        plain = {m.name for m in methods if m.is_property and not m.whole and set(m.reads) <= columns.keys()} - changing
         return MappedClass(
             facts.name,
             self.names.module(key[0]),
@@ -234,6 +235,7 @@ class ModelLinker:
             hooks=tuple(dict.fromkeys(h for _, f in lineage for h in f.hooks)),
             mutating_methods=tuple(sorted(changing)),
             methods=tuple(sorted({m.name for m in methods})),
+            plain_properties=tuple(sorted(plain)),
             mutating_properties=tuple(sorted({m.name for m in methods if m.is_property} & changing)),
             hybrids=tuple(dict.fromkeys(h for _, f in lineage for h in f.hybrids)),
         )

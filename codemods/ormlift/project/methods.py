@@ -31,6 +31,8 @@ class Method:
     changes: bool = False  # sets something below self, or hands self on to who may
     calls: tuple[str, ...] = ()  # other methods of self that it calls, and attributes of self that it reads
     is_property: bool = False
+    reads: tuple[str, ...] = ()  # the attributes of self that it names
+    whole: bool = False  # it uses self otherwise than by an attribute: returns it, passes it on
 
 
 def read_method(node: FunctionNode, decorators: frozenset[str]) -> Method:
@@ -42,8 +44,11 @@ def read_method(node: FunctionNode, decorators: frozenset[str]) -> Method:
     me = arguments[0].arg
     used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) in (me, "super")}
     used |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Call)}
+    reads = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) == me}
+    named = sum(1 for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == me)
+    through = sum(1 for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) == me)
     changes = any(_changes(n, me) for statement in node.body for n in ast.walk(statement))
-    return Method(node.name, changes, tuple(sorted(used)), is_property)
+    return Method(node.name, changes, tuple(sorted(used)), is_property, tuple(sorted(reads)), named > through)
 
 
 def _changes(node: ast.AST, me: str) -> bool:

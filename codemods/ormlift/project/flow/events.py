@@ -19,7 +19,7 @@ from ormlift.project.flow.knowledge import (
     is_quiet,
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
-from ormlift.project.flow.values import ENTITY, Kind, Values, sounds_plain
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, sounds_plain
 from ormlift.syntax import dotted
 
 
@@ -124,6 +124,10 @@ class Reader:
             if kind & (ENTITY | Kind.BOX | Kind.HOLDER):
                 yield from self._method_call(call, call.func.attr, kind)
                 return
+            if kind & Kind.VARS and isinstance(call.func.value, ast.Name) and not self._is_reading(call.func.attr):
+                words = f"calls {_short(call.func)}() of an object that an instance is set on"
+                yield Event(Act.MAY_WRITE, call.lineno, words)
+                return
             if self._is_part(call.func.value) and call.func.attr in CONTAINER_CHANGERS:
                 yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
                 return
@@ -170,14 +174,18 @@ class Reader:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which holds the session")
         elif method in ATTRIBUTE_SETTERS and kind & Kind.INSTANCE:
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}()")
-        elif kind & (Kind.FULL | Kind.BOX) and not method_is_mutating(method, self.knowledge):
-            return
-        elif method in self.knowledge.mutating or (method in CONTAINER_CHANGERS and kind & Kind.INSTANCE):
+        elif self._changes(method, kind):
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which changes the instance")
-        elif not self._is_reading(method):
-            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
         elif self._hands_on(call, Kind.SESSION | Kind.HOLDER):
             yield Event(Act.MAY_WRITE, call.lineno, f"passes the session to {_short(call.func)}()")
+        elif kind & Kind.INSTANCE and method not in CONTAINER_CHANGERS and not self._is_reading(method):
+            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which may change the instance")
+
+    def _changes(self, method: str, kind: Kind) -> bool:
+        """Whether a method is known to change the instance; of the block's own container, filling it does not."""
+        if method in CONTAINER_CHANGERS:
+            return bool(kind & Kind.INSTANCE) and not kind & (Kind.FULL | Kind.BOX)
+        return method in self.knowledge.mutating
 
     def _is_reading(self, method: str) -> bool:
         """Whether a method, not known to change an instance, is known or taken not to."""
@@ -207,7 +215,7 @@ class Reader:
         if self.values.kind(call.func) & (ENTITY | Kind.SESSION | Kind.HOLDER):
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), a method that can't be told")
             return
-        handed = self._hands_on(call, ENTITY | Kind.SESSION | Kind.HOLDER | Kind.CLOSURE)
+        handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER)
         if handed is not None and not self.values.look.is_harmless(call, self.values):
             yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
 
@@ -252,11 +260,6 @@ class Reader:
         wanted = ENTITY | Kind.SESSION | Kind.QUERY | Kind.COLUMNS | Kind.HOLDER | Kind.CLOSURE
         base = call.func.value if isinstance(call.func, ast.Attribute) else call.func
         return bool(self.values.kind(base) & wanted) or self._hands_on(call, wanted) is not None
-
-
-def method_is_mutating(method: str, knowledge: Knowledge) -> bool:
-    """Whether a method is one that changes an instance, told apart from what containers have."""
-    return method in knowledge.mutating and method not in CONTAINER_CHANGERS
 
 
 def _short(node: ast.expr) -> str:

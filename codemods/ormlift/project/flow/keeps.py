@@ -92,8 +92,10 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
     leaving = {raised.line for raised in outs.raised}
     for statement in block.body:
         for node in [statement, *walk_scope(statement)]:
-            if isinstance(node, ast.Raise) and node.lineno in leaving and isinstance(node.exc, ast.Call):
-                carried = [*node.exc.args, *(k.value for k in node.exc.keywords)]
+            if isinstance(node, ast.Raise) and node.lineno in leaving and node.exc is not None:
+                carried: list[ast.expr] = [node.exc]
+                if isinstance(node.exc, ast.Call):
+                    carried = [*node.exc.args, *(k.value for k in node.exc.keywords)]
                 if any(values.kind(value) & LIVE for value in carried):
                     text = f"line {node.lineno} raises an error that may carry an instance: {words} rolls back, which "
                     text += "expires it, and reading an attribute then raises DetachedInstanceError"

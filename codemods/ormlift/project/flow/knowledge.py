@@ -87,7 +87,7 @@ class Knowledge:
 
     models: frozenset[str]
     relationships: frozenset[str]
-    columns: frozenset[str]
+    columns: frozenset[str]  # and properties that are made of columns alone
     mutating: frozenset[str]
     methods: frozenset[str] = frozenset()  # all that mapped classes define
     writing: frozenset[str] = frozenset()  # properties that write
@@ -103,7 +103,7 @@ class Knowledge:
         return cls(
             models=frozenset(m.name for m in models),
             relationships=frozenset(r.attr for m in models for r in m.relationships),
-            columns=frozenset(c.attr for m in models for c in m.columns),
+            columns=frozenset(name for m in models for name in (*(c.attr for c in m.columns), *m.plain_properties)),
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
             writing=frozenset(name for m in models for name in m.mutating_properties),

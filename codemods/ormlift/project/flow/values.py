@@ -39,7 +39,7 @@ class Kind(Flag):
     BOX = auto()  # a container of the block's own that holds none
     HOLDER = auto()  # an object that keeps the session
     CLOSURE = auto()  # a nested function that sees instances
-    VARS = auto()  # the dict of an instance's attributes, which expiring empties
+    VARS = auto()  # the dict of an instance's attributes, which expiring empties; an object that an instance is set on
 
 
 ENTITY = Kind.INSTANCE | Kind.FULL
@@ -162,6 +162,9 @@ class Values:
                 self._fill(container)
             case ast.Attribute() if kind & (ENTITY | Kind.HOLDER) and dotted(target):
                 self._join(dotted(target), kind)
+                root = dotted(target).partition(".")[0]
+                if root not in ("self", "cls") and not self.kind(target.value) & (ENTITY | Kind.HOLDER):
+                    self._join(root, Kind.VARS)
             case _:
                 pass
 
