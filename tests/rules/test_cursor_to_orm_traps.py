@@ -316,6 +316,20 @@ def f():
 """,
         "reads-ahead",
     ),
+    "a handler that gives the error's text away": (
+        """
+def f():
+    conn = open_db()
+    try:
+        return conn.execute("SELECT title FROM jobs").fetchone()[0]
+    except Exception as e:
+        print(e)
+        return f"{type(e).__name__}: {e}"
+    finally:
+        conn.close()
+""",
+        "driver-exception",
+    ),
     "a write of its own that fails and is caught": (
         """
 def f(other):
@@ -475,6 +489,20 @@ def f(mark):
     return [r[0] for r in rows], [r[0] for r in more], [r[0] for r in other]
 """,
         [(None,), ("null",), ('{"x": 1}',), (3,)],
+    ),
+    "a handler that logs the error and raises it": (
+        """
+def f():
+    conn = open_db()
+    try:
+        return conn.execute("SELECT title FROM jobs").fetchone()[0]
+    except Exception as e:
+        print(f"no: {e}")
+        raise RuntimeError("no") from e
+    finally:
+        conn.close()
+""",
+        [()],
     ),
     "a loop over all rows of a cursor that executes again": (
         """

@@ -17,6 +17,11 @@ Rows are followed to their uses inside the function: an index becomes an attribu
 too, `json.loads` around a JSON column goes because the mapped value is decoded already. Where values change their type
 (SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.
 
+Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
+unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
+not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
+`LIMIT ?` with None gives all rows on SQLite, which raised; comments inside the SQL text go with it.
+
 A Session taken for a connection (`conn = db_session(); conn.cursor()`) is a site too: that code raises AttributeError
 today, and runs after the rewrite.
 """

@@ -25,7 +25,7 @@ from ormlift.sql.layout import (
 from ormlift.sql.scope import ColumnRef, Names, Refused, Scope, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlglot import exp
 
@@ -52,6 +52,7 @@ class Value:
     python: str | None = None  # the Python type of a literal of the SQL, "" of a parameter; None: an SQL element
     slot: int = -1
     null: bool = False  # the literal NULL
+    computed: bool = False  # its values need not be such as a column of its type holds
 
     @property
     def is_python(self) -> bool:
@@ -307,7 +308,8 @@ class Expressions:
         inner = self.value(tree.this)
         if inner.is_python and inner.slot < 0 and not inner.null:
             return Value(Prefix("-", inner.node), inner.kind, python=inner.python)
-        return Value(Prefix("-", self._sql(inner)), inner.kind)
+        inner = self._unconverted(inner)
+        return Value(Prefix("-", self._sql(inner)), inner.kind, computed=inner.computed)
 
     def _arithmetic(self, tree: exp.Expr) -> Value:
         from sqlglot import exp
@@ -319,14 +321,14 @@ class Expressions:
         left = self._unconverted(left)
         kind = _number_kind(left.kind, right.kind)
         if not kind or (symbol == "/" and self.dialect != "mysql" and kind != "int"):
-            return self._spelled(self._sql(left), symbol, right.node, left.kind)
+            return self._spelled(self._sql(left), symbol, right.node, kind or left.kind)
         first = self._sql(left) if right.is_python else left.node
         second = right.node
         if symbol == "/":
             symbol = "/" if self.dialect == "mysql" else "//"
             kind = "numeric" if self.dialect == "mysql" else kind
         level = SUM if symbol in "+-" else PRODUCT
-        return Value(Infix(first, symbol, second, level), kind)
+        return Value(Infix(first, symbol, second, level), kind, computed=True)
 
     def _unconverted(self, value: Value) -> Value:
         """The value without what its type makes of results, for an expression that would take that type over."""
@@ -348,7 +350,7 @@ class Expressions:
             arguments.append(Pair("precedence", "=", Atom(str(PRECEDENCE[symbol]))))
         head = method(first, "op", *arguments)
         called = Items(_source(head.links[-1]), "(", (second,), ")")
-        return Value(Chain(head.base, (*head.links[:-1], called), head.split), kind)
+        return Value(Chain(head.base, (*head.links[:-1], called), head.split), kind, computed=True)
 
     def _operator(self, tree: exp.Expr, symbol: str) -> Node:
         first = self.value(tree.this)
@@ -389,8 +391,8 @@ class Expressions:
         last = next(rest, None)
         if last is not None and not last.null:
             items.append(Pair("else_", "=", last.node))
-        kind = kinds[0] if len(set(kinds)) == 1 else ""
-        return Value(call(self.names.sa("case"), *items), kind)
+        kind = _common_kind(kinds)
+        return Value(call(self.names.sa("case"), *items), kind, computed=_mixed(results))
 
     def _cast(self, tree: exp.Cast) -> Value:
         from ormlift.sql.casts import sqlalchemy_type
@@ -417,12 +419,13 @@ class Expressions:
             return Value(call(said), "int")
         values = [self._argument(item, name) for item in tree.expressions]
         kind = KNOWN_KINDS.get(name, "")
-        mixed = len({value.kind for value in values if not value.null}) > 1
+        computed, mixed = _mixed(values), len({value.kind for value in values if not value.null}) > 1
         if name in FROM_ARGUMENT and values:
             if mixed or name in ("sum", "lower", "upper"):
                 values = [self._unconverted(values[0]), *values[1:]]
-            kind = values[0].kind
-        return Value(call(said, *(Atom("None") if value.null else value.node for value in values)), kind)
+            kind = _common_kind([value.kind for value in values if not value.null])
+        nodes = (Atom("None") if value.null else value.node for value in values)
+        return Value(call(said, *nodes), kind, computed=computed)
 
     def _argument(self, tree: exp.Expr, name: str) -> Value:
         from sqlglot import exp
@@ -527,6 +530,19 @@ def _number_kind(left: str, right: str) -> str:
     if left not in NUMBERS or right not in NUMBERS:
         return ""
     return max(left, right, key=NUMBERS.index)
+
+
+def _mixed(values: Sequence[Value]) -> bool:
+    """Whether one of several values need not be such as the type of another holds: 1.005 for two decimal places."""
+    kinds = {value.kind for value in values if not value.null}
+    return any(value.computed for value in values) or not (len(kinds) < 2 or kinds <= {"int", "numeric"})
+
+
+def _common_kind(kinds: Sequence[str]) -> str:
+    """The kind that SQLAlchemy may take several values for; empty where none of them converts."""
+    if len(set(kinds)) < 2:
+        return kinds[0] if kinds else ""
+    return "numeric" if "numeric" in kinds else ""
 
 
 def _named(tree: exp.Expr) -> str:

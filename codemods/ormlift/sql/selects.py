@@ -159,10 +159,22 @@ class SelectWriter:
         node = self.write.element(tree) if value.is_python else value.node
         if value.slot >= 0 and self.binder.statement.dialect == "sqlite":
             node = self.binder.literal(value.node, kind="unknown")  # a type of its own would convert it
+        node, value = self._raw(node, value)
         if alias and not (value.ref and value.ref.column.attr == alias):
             node = method(_closed(node), "label", Atom(quoted(alias)))
         parts.items.append(Selected(node, label, value, alias, tree))
         parts.columns.append(node)
+
+    def _raw(self, node: Node, value: Value) -> tuple[Node, Value]:
+        """An expression whose type would make other values of the driver's, with a type that leaves them alone."""
+        said, kind = "", ""
+        if value.kind == "bool" and value.ref is None and self.dialect != "postgresql":
+            said, kind = "Integer", "int"
+        elif value.kind == "numeric" and value.computed and self.dialect == "sqlite":
+            said, kind = "Float", "float"
+        if not said:
+            return node, value
+        return call(self.names.sa("type_coerce"), node, Atom(self.names.sa(said))), replace(value, kind=kind)
 
     def _cast_names(self, parts: SelectParts) -> None:
         """A cast is known by its column's name; where another item is too, rows could not be read: name it."""

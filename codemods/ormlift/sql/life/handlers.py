@@ -24,6 +24,9 @@ _SAME = frozenset(
         "DatabaseError",
     ]
 )
+_LOGS = frozenset(
+    ["debug", "info", "warning", "warn", "error", "critical", "exception", "log", "print", "echo", "print_exc"]
+)
 _ALL = frozenset({"Error"})
 
 
@@ -45,6 +48,11 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) 
     effects: list[Effect] = []
     for handler in sorted((h for t in tries for h in t.handlers), key=lambda h: h.lineno):
         named = list(_driver_types(handler, life))
+        if not named and (read := _reads_error(handler, module)):
+            message = (
+                f"what line {read} reads of the error is SQLAlchemy's text, which holds the SQL and the parameters"
+            )
+            effects.append(Effect("driver-exception", handler.lineno, message))
         if not named or handler.type is None:
             continue
         news = dict.fromkeys(_counterpart(name) for name in named)
@@ -62,6 +70,32 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) 
     effects += _caller_effects(life)
     effects += _far_caller_effects(life, index)
     return Handlers(tuple(ops), tuple(imports), tuple(effects))
+
+
+def _reads_error(handler: ast.ExceptHandler, module: Module) -> int:
+    """The line where a handler of all errors makes something of the error besides a log's line; 0 where none does."""
+    caught = {n.id for n in ast.walk(handler.type) if isinstance(n, ast.Name)} if handler.type else set()
+    if not handler.name or not caught & {"Exception", "BaseException"}:
+        return 0
+    for node in (n for s in handler.body for n in ast.walk(s)):
+        if isinstance(node, ast.Name) and node.id == handler.name and not _is_logged(node, handler, module):
+            return node.lineno
+    return 0
+
+
+def _is_logged(node: ast.Name, handler: ast.ExceptHandler, module: Module) -> bool:
+    inner: ast.AST = node
+    for around in module.ancestors(node):
+        if around is handler:
+            return False
+        if isinstance(around, ast.Call) and dotted(around.func).rpartition(".")[2].lower() in _LOGS:
+            return True
+        if isinstance(around, ast.Raise) and (inner is around.cause or inner is around.exc is node):
+            return True
+        if isinstance(around, ast.Call) and dotted(around.func) == "isinstance":
+            return True
+        inner = around
+    return False
 
 
 def _caller_effects(life: Life) -> Iterator[Effect]:
