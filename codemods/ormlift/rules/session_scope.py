@@ -24,6 +24,9 @@ that is what the scope is for, and not told as an effect.
 What a scope does at exit is read from its definition. If that changes what the block does, the effects say so, each
 with the line that shows it. A scope that commits makes changes permanent that the block left uncommitted; it expires
 instances that outlive the block; one that wraps errors hides their type from whoever catches them.
+
+Where the session comes from is compared too: what the function that handed it out does besides (sets it up, adds rows,
+listens, counts), and the options of the two factories, unless the scope calls that very function.
 """
 
 from __future__ import annotations
