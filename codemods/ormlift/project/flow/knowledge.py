@@ -100,10 +100,12 @@ class Knowledge:
     def of(cls, index: ProjectIndex, module: Module | None = None) -> Knowledge:
         """Gather it, for one file if that is given."""
         models = index.models
+        plain = frozenset(name for m in models for name in m.plain_properties)
+        others = frozenset(name for m in models for name in m.methods if name not in m.plain_properties)
         return cls(
             models=frozenset(m.name for m in models),
             relationships=frozenset(r.attr for m in models for r in m.relationships),
-            columns=frozenset(name for m in models for name in (*(c.attr for c in m.columns), *m.plain_properties)),
+            columns=frozenset(c.attr for m in models for c in m.columns) | (plain - others),
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
             writing=frozenset(name for m in models for name in m.mutating_properties),
