@@ -153,7 +153,7 @@ CASES: tuple[Case, ...] = (
     C("SELECT max(n, m) FROM jobs"),
     C("SELECT length(name) % (m * 2), (n + m) / ?, (n - ?) % 4, abs(n) * (length(name) + 1) FROM jobs", (3, 2)),
     C("SELECT id FROM jobs WHERE length(name) - (m - 1) > 2 AND (score + n) / (m + 1) < 9"),
-    C("SELECT n & 3, n | 1 FROM jobs"),
+    C("SELECT n & 3, n | 1, n & (m + 1) FROM jobs"),
     # Aggregates
     C("SELECT COUNT(*) FROM jobs", text="select(func.count()).select_from(Job)"),
     C("SELECT COUNT(*) AS total FROM jobs WHERE state = 'new'"),

@@ -43,7 +43,6 @@ from .world import MODELS, Job, evaluate, parsed, raw, request, written
         ("SELECT data -> '$.a' FROM jobs", "sql-not-supported", "JSON"),
         ("SELECT id FROM jobs WHERE name = 'a' COLLATE NOCASE", "sql-not-supported", "COLLATE"),
         ("SELECT id FROM jobs WHERE COUNT(*) > 1", "sql-not-supported", "aggregate"),
-        ("SELECT n & (m + 1) FROM jobs", "sql-not-supported", "&"),
         ("SELECT CAST(n AS DATE) FROM jobs", "sql-not-supported", "CAST"),
         ("SELECT lower(name) AS name FROM jobs GROUP BY name", "sql-not-supported", "alias"),
         ("SELECT * FROM jobs ORDER BY 2", "sql-not-supported", "number"),

@@ -130,13 +130,14 @@ CLASSES: dict[str, Any] = {"Job": Job, "User": User, "Event": Event, "tags": tag
 MODELS = {model.table: model for model in map(mapped, CLASSES.values())}
 
 
-def connect() -> sqlite3.Connection:
-    """A fresh database with the rows."""
+def connect(script: str = "") -> sqlite3.Connection:
+    """A fresh database with the rows, changed by a script."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     engine = _engine(connection)
     Base.metadata.create_all(engine)
     for table, rows in ROWS.items():
         connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    connection.executescript(script)
     connection.commit()
     return connection
 
@@ -156,9 +157,9 @@ class Ran:
     tables: dict[str, list[Any]]
 
 
-def raw(sql: str, params: Any, fetch: Fetch) -> Ran:
+def raw(sql: str, params: Any, fetch: Fetch, script: str = "") -> Ran:
     """The statement on the driver, fetched as the code would."""
-    connection = connect()
+    connection = connect(script)
     try:
         cursor = connection.execute(sql, params)
         result: Any = None
@@ -180,9 +181,9 @@ def raw(sql: str, params: Any, fetch: Fetch) -> Ran:
         connection.close()
 
 
-def evaluate(written: Written, names: dict[str, Any], fetch: Fetch) -> Ran:
+def evaluate(written: Written, names: dict[str, Any], fetch: Fetch, script: str = "") -> Ran:
     """The written text on the real models."""
-    connection = connect()
+    connection = connect(script)
     engine = _engine(connection)
     try:
         with Session(engine) as session:

@@ -29,6 +29,7 @@ class Use(Enum):
     EQUAL = "equal"  # `=` where unknown counts as false
     COMPARE = "compare"  # any other comparison
     MEMBER = "member"  # an item of an IN list
+    AMONG = "among"  # the same, where items may differ in type: SQLAlchemy takes the first one's for all
     PLAIN = "plain"  # an argument of a function, LIKE, CASE: None stays NULL by itself
     WRITE = "write"  # written to a column
 
@@ -65,6 +66,10 @@ class Binder:
         atom = SlotAtom(argument.text, _level(argument.text), slot=index)
         return self._bound(atom, argument, ref, kind, use)
 
+    def type_of(self, index: int) -> str:
+        """The Python type of a slot's parameter, empty where it is not known."""
+        return completed(self.arguments[index]).type
+
     def constant(self, text: str, python: str, ref: ColumnRef | None, kind: str, use: Use) -> Node:
         """A literal of the SQL, meeting a column or an expression of a kind."""
         from ormlift.sql.statement import Argument
@@ -98,6 +103,12 @@ class Binder:
             self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
         if kind in OWN_NONE and argument.type == "None" and use is not Use.WRITE:
             fits = False
+        if use is Use.COMPARE and argument.type == "bool" and kind != "bool":
+            fits = False  # `<` takes no True
+        if use is Use.WRITE and kind in ("float", "numeric") and not _exact(argument, kind):
+            fits = False
+        if use is Use.AMONG and dialect == "sqlite" and argument.type not in ("int", "str"):
+            fits = False
         if dialect == "sqlite" or (dialect == "mysql" and kind == "bool"):
             known = argument.type not in ("", "None")
             plain = fits and not self._none_matters(argument, ref, use)
@@ -128,9 +139,17 @@ class Binder:
         )
 
     def _none_matters(self, argument: Argument, ref: ColumnRef | None, use: Use) -> bool:
-        if not argument.may_be_none or use in (Use.PLAIN, Use.WRITE, Use.MEMBER):
+        if not argument.may_be_none or use in (Use.PLAIN, Use.WRITE, Use.MEMBER, Use.AMONG):
             return False
         return use is Use.COMPARE or ref is None or ref.nullable
+
+
+def _exact(argument: Argument, kind: str) -> bool:
+    """Whether a number is still the same as a float, which the type makes of it."""
+    if argument.type != "int":
+        return True
+    digits = argument.text.strip().lstrip("-")
+    return int(digits) < 2**53 if digits.isdigit() else kind == "float"
 
 
 def _level(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ormlift.sql.synthetic import Synthetic, evaluate
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ormlift.sql.statement import Written
 
 Element = Any  # an executable of SQLAlchemy's
+Dialect = Any  # one of SQLAlchemy's
+SaType = Any  # a type of SQLAlchemy's
 
 
 class Caught(Exception):  # noqa: N818 - carries a statement out of a call
@@ -50,6 +53,25 @@ def caught(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) ->
 
 def compile_for(statement: Element, dialect: str) -> Compiled:
     """Compile a statement for a dialect, with named binds."""
+    compiled = statement.compile(dialect=_dialect(dialect), compile_kwargs={"render_postcompile": True})
+    names = {name: f"b{number}" for number, name in enumerate(compiled.params)}  # a name may be a reserved word
+    sql = re.sub(r"(?<![:\w]):(\w+)", lambda match: f":{names.get(match[1], match[1])}", compiled.string)
+    return Compiled(sql, {names[name]: value for name, value in compiled.params.items()})
+
+
+def converts(kind: SaType, dialect: str) -> bool:
+    """Whether a type turns what the driver gives into something else."""
+    from sqlalchemy.exc import InvalidRequestError
+
+    target = _dialect(dialect)
+    try:
+        return kind.dialect_impl(target).result_processor(target, None) is not None
+    except InvalidRequestError:  # a type that wants to know what the server said; it converts by that
+        return False
+
+
+@cache
+def _dialect(name: str) -> Dialect:
     from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
     from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
     from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -59,9 +81,4 @@ def compile_for(statement: Element, dialect: str) -> Compiled:
         "postgresql": PGDialect_psycopg2,
         "mysql": MySQLDialect_pymysql,
     }
-    compiled = statement.compile(
-        dialect=makers[dialect](paramstyle="named"), compile_kwargs={"render_postcompile": True}
-    )
-    names = {name: f"b{number}" for number, name in enumerate(compiled.params)}  # a name may be a reserved word
-    sql = re.sub(r"(?<![:\w]):(\w+)", lambda match: f":{names.get(match[1], match[1])}", compiled.string)
-    return Compiled(sql, {names[name]: value for name, value in compiled.params.items()})
+    return makers[name](paramstyle="named")

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 NUMBERS = ("int", "float", "numeric")
 # How tightly SQLAlchemy takes its own operators to bind.
-PRECEDENCE = {"/": 8, "%": 8, "*": 8, "+": 7, "-": 7}
+PRECEDENCE = {"/": 8, "%": 8, "*": 8, "+": 7, "-": 7, "&": 6, "|": 6}
 # Functions whose type SQLAlchemy takes from their first argument, and those it knows; of others it knows none.
-FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "lower", "upper")
+FROM_ARGUMENT = ("coalesce", "max", "min", "sum", "pow")
 KNOWN_KINDS = {"count": "int", "char_length": "int", "now": "datetime"}
 # Kinds whose type turns what the database gives into something else; a value of another kind would not survive it.
 CONVERTING = ("bool", "datetime", "date", "time", "interval", "json", "uuid", "enum", "unknown")
@@ -223,8 +223,21 @@ class Expressions:
         if tree.args.get("query") or tree.args.get("unnest") or tree.args.get("field"):
             raise unsupported("IN with a subquery")
         first = self.value(tree.this)
-        members = [self.against(item, first, Use.MEMBER) for item in tree.expressions]
+        types = {self._python_type(item) for item in tree.expressions}
+        use = Use.MEMBER if len(tree.expressions) == 1 or (len(types) == 1 and types != {""}) else Use.AMONG
+        members = [self.against(item, first, use) for item in tree.expressions]
         return method(self._sql(first), name, Items("", "[", tuple(members), "]"))
+
+    def _python_type(self, tree: exp.Expr) -> str:
+        """The Python type of a value as it is bound, empty where it is not known."""
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if isinstance(tree, exp.Placeholder):
+            return self.binder.type_of(_slot(tree))
+        if isinstance(tree, exp.Neg):
+            return self._python_type(tree.this)
+        return _literal(tree).python or "" if isinstance(tree, exp.Literal) else "element"
 
     def _between(self, tree: exp.Between) -> Node:
         if tree.args.get("symmetric"):
@@ -308,7 +321,11 @@ class Expressions:
         inner = self.value(tree.this)
         if inner.is_python and inner.slot < 0 and not inner.null:
             return Value(Prefix("-", inner.node), inner.kind, python=inner.python)
+        if inner.slot >= 0:
+            return Value(Prefix("-", call(self.names.sa("literal"), inner.node, Atom(self.names.sa("Integer")))))
         inner = self._unconverted(inner)
+        if inner.kind not in (*NUMBERS, ""):
+            raise unsupported("The negative of what is no number")
         return Value(Prefix("-", self._sql(inner)), inner.kind, computed=inner.computed)
 
     def _arithmetic(self, tree: exp.Expr) -> Value:
@@ -318,7 +335,7 @@ class Expressions:
         left, right = self.value(tree.this), self.value(tree.args["expression"])
         if left.null or right.null:
             raise unsupported("Arithmetic with NULL")
-        left = self._unconverted(left)
+        left = self._leading(self._unconverted(left), right)
         kind = _number_kind(left.kind, right.kind)
         if not kind or (symbol == "/" and self.dialect != "mysql" and kind != "int"):
             return self._spelled(self._sql(left), symbol, right.node, kind or left.kind)
@@ -336,6 +353,13 @@ class Expressions:
             return value
         said, kind = ("Integer", "int") if value.kind == "bool" else ("String", "str")
         return Value(call(self.names.sa("type_coerce"), value.node, Atom(self.names.sa(said))), kind)
+
+    def _leading(self, value: Value, *others: Value) -> Value:
+        """The value, where an expression takes its type; a parameter's own would depend on what is passed."""
+        if value.slot < 0 or self.dialect != "sqlite" or self.binder.type_of(value.slot) in ("int", "str"):
+            return value
+        said = "Integer" if any(other.kind in NUMBERS for other in others) else "String"
+        return Value(call(self.names.sa("literal"), value.node, Atom(self.names.sa(said))))
 
     def _spelled(self, first: Node, symbol: str, second: Node, kind: str = "") -> Value:
         """`first.op("/")(second)`: the operator as it stands, for what SQLAlchemy would spell otherwise.
@@ -358,13 +382,14 @@ class Expressions:
 
     def _bitwise(self, tree: exp.Expr) -> Value:
         return self._spelled(
-            self._sql(self._unconverted(self.value(tree.this))),
+            self._sql(self._leading(self._unconverted(self.value(tree.this)), Value(Atom("0"), "int"))),
             "&" if type(tree).__name__ == "BitwiseAnd" else "|",
             self.value(tree.args["expression"]).node,
         )
 
     def _concatenation(self, tree: exp.DPipe) -> Value:
         left, right = self._unconverted(self.value(tree.this)), self.value(tree.args["expression"])
+        left = self._leading(left)
         first, second = self._sql(left), right.node
         if left.kind == right.kind == "str":
             return Value(Infix(first, "+", second, SUM), "str")
@@ -378,6 +403,7 @@ class Expressions:
         if len(set(kinds)) > 1:
             results = [self._unconverted(result) for result in results]
             kinds = [result.kind for result in results if not result.null]
+        results = [self._leading(result, *results) for result in results]
         rest = iter(results)
         for when in tree.args["ifs"]:
             if subject is None:
@@ -421,9 +447,13 @@ class Expressions:
         kind = KNOWN_KINDS.get(name, "")
         computed, mixed = _mixed(values), len({value.kind for value in values if not value.null}) > 1
         if name in FROM_ARGUMENT and values:
-            if mixed or name in ("sum", "lower", "upper"):
+            if mixed or name in ("sum", "pow"):
                 values = [self._unconverted(values[0]), *values[1:]]
+            values = [self._leading(values[0], *values[1:]), *values[1:]]
             kind = _common_kind([value.kind for value in values if not value.null])
+            computed = computed or name == "pow"
+        elif name in ("lower", "upper"):
+            kind = "str" if [value.kind for value in values] == ["str"] else ""
         nodes = (Atom("None") if value.null else value.node for value in values)
         return Value(call(said, *nodes), kind, computed=computed)
 
@@ -466,6 +496,8 @@ class Expressions:
 
 def _single(node: Node) -> bool:
     """An operand without an operator of its own: a column, a value, a function's call."""
+    if isinstance(node, Items) and node.head.rpartition(".")[2] == "type_coerce":
+        return _single(node.items[0])
     return isinstance(node, Atom | Items)
 
 

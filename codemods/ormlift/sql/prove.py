@@ -38,6 +38,9 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
         return Certificate(Verdict.UNKNOWN, statement.normal, "", (_said(error),))
     problem = stage.difference({}, after, steps) or stage.none_difference(steps)
     verdict, notes = _tried(stage, proven=not problem)
+    converted = stage.conversion()
+    if converted and verdict is not Verdict.DIFFERENT:
+        return Certificate(Verdict.UNKNOWN, statement.normal, after.sql, (*dict.fromkeys(steps), converted))
     if not problem and verdict is not Verdict.DIFFERENT:
         return Certificate(Verdict.PROVEN, statement.normal, after.sql, tuple(dict.fromkeys(steps)))
     steps += [problem] if problem else []
@@ -125,6 +128,18 @@ class Stage:
         after_shape = new.statement(tree)
         steps.extend(sorted(old.steps | new.steps))
         return "" if before_shape == after_shape else _first_difference(before_shape, after_shape)
+
+    def conversion(self) -> str:
+        """Which result SQLAlchemy would convert without the writer's saying so; empty where none."""
+        from ormlift.sql.compiled import caught, converts
+
+        if not self.written.columns:
+            return ""
+        selected = caught(self.written, self.synthetic, sentinels(self.arguments)).selected_columns
+        for number, (column, known) in enumerate(zip(selected, self.written.columns, strict=True), 1):
+            if known.column is None and not known.changes_type and converts(column.type, self.statement.dialect):
+                return f"result {number} is converted by the type that its expression has: {column.type!r}"
+        return ""
 
     def none_difference(self, steps: list[str]) -> str:
         """The same with each parameter None that may be."""

@@ -7,6 +7,7 @@ Values, order where ordered, row counts and the tables' contents afterwards are 
 from __future__ import annotations
 
 import datetime
+import decimal
 import json
 import re
 import sqlite3
@@ -190,7 +191,7 @@ def compare(stage: Stage, old: Ran, new: Ran) -> str:
     """In what the two sides differ; empty where they agree."""
     if new.error:
         return f"the written statement raises {new.error}"
-    if old.tables != new.tables:
+    if repr(old.tables) != repr(new.tables):
         return f"the tables hold {old.tables!r} and {new.tables!r}"
     if stage.statement.kind is not Kind.SELECT:
         return "" if old.rows == new.rows else f"{old.rows!r} and {new.rows!r}"
@@ -199,20 +200,43 @@ def compare(stage: Stage, old: Ran, new: Ran) -> str:
     expected, actual = _converted(stage, old.rows), new.rows
     if stage.request.fetch in (Fetch.ALL, Fetch.ITERATE, Fetch.SCALARS) and not stage.statement.tree.args.get("order"):
         expected, actual = sorted(expected, key=repr), sorted(actual, key=repr)
-    return "" if expected == actual else f"{old.rows!r} and {new.rows!r}"
+    if repr(expected) != repr(actual):
+        return f"{old.rows!r} and {new.rows!r}"
+    return _lost(stage, old.rows)
+
+
+def _lost(stage: Stage, result: Result) -> str:
+    """What the type of an expression makes of a value that it does not fit: 2 becomes True, 1.005 becomes 1.01."""
+    fetch, columns = stage.request.fetch, stage.written.columns
+    several = fetch in (Fetch.ALL, Fetch.ITERATE, Fetch.SCALARS)
+    rows = result if several else [] if result is None else [result]
+    if fetch in (Fetch.SCALAR, Fetch.SCALARS):
+        rows = [(value,) for value in rows]
+    for row in rows:
+        for value, column, process in zip(row, columns, _processors(stage), strict=False):
+            if column.column is None and column.changes_type and value is not None and process:
+                made = process(value)
+                if not _same_value(value, made):
+                    return f"{value!r} becomes {made!r}"
+    return ""
+
+
+def _same_value(old: Datum, new: Datum) -> bool:
+    if isinstance(new, bool):
+        return old in (0, 1)
+    if isinstance(new, datetime.date | datetime.time):
+        try:
+            return type(new).fromisoformat(old) == new
+        except (TypeError, ValueError):
+            return False
+    return float(new) == old if isinstance(new, decimal.Decimal) else True
 
 
 def _converted(stage: Stage, result: Result) -> Result:
-    """Raw values as the result columns' types convert them."""
-    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-
-    from ormlift.sql.compiled import caught
-    from ormlift.sql.prove import sentinels
-
-    dialect = SQLiteDialect_pysqlite()
-    statement = caught(stage.written, stage.synthetic, sentinels(stage.arguments))
+    """Raw values as the result columns' types convert them, where the writer says so."""
     processors = [
-        column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.selected_columns
+        process if column.changes_type or column.column is not None else None
+        for process, column in zip(_processors(stage), stage.written.columns, strict=True)
     ]
 
     def row(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -228,6 +252,17 @@ def _converted(stage: Stage, result: Result) -> Result:
     if fetch is Fetch.SCALARS:
         return [first(value) if first else value for value in result]
     return first(result) if first else result
+
+
+def _processors(stage: Stage) -> list[Any]:
+    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+    from ormlift.sql.compiled import caught
+    from ormlift.sql.prove import sentinels
+
+    dialect = SQLiteDialect_pysqlite()
+    statement = caught(stage.written, stage.synthetic, sentinels(stage.arguments))
+    return [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.selected_columns]
 
 
 def _dump(connection: sqlite3.Connection, used: list[MappedClass]) -> tuple[tuple[Any, ...], ...]:
