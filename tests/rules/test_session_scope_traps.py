@@ -126,6 +126,26 @@ FACTORIES = (
         """,
     ),
     Case(
+        "a handler that works before the close",
+        """
+        def work():
+            s = None
+            try:
+                s = get_session()
+                s.query(Job).all()
+                raise ValueError("no")
+            except ValueError:
+                return taken()
+            finally:
+                if s:
+                    s.close()
+        """,
+        "commits",
+        ("handler-after-close",),
+        differs="work()",
+        rest='def taken():\n    return __import__("app.db").db.engine.pool.checkedout()\n',
+    ),
+    Case(
         "a factory with an option that the scope's has not",
         """
         def work():

@@ -54,6 +54,7 @@ from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, o
 from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.errors import catches_database
+from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_scope import EXAMPLES
@@ -152,7 +153,7 @@ class _Finder:
         effects = block_effects(
             block, chosen, replace(found.source, kind=found.kind), self.knowledge, look, _given(found)
         )
-        effects += [*_at_entry(shape, named), *_arguments(found, named)]
+        effects += [*_at_entry(shape, named), *_arguments(found, named), *self._handlers_behind(shape, named)]
         return Rewrite(
             ID,
             shape.first.lineno,
@@ -162,6 +163,19 @@ class _Finder:
             unused=tuple({found.root} - {"", "self", "cls"}),
             effects=tuple(sorted(effects, key=lambda e: (e.line, e.code))),
         )
+
+    def _handlers_behind(self, shape: Shape, named: Named) -> list[Effect]:
+        """Where the scope stands inside the try, its handlers run behind rollback and close, no more before them."""
+        around = self.module.parents.get(shape.body[0])
+        if shape.kind != "inside" or not isinstance(around, ast.Try | ast.TryStar):
+            return []
+        for part in (*(handler.body for handler in around.handlers), around.orelse):
+            calls = [node for statement in part for node in ast.walk(statement) if isinstance(node, ast.Call)]
+            for call in calls:
+                if not (self.knowledge.is_harmless(call.func) or is_quiet(call.func)):
+                    text = f"line {call.lineno} calls {ast.unparse(call.func)}() before the session is closed, and will"
+                    return [Effect("handler-after-close", call.lineno, f"{text} call it when {named.call} has ended")]
+        return []
 
     def _ops(self, shape: Shape, found: Found, named: Named) -> tuple[Op, ...]:
         span = self.module.span
@@ -323,6 +337,7 @@ EFFECTS = {
     "wraps-errors": "Errors that leave the block come as the scope's type, which who catches the old one must learn.",
     "swallows-errors": "The scope keeps errors from the caller: code behind the block runs as if nothing had happened.",
     "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
+    "handler-after-close": "A handler did its work before rollback and close, and does it behind them: locks are gone.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
     "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
     "drops-factory-work": (
