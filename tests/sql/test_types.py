@@ -216,3 +216,36 @@ def check(made: Written, sql: str, given: tuple[Any, ...], names: dict[str, Any]
         assert repr([tuple(row) for row in new.result]) == repr(old.result), (made.text, given)
     elif fetch is Fetch.ALL:
         assert any(column.column for column in made.columns), made.text
+
+
+LITERALS = (
+    ("UPDATE jobs SET active = ?, price = ?, score = ?", ("1", "5", "-7"), "values(active=1, price=5, score=-7)"),
+    ("INSERT INTO jobs (active, price) VALUES (?, ?)", ("0", "2.5"), "values(active=0, price=2.5)"),
+    ("UPDATE jobs SET active = ?, price = ?", ("2", str(2**60)), f"values(active=literal(2), price=literal({2**60}))"),
+    ("UPDATE jobs SET score = ?, price = ?", ("len(x)", "len(x)"), "values(score=len(x), price=literal(len(x)))"),
+    ("SELECT id FROM jobs WHERE id IN (?, ?)", ("1", "int(x)"), "Job.id.in_([1, int(x)])"),
+    ("SELECT id FROM jobs WHERE name IN (?, ?)", ("'a'", "f'{x}'"), "Job.name.in_(['a', f'{x}'])"),
+    ("SELECT id FROM jobs WHERE id IN (?, ?)", ("x", "y"), "Job.id.in_([literal(x), literal(y)])"),
+    ("SELECT id FROM jobs WHERE id IN (?)", ("x",), "Job.id.in_([x])"),
+    ("SELECT id FROM jobs WHERE id = ?", ("x",), "Job.id == x"),
+)
+
+
+@pytest.mark.parametrize(("sql", "arguments", "text"), LITERALS)
+def test_what_the_code_shows_of_a_value_is_used(sql: str, arguments: tuple[str, ...], text: str) -> None:
+    statement = parsed(sql)
+    ask = request(statement, arguments=tuple(map(Argument, arguments)), fetch=Fetch.NONE)
+    made = write(statement, ask)
+    assert isinstance(made, Written)
+    assert text in made.text
+    assert prove(statement, made, ask).verdict is Verdict.PROVEN
+
+
+def test_a_certificate_quotes_statements_on_one_line() -> None:
+    statement = parsed("\n  SELECT id, -- the key\n    'a   b'\n  FROM jobs /* all */ WHERE id = ?\n")
+    ask = request(statement)
+    made = write(statement, ask)
+    assert isinstance(made, Written)
+    certificate = prove(statement, made, ask)
+    assert certificate.before == "SELECT id, 'a   b' FROM jobs WHERE id = :p0"
+    assert "\n" not in certificate.after

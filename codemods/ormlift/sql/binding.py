@@ -93,7 +93,7 @@ class Binder:
         self, atom: Atom, argument: Argument, ref: ColumnRef | None, kind: str, use: Use, *, constant: bool = False
     ) -> Node:
         dialect = self.statement.dialect
-        flag = kind == "bool" and argument.text in ("0", "1")
+        flag = kind == "bool" and (argument.shown or argument.text) in ("0", "1")
         fits = flag or takes(dialect, kind, argument.type)
         if kind in ("datetime", "date", "unknown", "") and not constant:
             self._stored_otherwise(argument, ref, kind, fits)
@@ -148,7 +148,7 @@ def _exact(argument: Argument, kind: str) -> bool:
     """Whether a number is still the same as a float, which the type makes of it."""
     if argument.type != "int":
         return True
-    digits = argument.text.strip().lstrip("-")
+    digits = (argument.shown or argument.text).strip().lstrip("-")
     return int(digits) < 2**53 if digits.isdigit() else kind == "float"
 
 

@@ -63,6 +63,18 @@ def pieces(sql: str, dialect: str) -> Iterator[Piece]:
         yield _code(sql, at, len(sql))
 
 
+def on_one_line(sql: str, dialect: str) -> str:
+    """The statement with single spaces outside what is quoted, and without comments."""
+    found = ""
+    for piece in pieces(sql, dialect):
+        text = sql[piece.start : piece.end]
+        if piece.comment or not piece.quoted:
+            text = " " if piece.comment else re.sub(r"\s+", " ", text)
+            text = text.lstrip() if found[-1:] in ("", " ") else text
+        found += text
+    return found.rstrip()
+
+
 def _code(sql: str, start: int, end: int) -> Piece:
     text = sql[start:end]
     if "'" in text or '"' in text or "`" in text or "/*" in text:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ormlift.model import Certificate, Reason, Verdict
 from ormlift.sql.arguments import completed, dumped
 from ormlift.sql.canonical import Canonical
+from ormlift.sql.placeholders import on_one_line
 from ormlift.sql.statement import Argument, Fetch, Written
 
 if TYPE_CHECKING:
@@ -26,25 +27,25 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
 
     Only our own text is ever executed, on synthetic classes built from the request's models.
     """
+    before = on_one_line(statement.normal, statement.dialect)
     stage = Stage.build(statement, request, written)
     if isinstance(stage, Reason) or not stage.stands_for(written):
-        return Certificate(
-            Verdict.UNKNOWN, statement.normal, "", ("the written text could not be rebuilt on synthetic classes",)
-        )
+        return Certificate(Verdict.UNKNOWN, before, "", ("the written text could not be rebuilt on synthetic classes",))
     steps: list[str] = ["compiled on synthetic classes, and parsed"]
     try:
         after = stage.compiled({})
     except Exception as error:
-        return Certificate(Verdict.UNKNOWN, statement.normal, "", (_said(error),))
+        return Certificate(Verdict.UNKNOWN, before, "", (_said(error),))
+    compiled = on_one_line(after.sql, statement.dialect)
     problem = stage.difference({}, after, steps) or stage.none_difference(steps)
     verdict, notes = _tried(stage, proven=not problem)
     converted = stage.conversion()
     if converted and verdict is not Verdict.DIFFERENT:
-        return Certificate(Verdict.UNKNOWN, statement.normal, after.sql, (*dict.fromkeys(steps), converted))
+        return Certificate(Verdict.UNKNOWN, before, compiled, (*dict.fromkeys(steps), converted))
     if not problem and verdict is not Verdict.DIFFERENT:
-        return Certificate(Verdict.PROVEN, statement.normal, after.sql, tuple(dict.fromkeys(steps)))
+        return Certificate(Verdict.PROVEN, before, compiled, tuple(dict.fromkeys(steps)))
     steps += [problem] if problem else []
-    return Certificate(verdict, statement.normal, after.sql, (*dict.fromkeys(steps), *notes))
+    return Certificate(verdict, before, compiled, (*dict.fromkeys(steps), *notes))
 
 
 def _tried(stage: Stage, *, proven: bool) -> tuple[Verdict, tuple[str, ...]]:
@@ -179,7 +180,8 @@ def _model(models: Mapping[str, MappedClass], table: tuple[str, str]) -> MappedC
 
 
 def _standing(number: int, argument: Argument, unwrapped: bool) -> Argument:
-    return replace(argument, text=f"json.dumps(_p{number})" if unwrapped else f"_p{number}")
+    text = f"json.dumps(_p{number})" if unwrapped else f"_p{number}"
+    return replace(argument, text=text, shown=argument.text)
 
 
 def _unwrapped(number: int, argument: Argument, written: Written) -> bool:

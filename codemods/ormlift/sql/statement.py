@@ -86,6 +86,7 @@ class Argument:
     may_be_none: bool = True  # false: known never to be None
     type: str = ""  # `str`, `int`, `float`, `bool`, `bytes`, `datetime`, `date`, `time`, `Decimal`, `UUID`, `None`,
     # `dict`, `list`; empty: unknown. A literal's type and None-ness are read from `text` where it is one.
+    shown: str = ""  # the text to judge by, where `text` is a stand-in for it
 
 
 @dataclass(frozen=True)
