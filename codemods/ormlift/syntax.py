@@ -177,6 +177,22 @@ def suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield value
 
 
+def every_node(*roots: ast.AST) -> list[ast.AST]:
+    """What `ast.walk` yields, in no order that may be relied on, without its generators: some three times as fast."""
+    found: list[ast.AST] = []
+    stack: list[ast.AST] = list(roots)
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                stack += [child for child in value if isinstance(child, ast.AST)]
+            elif isinstance(value, ast.AST):
+                stack.append(value)
+    return found
+
+
 def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
     """Like `ast.walk` in source order, but not into nested functions, lambdas and classes (which it yields)."""
     stack: list[ast.AST] = list(reversed(list(ast.iter_child_nodes(node))))

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ormlift.syntax import FunctionNode, dotted
+from ormlift.syntax import FunctionNode, dotted, every_node
 
 
 def _words(text: str) -> frozenset[str]:
@@ -42,13 +42,15 @@ def read_method(node: FunctionNode, decorators: frozenset[str]) -> Method:
     if not arguments or decorators & {"staticmethod", "classmethod"}:
         return Method(node.name, is_property=is_property)
     me = arguments[0].arg
-    used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) in (me, "super")}
-    used |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Call)}
-    reads = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) == me}
-    named = sum(1 for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == me)
-    through = sum(1 for n in ast.walk(node) if isinstance(n, ast.Attribute) and dotted(n.value) == me)
-    changes = any(_changes(n, me) for statement in node.body for n in ast.walk(statement))
-    return Method(node.name, changes, tuple(sorted(used)), is_property, tuple(sorted(reads)), named > through)
+    body = every_node(*node.body)
+    nodes = [*body, *every_node(node.args, *node.decorator_list)]
+    attributes = [n for n in nodes if isinstance(n, ast.Attribute)]
+    used = {n.attr for n in attributes if isinstance(n.value, ast.Call) or dotted(n.value) == "super"}
+    through = [n.attr for n in attributes if isinstance(n.value, ast.Name) and n.value.id == me]
+    named = sum(1 for n in nodes if isinstance(n, ast.Name) and n.id == me)
+    calls = tuple(sorted(used.union(through)))
+    changes = any(_changes(n, me) for n in body)
+    return Method(node.name, changes, calls, is_property, tuple(sorted(set(through))), named > len(through))
 
 
 def _changes(node: ast.AST, me: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ormlift.project.columns import last
-from ormlift.syntax import FunctionNode, dotted
+from ormlift.syntax import FunctionNode, dotted, every_node
 
 Work = tuple[tuple[int, str], ...]
 
@@ -28,15 +28,20 @@ def work_of(node: FunctionNode, results: list[ast.expr]) -> Work:
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     found = [(d.lineno, f"@{ast.unparse(d)}") for d in node.decorator_list if _does_more(d)]
     found += _work(body, names)
-    found = [(line, text) for line, text in found if not _never_resumed(node, line)]
+    behind = _never_resumed(node) if found else frozenset()
+    found = [(line, text) for line, text in found if line not in behind]
     return tuple((line, _text(text, names)) for line, text in found)
 
 
-def _never_resumed(node: FunctionNode, line: int) -> bool:
-    """Whether a line stands behind the yield of a generator of which only `next()` is taken: only a finally is run."""
-    yields = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Yield)]
-    final = [s for n in ast.walk(node) if isinstance(n, ast.Try) for s in n.finalbody]
-    return bool(yields) and line > min(yields) and not any(s.lineno <= line <= (s.end_lineno or 0) for s in final)
+def _never_resumed(node: FunctionNode) -> frozenset[int]:
+    """The lines behind the yield of a generator of which only `next()` is taken, those of a finally aside."""
+    nodes = every_node(node)
+    yields = [n.lineno for n in nodes if isinstance(n, ast.Yield)]
+    if not yields:
+        return frozenset()
+    final = [s for n in nodes if isinstance(n, ast.Try) for s in n.finalbody]
+    run = {line for s in final for line in range(s.lineno, (s.end_lineno or s.lineno) + 1)}
+    return frozenset(range(min(yields) + 1, (node.end_lineno or node.lineno) + 1)) - run
 
 
 def _does_more(decorator: ast.expr) -> bool:
