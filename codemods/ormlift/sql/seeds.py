@@ -37,6 +37,15 @@ POOLS: Mapping[str, Sequence[Any]] = {
     "enum": ("a", "b", "active"),
     "unknown": ("", "a", 1, 2.5),
 }
+# What SQLite lets stand in a column of a kind beside what belongs there; shows where a type converts.
+_ODD: Mapping[str, Sequence[Any]] = {
+    "int": ("bob", 2.5, "", b"x"),
+    "float": (7, "bob", b"x"),
+    "str": (b"x", b""),
+    "bytes": ("bob", 1),
+}
+# What code may pass where nothing is known of the type; what the driver does not take is no trial.
+_ANY = (True, False, 2, "bob", 2.5, b"x", "2024-01-01", 2**53 + 1)
 _PYTHON: Mapping[str, Sequence[Any]] = {
     "str": POOLS["str"],
     "int": POOLS["int"],
@@ -49,6 +58,7 @@ _PYTHON: Mapping[str, Sequence[Any]] = {
     "date": (datetime.date(2024, 1, 1), datetime.date(2024, 2, 29)),
 }
 ROUNDS = 12
+ODDITY = 0.1  # how often a value is of a type that does not belong there
 
 
 def rows(
@@ -78,7 +88,8 @@ def value(column: MappedColumn, models: Mapping[str, MappedClass], literals: Seq
     fitting = [item for item in literals if isinstance(item, _python_of(kind))]
     if fitting and random.random() < 0.4:
         return random.choice(fitting)
-    return random.choice(POOLS[kind])
+    odd = _ODD.get(kind, ()) if not column.primary_key and random.random() < ODDITY else ()
+    return random.choice(odd or POOLS[kind])
 
 
 def parameter(
@@ -93,6 +104,8 @@ def parameter(
     kind = kind_of(bind.column, models) if bind is not None and bind.column is not None else ""
     if argument.type in _PYTHON and kind != "bool":
         return random.choice(_PYTHON[argument.type])
+    if not argument.type and random.random() < ODDITY:
+        return random.choice(_ANY)
     if bind is not None and bind.column is not None:
         members = literals_of(bind.column.type_args) if kind == "enum" and bind.writes else []
         return random.choice(members or POOLS[kind])
