@@ -101,3 +101,13 @@ def test_tables_and_kind() -> None:
     assert statement.kind is Kind.SELECT
     assert statement.tables == (("main", "jobs"), ("", "users"))
     assert Fetch("first") is Fetch.FIRST
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT /*+ MAX_EXECUTION_TIME(9) */ id FROM jobs", "SELECT /*! STRAIGHT_JOIN */ 1 FROM t"]
+)
+def test_a_comment_that_the_server_reads_is_no_comment(sql: str) -> None:
+    found = read(sql, "format", "mysql")
+    assert isinstance(found, Reason)
+    assert found.code == "sql-not-supported"
+    assert not isinstance(read(sql.replace("/*!", "/* ").replace("/*+", "/* "), "format", "mysql"), Reason)

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ormlift.model import Reason
-from ormlift.sql.placeholders import numbered, pieces
+from ormlift.sql.placeholders import Piece, numbered, pieces
 from ormlift.sql.statement import Kind, Slot, Statement
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def read(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statem
         normal, keys = numbered(sql, paramstyle, dialect)
     except ValueError as error:
         return Reason("sql-not-parsed", f"The placeholders cannot be read: {error}. Write the statement by hand.")
+    if any(piece.comment and sql_hint(normal, piece) for piece in pieces(normal, dialect)):
+        return Reason("sql-not-supported", "A comment that the server reads (`/*+`, `/*!`) is not written yet.")
     word = first_word(normal, dialect)
     if word in ADMINISTRATIVE:
         return Reason("administrative", f"{word.upper()} has no ORM form; leave it raw, through a Connection.")
@@ -46,6 +48,11 @@ def read(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statem
     if len(trees) != 1:
         return Reason("several-statements", f"The string holds {len(trees)} statements; execute them one by one.")
     return _statement(sql, normal, dialect, keys, trees[0])
+
+
+def sql_hint(sql: str, piece: Piece) -> bool:
+    """Whether a comment speaks to the server."""
+    return sql.startswith(("/*+", "/*!"), piece.start)
 
 
 def first_word(sql: str, dialect: str) -> str:
