@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from ormlift.model import Source
 from ormlift.source import encode, split_lines
-from ormlift.syntax import Module, module_level
+from ormlift.syntax import Module
 
 
 class VerificationError(Exception):
@@ -92,7 +92,7 @@ def _check_outside(
     before: Module, after: Source, origin: Sequence[int | None], site_lines: Iterable[tuple[int, int]]
 ) -> None:
     old, new = split_lines(before.source.text), split_lines(after.text)
-    free = _import_lines(before.tree)
+    free = _import_lines(before)
     for first, last in site_lines:
         free |= set(range(_past_blank(old, first, -1), _past_blank(old, last, 1) + 1))
     kept = [(line, text) for line, text in zip(origin, new, strict=True) if line is not None and line not in free]
@@ -114,10 +114,10 @@ def _past_blank(lines: list[str], number: int, step: int) -> int:
     return number
 
 
-def _import_lines(tree: ast.Module) -> set[int]:
+def _import_lines(module: Module) -> set[int]:
     return {
         line
-        for node in module_level(tree)
+        for node in module.parents
         if isinstance(node, ast.Import | ast.ImportFrom)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }

@@ -378,6 +378,31 @@ def test_a_name_bound_to_something_else_is_not_imported_over() -> None:
         imports("from other import scope\n", (ImportNeed("app.db", "scope"),))
 
 
+LOCAL = "def g():\n    from db import get\n    get()\n\n\ndef f():\n    from db import get, put\n    b()\n    put()\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (LOCAL, LOCAL.replace("import get, put", "import put").replace("b()", "c()")),  # used in another function
+        ("def f():\n    from db import get\n    b()\n", "def f():\n    c()\n"),
+        (
+            "def f():\n    from db import get\n    b()\n    get()\n",
+            "def f():\n    from db import get\n    c()\n    get()\n",
+        ),
+        ("def f():\n    from db import get  # why\n    b()\n", "def f():\n    from db import get  # why\n    c()\n"),
+        (
+            "def f():\n    try:\n        from db import get\n    except E:\n        pass\n    b()\n",
+            "def f():\n    try:\n        from db import get\n    except E:\n        pass\n    c()\n",
+        ),
+    ],
+)
+def test_imports_inside_the_edited_function(before: str, after: str) -> None:
+    module = parse(before)
+    call = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Expr) and ast.unparse(n) == "b()")
+    assert edit(module, ReplaceStatement(module.span(call), "c()"), unused=("get",)) == after
+
+
 def test_unused_imports_are_removed_and_used_ones_stay() -> None:
     assert imports("import sqlite3\nimport os\n", unused=("sqlite3",)) == "import os\n"
     assert imports("from a import b, c as d\n", unused=("d",)) == "from a import b\n"

@@ -33,6 +33,8 @@ def edit_imports(
         _add(lines, where, need, newline)
     for name in unused:
         _remove(lines, where, name)
+        while _remove_local(lines, where, name):
+            pass
     return "".join(lines), tuple(where)
 
 
@@ -52,16 +54,37 @@ def _remove(lines: list[str], where: list[int | None], name: str) -> None:
     bindings = [n for n in ast.walk(module.tree) if isinstance(n, ast.stmt) and name in import_targets(n)]
     if len(bindings) != 1 or bindings[0] not in module.tree.body:
         return
-    node = bindings[0]
+    _take_out(lines, where, bindings[0], name)
+
+
+def _remove_local(lines: list[str], where: list[int | None], name: str) -> bool:
+    """The same for one import inside a function that was edited, if nothing in the function uses the name any more."""
+    module = _parse(lines)
+    for node in module.parents:
+        function = module.enclosing_function(node) if isinstance(node, ast.Import | ast.ImportFrom) else None
+        if function is None or name not in import_targets(node):
+            continue
+        edited = None in where[function.lineno - 1 : function.end_lineno]
+        used = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(function))
+        assert isinstance(node, ast.stmt)
+        if edited and not used and len(module.suite(node)) > 1 and _take_out(lines, where, node, name):
+            return True
+    return False
+
+
+def _take_out(lines: list[str], where: list[int | None], node: ast.stmt, name: str) -> bool:
+    """Take `name` out of an import, the line with it if it was all; false where the import is no plain line."""
     assert isinstance(node, ast.Import | ast.ImportFrom)
     line = lines[node.lineno - 1]
-    if node.lineno != node.end_lineno or "#" in line or ";" in line or "\\" in line:
-        return
+    if node.lineno != node.end_lineno or "#" in line or ";" in line or "\\" in line or line[: node.col_offset].strip():
+        return False
     rest = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) != name]
-    if not rest:
+    if rest:
+        ending = line[len(line.rstrip("\r\n")) :]
+        lines[node.lineno - 1] = line[: node.col_offset] + _import_line(node, rest) + ending
+    else:
         del lines[node.lineno - 1], where[node.lineno - 1]
-        return
-    lines[node.lineno - 1] = _import_line(node, rest) + line[len(line.rstrip("\r\n")) :]
+    return True
 
 
 def _is_used(tree: ast.Module, name: str) -> bool:
