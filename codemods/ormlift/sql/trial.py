@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import math
 import re
 import sqlite3
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ def _same_value(old: Datum, new: Datum) -> bool:
             return type(new).fromisoformat(old) == new
         except (TypeError, ValueError):
             return False
-    return float(new) == old if isinstance(new, decimal.Decimal) else True
+    return math.isclose(float(new), old, rel_tol=1e-9) if isinstance(new, decimal.Decimal) else True
 
 
 def _converted(stage: Stage, result: Result) -> Result:
