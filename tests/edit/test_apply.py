@@ -409,3 +409,13 @@ def test_unused_imports_are_removed_and_used_ones_stay() -> None:
     assert imports("import sqlite3\nx = sqlite3.Row\n", unused=("sqlite3",)) == "import sqlite3\nx = sqlite3.Row\n"
     assert imports("import sqlite3  # keep\n", unused=("sqlite3",)) == "import sqlite3  # keep\n"
     assert imports("from a import b\n__all__ = ['b']\n", unused=("b",)) == "from a import b\n__all__ = ['b']\n"
+
+
+def test_one_blank_line_stays_where_a_statement_between_two_is_gone() -> None:
+    module = parse("def f():\n    a()\n\n    s = get()\n\n    try:\n        x()\n    finally:\n        s.close()\n")
+    function = module.tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    _, assign, guarded = (module.span(s) for s in function.body)
+    assert edit(
+        module, ReplaceStatement(assign), Wrap(guarded, guarded, "with scope() as s"), DropFinally(guarded)
+    ) == ("def f():\n    a()\n\n    with scope() as s:\n        x()\n")

@@ -146,7 +146,7 @@ class _Editor(cst.CSTTransformer):
     def _wrapped(self, keys: list[_Key], updated: Sequence[_Statement], pending: list[cst.EmptyLine]) -> _Statement:
         _, header = self._wraps[keys[0]]
         self._left.discard(("wrap", keys[0]))
-        lead = [*pending, *_leading(updated[0])]
+        lead = _joined(pending, _leading(updated[0]))
         body: list[_Statement] = []
         first, pending = self._edit(keys[0], _with_leading(updated[0], []), [])
         body += first
