@@ -17,7 +17,8 @@ from ormlift.rules.base import Codemod, Example
 ROOT = Path(__file__).parents[1]
 RULES = ROOT / "codemods" / "ormlift" / "rules"
 SHARED = {"__init__", "base", "common"}  # what stands in rules/ and is no codemod
-CALLS = {"Effect": "effects", "Reason": "reasons"}  # a code is born as the first argument of one of these
+# A code is born as the first argument of one of these.
+CALLS = {"Effect": "effects", "Reason": "reasons", "Fault": "faults"}
 
 each_codemod = pytest.mark.parametrize("codemod", ALL, ids=lambda c: c.id)
 each_example = pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_explanation_explains(codemod: Codemod) -> None:
 @each_codemod
 def test_reasons_and_effects_have_sentences(codemod: Codemod) -> None:
     assert codemod.reasons
-    for code, words in {**codemod.reasons, **codemod.effects}.items():
+    for code, words in {**codemod.reasons, **codemod.effects, **codemod.faults}.items():
         assert code == code.lower().replace("_", "-").strip("-"), code
         assert " " not in code, code
         assert len(words.split()) >= 5, code
@@ -145,7 +146,7 @@ def test_every_code_in_its_code_stands_in_its_table(codemod: Codemod) -> None:
 @each_codemod
 def test_every_code_in_its_table_is_used(codemod: Codemod) -> None:
     """Words for what never happens mislead."""
-    unused = (set(codemod.reasons) | set(codemod.effects)) - strings_of_the_product()
+    unused = (set(codemod.reasons) | set(codemod.effects) | set(codemod.faults)) - strings_of_the_product()
     assert not unused, sorted(unused)
 
 
@@ -179,6 +180,8 @@ def test_examples_name_only_codes_of_the_tables(codemod: Codemod) -> None:
         assert set(example.effects) <= set(codemod.effects), example.title
         if example.reason:
             assert example.reason in codemod.reasons, example.title
+        if example.fault:
+            assert example.fault in codemod.faults, example.title
 
 
 @each_example

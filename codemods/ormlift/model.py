@@ -33,6 +33,15 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"  # no evidence: the rewrite is unsafe
 
 
+class Severity(StrEnum):
+    """How much a fault costs the program that has it."""
+
+    CRITICAL = "critical"  # it fails, or loses data, whenever the code runs
+    HIGH = "high"  # it fails, or loses data, under conditions that will come
+    MEDIUM = "medium"  # it hides errors, or breaks once something else changes
+    LOW = "low"  # worth knowing
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """A stretch of source text, from its first character to just behind its last."""
@@ -58,6 +67,15 @@ class Reason:
 
     code: str  # kebab-case, one of the codemod's `reasons`
     message: str  # what stands in the way, and the way out
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the code as it stands: what a check finds, whether or not it can mend it."""
+
+    code: str  # kebab-case, one of the codemod's `faults`
+    severity: Severity
+    message: str  # one sentence, naming what fails and when
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +157,7 @@ class Rewrite:
     effects: tuple[Effect, ...] = ()  # none: safe
     certificates: tuple[Certificate, ...] = ()  # one for each SQL statement of the site
     manual: bool = False  # true: shown, never applied
+    fault: Fault | None = None  # what a check found here; None for a codemod that only migrates
 
     @property
     def applicability(self) -> Applicability:
@@ -158,6 +177,7 @@ class Refusal:
     line: int
     end_line: int
     reason: Reason
+    fault: Fault | None = None  # what a check found here; the reason says why it is not mended, and the way out
 
 
 Site = Rewrite | Refusal
@@ -184,6 +204,7 @@ class SiteReport:
     effects: tuple[Effect, ...] = ()
     reason: Reason | None = None  # None where it was rewritten
     certificates: tuple[Certificate, ...] = ()
+    fault: Fault | None = None  # what a check found
 
 
 @dataclass(frozen=True, slots=True)

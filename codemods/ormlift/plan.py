@@ -243,7 +243,10 @@ class _Planner:
 
 def _gist(site: Site) -> tuple[str, ...]:
     """What a site says, without the lines that it names."""
-    return (site.reason.code,) if isinstance(site, Refusal) else ("", *(effect.code for effect in site.effects))
+    fault = site.fault.code if site.fault else ""
+    if isinstance(site, Refusal):
+        return (fault, site.reason.code)
+    return (fault, "", *(effect.code for effect in site.effects))
 
 
 def _apart(one: Rewrite, other: Rewrite) -> bool:
@@ -252,7 +255,7 @@ def _apart(one: Rewrite, other: Rewrite) -> bool:
 
 def _report(site: Site, status: Status, reason: Reason | None) -> SiteReport:
     if isinstance(site, Refusal):
-        return SiteReport(site.codemod, site.line, site.end_line, status, reason=reason)
+        return SiteReport(site.codemod, site.line, site.end_line, status, reason=reason, fault=site.fault)
     return SiteReport(
         site.codemod,
         site.line,
@@ -262,4 +265,5 @@ def _report(site: Site, status: Status, reason: Reason | None) -> SiteReport:
         effects=site.effects,
         reason=reason,
         certificates=site.certificates,
+        fault=site.fault,
     )

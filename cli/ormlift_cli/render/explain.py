@@ -32,7 +32,7 @@ def list_codemods(codemods: Sequence[Codemod]) -> Iterator[str]:
 
 def codes(codemods: Sequence[Codemod]) -> list[str]:
     """Everything that `explain` knows by name."""
-    own = [code for codemod in codemods for code in (codemod.id, *codemod.reasons, *codemod.effects)]
+    own = [code for codemod in codemods for code in (codemod.id, *codemod.faults, *codemod.reasons, *codemod.effects)]
     return list(dict.fromkeys([*own, *COMMON]))
 
 
@@ -43,10 +43,11 @@ def explain_name(name: str, codemods: Sequence[Codemod]) -> list[str]:
             return list(_codemod(codemod))
     lines = []
     for codemod in codemods:
-        for kind, texts in (("a reason", codemod.reasons), ("an effect", codemod.effects)):
+        kinds = (("a fault", codemod.faults), ("a reason", codemod.reasons), ("an effect", codemod.effects))
+        for kind, texts in kinds:
             if name in texts:
                 lines += [f"{name}: {kind} of {codemod.id}", "", texts[name], ""]
-                shown = [e for e in codemod.examples if name == e.reason or name in e.effects]
+                shown = [e for e in codemod.examples if name in (e.fault, e.reason, *e.effects)]
                 lines += [line for example in shown[:1] for line in _example(example)]
     if not lines and name in COMMON:
         lines = [f"{name}: a reason of every codemod", "", COMMON[name]]
@@ -60,7 +61,8 @@ def _codemod(codemod: Codemod) -> Iterator[str]:
     for example in codemod.examples:
         yield ""
         yield from _example(example)
-    for title, texts in (("Effects", codemod.effects), ("Reasons of a refusal", codemod.reasons)):
+    tables = (("Faults", codemod.faults), ("Effects", codemod.effects), ("Reasons of a refusal", codemod.reasons))
+    for title, texts in tables:
         if texts:
             yield ""
             yield f"{title}:"
@@ -94,6 +96,8 @@ def _site(path: str, site: SiteReport) -> Iterator[str]:
     word = status_word(site)
     kind = f" ({site.applicability})" if site.applicability and site.applicability != word else ""
     yield f"{where}: {site.codemod}: {word}{kind}"
+    if site.fault:
+        yield f"  fault {site.fault.code} ({site.fault.severity}): {site.fault.message}"
     if site.reason:
         yield f"  reason {site.reason.code}: {site.reason.message}"
     for effect in site.effects:

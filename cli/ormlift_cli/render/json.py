@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ormlift.diff import unified
-from ormlift.model import Certificate, Failed, Outcome, Planned, Refused, SiteReport, Unchanged
+from ormlift.model import Certificate, Failed, Fault, Outcome, Planned, Refused, SiteReport, Unchanged
 
 from ormlift_cli.apply import Applied
 from ormlift_cli.tally import Tally, mismatches, sites_of, tally
@@ -86,9 +86,14 @@ def _site(site: SiteReport) -> dict[str, object]:
         "applicability": str(site.applicability) if site.applicability else None,
         "effects": [{"code": e.code, "line": e.line, "message": e.message} for e in site.effects],
         "reason": {"code": site.reason.code, "message": site.reason.message} if site.reason else None,
+        "fault": _fault(site.fault) if site.fault else None,
         "certificate": _certificate(site.certificates[0]) if site.certificates else None,
         "certificates": [_certificate(certificate) for certificate in site.certificates],
     }
+
+
+def _fault(fault: Fault) -> dict[str, object]:
+    return {"code": fault.code, "severity": str(fault.severity), "message": fault.message}
 
 
 def _certificate(certificate: Certificate) -> dict[str, object]:

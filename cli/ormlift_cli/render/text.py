@@ -28,7 +28,12 @@ def status_word(site: SiteReport) -> str:
 
 
 def site_message(site: SiteReport) -> str:
-    """Why: the reason of what stays, and the effects of what a rewrite would change."""
+    """What is wrong, where a check found it; why what stays does; and the effects of what a rewrite would change."""
+    fault = f"{site.fault.code}: {site.fault.message}; " if site.fault else ""
+    return fault + _why(site)
+
+
+def _why(site: SiteReport) -> str:
     effects = "; ".join(f"{effect.code} (line {effect.line}): {effect.message}" for effect in site.effects)
     if site.reason is not None:
         waits = site.reason.code in ("needs-unsafe", "manual-only")

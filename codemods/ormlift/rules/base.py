@@ -30,6 +30,7 @@ class Example:
     after: str | None = None  # None: it must stay as it is
     reason: str = ""  # the reason code of the refusal, where it stays and is a site
     effects: tuple[str, ...] = ()  # effect codes of the rewrite; none: safe
+    fault: str = ""  # the code of the fault that is found, of a check
     project: Mapping[str, str] = field(default_factory=dict)  # other files: path -> text
     settings: Settings = field(default_factory=Settings)
 
@@ -45,5 +46,6 @@ class Codemod:
     reasons: Mapping[str, str]  # reason code -> what it means and the way out
     effects: Mapping[str, str]  # effect code -> what changes and how to judge it
     find: Callable[[Module, Context], Iterator[Site]]
+    faults: Mapping[str, str] = field(default_factory=dict)  # of a check: fault code -> the failure and when it comes
     examples: tuple[Example, ...] = ()
     relevant: Callable[[str, ProjectIndex], bool] = lambda _text, _index: True  # whether a text is worth parsing
