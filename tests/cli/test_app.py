@@ -107,6 +107,7 @@ def test_json(project):
         "applicability": "unsafe",
         "effects": [{"code": "louder", "line": 2, "message": "modern() logs"}],
         "reason": {"code": "needs-unsafe", "message": "1 effect; applied with --unsafe"},
+        "fault": None,
         "certificate": None,
         "certificates": [],
     }
