@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ KEYS = (
     "scopes",
     "phases",
 )
-SCOPE_KEYS = ("scope", "import", "where")
+SCOPE_KEYS = ("scope", "import", "where", "decorated-by", "in-class-with")
 PHASE_KEYS = ("name", "paths", "codemods")
 
 
@@ -126,19 +126,33 @@ def _parse(table: Table, path: Path) -> Config:
 def _scope(table: Table, where: str) -> ScopeChoice:
     _check_keys(table, SCOPE_KEYS, where)
     scope = _text(table.get("scope"), f"{where}.scope")
-    globs = _texts(table, "where", where)
+    choice = _scope_reference(table, scope, where)
+    attribute = (
+        _dotted(_text(table["in-class-with"], f"{where}.in-class-with"), f"{where}.in-class-with")
+        if "in-class-with" in table
+        else ""
+    )
+    return replace(
+        choice,
+        where=_texts(table, "where", where),
+        decorated_by=_text_or_texts(table, "decorated-by", where),
+        in_class_with=attribute.removeprefix("self."),
+    )
+
+
+def _scope_reference(table: Table, scope: str, where: str) -> ScopeChoice:
+    """What to call, and the module that its first name is imported from."""
     if ":" in scope:
         if "import" in table:
             raise _WrongError(f"{where}: 'scope' names its module already; leave out 'import'")
-        choice = _reference(scope, f"{where}.scope")
-        return ScopeChoice(choice.expression, choice.module, globs)
+        return _reference(scope, f"{where}.scope")
     if "import" not in table:
-        return ScopeChoice(_dotted(scope, f"{where}.scope"), "", globs)
+        return ScopeChoice(_dotted(scope, f"{where}.scope"))
     origin = _reference(_text(table["import"], f"{where}.import"), f"{where}.import")
     first = scope.split(".")[0]
     if origin.expression != first:
         raise _WrongError(f"{where}.import: must end in ':{first}', the first name of scope '{scope}'")
-    return ScopeChoice(_dotted(scope, f"{where}.scope"), origin.module, globs)
+    return ScopeChoice(_dotted(scope, f"{where}.scope"), origin.module)
 
 
 def _phase(table: Table, where: str) -> Phase:
@@ -188,6 +202,11 @@ def _texts(table: Table, key: str, where: str = "") -> tuple[str, ...]:
         name = f"{where}.{key}" if where else key
         raise _WrongError(f"{name}: must be a list of texts in quotes, not {_kind(value)}")
     return tuple(value)
+
+
+def _text_or_texts(table: Table, key: str, where: str) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    return _texts({key: [value]} if isinstance(value := table.get(key, []), str) else table, key, where)
 
 
 def _choice(table: Table, key: str, known: tuple[str, ...]) -> str:

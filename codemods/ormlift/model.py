@@ -264,6 +264,8 @@ class ScopeChoice:
     expression: str  # what to call: `session_scope`, `unified_session_manager.get_db_session`
     module: str = ""  # where its first name is imported from; empty: it must be bound in the file already
     where: tuple[str, ...] = ()  # globs of paths; empty: everywhere
+    decorated_by: tuple[str, ...] = ()  # globs of dotted decorator names: only in functions that bear one of them
+    in_class_with: str = ""  # only in methods of classes with this attribute: `db_manager`
 
 
 @dataclass(frozen=True, slots=True)

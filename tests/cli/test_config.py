@@ -46,6 +46,38 @@ def test_everything_is_read(tmp_path):
     assert config.phases == (Phase("web routes", ("web_app.py",), ("toy",)),)
 
 
+CHOSEN = """
+[[scopes]]
+scope = "app.web:routes_scope"
+where = ["web/**"]
+decorated-by = "*.route"
+
+[[scopes]]
+scope = "app.web:admin_scope"
+decorated-by = ["admin_required", "*.staff_only"]
+
+[[scopes]]
+scope = "app.db:service_scope"
+in-class-with = "self.db_manager"
+"""
+
+
+def test_a_scope_may_be_chosen_by_decorator_and_by_class(tmp_path):
+    (tmp_path / "ormlift.toml").write_text(CHOSEN)
+    assert find_config(tmp_path, tmp_path).settings.scopes == (
+        ScopeChoice("routes_scope", "app.web", ("web/**",), ("*.route",)),
+        ScopeChoice("admin_scope", "app.web", (), ("admin_required", "*.staff_only")),
+        ScopeChoice("service_scope", "app.db", in_class_with="db_manager"),
+    )
+
+
+@pytest.mark.parametrize("wrong", ["decorated-by = 3", "decorated-by = ['']", "in-class-with = 'a b'"])
+def test_what_a_scope_is_chosen_by_is_checked(tmp_path, wrong):
+    (tmp_path / "ormlift.toml").write_text(f"[[scopes]]\nscope = 'app.web:scope'\n{wrong}\n")
+    with pytest.raises(UserError, match=wrong.partition(" ")[0]):
+        find_config(tmp_path, tmp_path)
+
+
 def test_nothing_is_needed(tmp_path):
     config = find_config(tmp_path, tmp_path)
     assert (config.path, config.settings.dialect, config.settings.scopes) == (None, "sqlite", ())
@@ -82,7 +114,7 @@ def test_not_looked_for_above_the_repository(tmp_path):
         ("[[scopes]]\nwhere = []", "scopes[1].scope: is missing"),
         ("[[scopes]]\nscope = 'm.get'\nimport = 'a:n'", "must end in ':m', the first name of scope 'm.get'"),
         ("[[scopes]]\nscope = 'a:m'\nwher = ['x']", "scopes[1]: unknown key 'wher'; did you mean 'where'?"),
-        ("[[scopes]]\nscope = 'a:m'\ndecorated-by = ['x']", "scopes[1]: unknown key 'decorated-by'"),
+        ("[[scopes]]\nscope = 'a:m'\ndecorator = ['x']", "scopes[1]: unknown key 'decorator'"),
         ("[[phases]]\npaths = ['x']", "phases[1].name: is missing"),
         ("[[phases]]\nname = 'a'\n[[phases]]\nname = 'a'", "phases: two phases are named 'a'"),
         ("dialect = ", "not valid TOML: Invalid value (at end of document)"),

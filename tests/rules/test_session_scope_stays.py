@@ -276,6 +276,52 @@ def test_globs_choose_the_file() -> None:
     assert site.reason.code == "scope-takes-arguments"
 
 
+IN_A_CLASS = """
+    class Reports:
+        def __init__(self, maker):
+            self.maker = maker
+
+        def count(self):
+            s = SessionLocal()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+
+        class Inner:
+            def count(self):
+                s = SessionLocal()
+                try:
+                    return s.query(Job).count()
+                finally:
+                    s.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "first_is_tenants", "second_is_tenants"),
+    [
+        (ScopeChoice("tenant_scope", "app.db", in_class_with="maker"), True, False),
+        (ScopeChoice("tenant_scope", "app.db", in_class_with="manager"), False, False),
+        (ScopeChoice("tenant_scope", "app.db", ("lib/**",), in_class_with="maker"), False, False),
+        (ScopeChoice("tenant_scope", "app.db", decorated_by=("*.route",)), False, False),
+    ],
+)
+def test_attributes_of_the_class_choose(choice: ScopeChoice, first_is_tenants: bool, second_is_tenants: bool) -> None:
+    found = [isinstance(site, Refusal) for site in sites(textwrap.dedent(IN_A_CLASS), scope=choice)]
+    assert found == [first_is_tenants, second_is_tenants]
+
+
+@pytest.mark.parametrize(
+    ("decorator", "is_tenants"),
+    [("@app.route('/')", True), ("@admin.route", True), ("@route", False), ("@app.route.twice", False), ("", False)],
+)
+def test_a_decorator_chooses(decorator: str, is_tenants: bool) -> None:
+    code = f"{decorator}\ndef show():\n    s = SessionLocal()\n    s.query(Job).all()\n    s.close()\n"
+    (site,) = sites(code, scope=ScopeChoice("tenant_scope", "app.db", decorated_by=("*.route",)))
+    assert isinstance(site, Refusal) is is_tenants
+
+
 def test_a_scope_that_wants_arguments() -> None:
     (site,) = sites(body("s.query(Job).all()"), scope=ScopeChoice("tenant_scope", "app.db"))
     assert isinstance(site, Refusal)

@@ -1,13 +1,19 @@
-"""Which scope a site is to use: the one configured for its path, else the fittest of the project."""
+"""Which scope a site is to use: the one configured for where it stands, else the fittest of the project.
+
+Where a site stands is its path, and what is around it: the decorators of its functions, the attributes of its class.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from ormlift.model import ImportNeed, ScopeChoice, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope
+from ormlift.syntax import FunctionNode, Module, dotted
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +25,64 @@ class ChosenScope:
     scope: Scope | None = None  # its definition; None: the project does not hold it, or it could not be read
 
 
-def choose_scope(settings: Settings, index: ProjectIndex, path: str, *, is_async: bool = False) -> ChosenScope | None:
-    """The scope for sites of the file at `path`, or None where none is configured and none can be found."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around a site, as far as a scope may be chosen by it."""
+
+    decorators: tuple[str, ...] = ()  # dotted names: `app.route`, `login_required`
+    attributes: frozenset[str] = frozenset()  # what the class around it sets on itself
+
+
+def surroundings(module: Module, node: ast.AST) -> Surroundings:
+    """What stands around a node; the node itself may be the function."""
+    chain = [node, *module.ancestors(node)]
+    functions = [n for n in chain if isinstance(n, FunctionNode)]
+    owner = next((n for n in chain if isinstance(n, ast.ClassDef)), None)
+    names = [dotted(d.func if isinstance(d, ast.Call) else d) for f in functions for d in f.decorator_list]
+    return Surroundings(tuple(names), attributes_of(owner) if owner is not None else frozenset())
+
+
+def attributes_of(owner: ast.ClassDef) -> frozenset[str]:
+    """The attributes that a class sets, on itself or by `self.name = ..` in a method."""
+    found: set[str] = set()
+    for node in (n for s in owner.body if isinstance(s, FunctionNode) for n in ast.walk(s)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                found.add(name)
+            case _:
+                pass
+    for statement in owner.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(found)
+
+
+def choose_scope(
+    settings: Settings,
+    index: ProjectIndex,
+    path: str,
+    *,
+    is_async: bool = False,
+    at: Surroundings | None = None,
+) -> ChosenScope | None:
+    """The scope for a site of the file at `path`, or None where none is configured and none can be found."""
     for choice in settings.scopes:
-        if not choice.where or any(matches(pattern, path) for pattern in choice.where):
+        if fits(choice, path, at or Surroundings()):
             return _configured(choice, index)
     for scope in index.default_scopes():
         if scope.is_async is is_async:
             need = ImportNeed(scope.module, scope.name) if scope.path != path else None
             return ChosenScope(scope.name, need, scope)
     return None
+
+
+def fits(choice: ScopeChoice, path: str, at: Surroundings) -> bool:
+    """Whether a configured scope is meant for what stands there: all that it asks for holds."""
+    if choice.where and not any(matches(pattern, path) for pattern in choice.where):
+        return False
+    if choice.decorated_by and not any(fnmatchcase(n, glob) for n in at.decorators for glob in choice.decorated_by):
+        return False
+    return not choice.in_class_with or choice.in_class_with in at.attributes
 
 
 def _configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:

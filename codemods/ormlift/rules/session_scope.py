@@ -46,7 +46,7 @@ from ormlift.model import (
     Site,
     Wrap,
 )
-from ormlift.project.choose import choose_scope
+from ormlift.project.choose import choose_scope, surroundings
 from ormlift.project.escape.choice import Named, name_scope
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
@@ -107,7 +107,8 @@ class _Finder:
             return problem, shape.end_line
         is_async = found.kind is SourceKind.ASYNC_SESSION
         path = self.module.source.path
-        choice = choose_scope(self.context.settings, self.context.index, path, is_async=is_async)
+        at = surroundings(self.module, found.statement)
+        choice = choose_scope(self.context.settings, self.context.index, path, is_async=is_async, at=at)
         if choice is None:
             return _no_scope(), shape.end_line
         named = name_scope(self.module, function, shape.first.lineno, choice)

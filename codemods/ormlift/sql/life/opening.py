@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ormlift.model import Effect, ImportNeed, Reason, Settings
-from ormlift.project.choose import ChosenScope, choose_scope
+from ormlift.project.choose import ChosenScope, choose_scope, surroundings
 from ormlift.project.escape.choice import name_scope
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
@@ -34,7 +34,7 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
     if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
         return _own_session(life)
     path = life.module.source.path
-    chosen = choose_scope(settings, index, path) or _factory(index, path)
+    chosen = choose_scope(settings, index, path, at=surroundings(life.module, life.call)) or _factory(index, path)
     if chosen is None:
         message = "no scope is configured for this file, and none was found"
         raise Refused("no-scope", f'{message}; set `session-scope = "module:name"` in the configuration')
