@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -44,6 +45,13 @@ class Request:
     jobs: int = 0  # 0: one for each core
 
 
+class Terminal(Protocol):
+    """Where progress is shown."""
+
+    def progress(self) -> AbstractContextManager[Progress]:
+        """A bar that goes when its block ends."""
+
+
 class Progress(Protocol):
     """Told how far a stage is."""
 
@@ -62,6 +70,12 @@ class Survey:
     read: int = 0  # files that were asked for and looked at
     notes: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)  # of the user; all else was done
+
+
+def look(project: Project, request: Request, terminal: Terminal) -> Survey:
+    """Plan everything that was asked for, and show how far it is. Raises UserError."""
+    with terminal.progress() as progress:
+        return survey(project, request, progress)
 
 
 def survey(project: Project, request: Request, progress: Progress) -> Survey:

@@ -15,8 +15,10 @@ import ormlift.edit.tree
 import ormlift.plan
 import ormlift.rules
 import pytest
-from ormlift_cli import apply, commands, files, journal, landing, pool, rollback, scopes
+from ormlift_cli import apply, files, journal, landing, pool, rollback, scopes
 from ormlift_cli import git as ormlift_git
+from ormlift_cli.commands.apply import run as run_apply
+from ormlift_cli.commands.rollback import take_back
 from ormlift_cli.render.console import Console
 from ormlift_cli.report import Output
 from ormlift_cli.run import Request
@@ -69,10 +71,11 @@ def run_here(world, command, kill_at, send):
     if kill_at >= 0:
         sys.settrace(each_line)
     output = Output(Console(quiet=True))
-    if command == "apply":
-        code = commands.apply(Request(jobs=1), output, commit=True)
-    else:
-        code = commands.rollback("", None, output)
+    ways = {
+        "apply": lambda: run_apply(Request(jobs=1), output, commit=True),
+        "rollback": lambda: take_back("", None, output),
+    }
+    code = ways[command]()
     sys.settrace(None)
     os.write(send, str(count).encode())
     return code
