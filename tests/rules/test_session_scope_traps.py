@@ -1049,7 +1049,51 @@ WRITES = (
         differs="rows",
     ),
 )
-UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES)
+LATE = """
+        LateLocal = sessionmaker()
+        LateLocal.configure(bind=create_engine("sqlite:///DATABASE.late"))
+
+
+        @contextmanager
+        def late():
+            session = LateLocal()
+            try:
+                yield session
+                session.commit()
+            except Exception:
+                session.rollback()
+                raise
+            finally:
+                session.close()
+
+
+        OtherLocal = sessionmaker()
+        OtherLocal.configure(bind=engine)
+
+
+        def get_other():
+            return OtherLocal()
+        """
+ENGINES = (
+    Case(
+        "a scope on an engine that can't be read",
+        COUNTS.replace("make", "get_session"),
+        "late",
+        ("other-engine",),
+        db=LATE,
+        differs="work()",
+    ),
+    Case(
+        "two factories on engines that can't be read",
+        COUNTS.replace("make", "get_other"),
+        "late",
+        ("other-engine",),
+        db=LATE,
+        rest="from app.db import get_other\n",
+        differs="work()",
+    ),
+)
+UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.title)

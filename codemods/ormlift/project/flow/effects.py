@@ -125,8 +125,25 @@ def _begun(chosen: Chosen, walker: Walker) -> Iterator[Effect]:
     yield Effect("breaks-begun-transaction", line, text)
 
 
+def _other_engine(block: Block, scope: Scope, words: str, source: SessionSource) -> Iterator[Effect]:
+    """Two sessions are on one engine if both say so, or if one factory makes them; anything else may be another."""
+    one, other = source.bind, scope.bind
+    if one == other and one != "?" and (one or source.factory == scope.factory):
+        return
+    if not one and not other:
+        text = f"the engines of the session here and of that of {words} could not be read, and their factories differ"
+    elif not one and source.factory.rpartition(".")[2] in ("Session", "AsyncSession"):
+        text = f"the session here is bound to no engine, and that of {words} to {_told(other)}"
+    else:
+        text = f"the session here is bound to {_told(one)}, and that of {words} to {_told(other)}"
+    yield Effect("other-engine", block.line, f"{text}: it may be another database")
+
+
 def _told(engine: str) -> str:
-    return "an engine of its own" if engine.startswith("?") else engine
+    """What a message calls an engine."""
+    if not engine:
+        return "one that could not be read"
+    return "an engine of its own" if engine.startswith("?") else engine.rpartition(":")[2]
 
 
 def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Iterator[Effect]:
@@ -135,16 +152,10 @@ def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Itera
         text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
         yield Effect("scope-unknown", block.line, text)
         return
-    if source.factory.rpartition(".")[2] in ("Session", "AsyncSession") and not source.bind and scope.bind:
-        text = f"the session here is bound to no engine, and that of {words} to {_told(scope.bind.rpartition(':')[2])}"
-        yield Effect("other-engine", block.line, text)
+    yield from _other_engine(block, scope, words, source)
     if scope.unread:
         text = f"what {words} does at exit could not be read: its block stands in `with {scope.unread}`"
         yield Effect("scope-unknown", block.line, text)
-    if source.bind and scope.bind and (source.bind != scope.bind or source.bind == "?"):
-        one, other = (bind if bind.startswith("?") else bind.rpartition(":")[2] for bind in (source.bind, scope.bind))
-        text = f"the session here is bound to {_told(one)}, and that of {words} to {_told(other)}"
-        yield Effect("other-engine", block.line, f"{text}: it may be another database")
     if chosen.tri("closes") is not Tri.YES and chosen.tri("shared") is not Tri.YES:
         not_read = "is not known to close" if chosen.tri("closes") is Tri.UNKNOWN else "does not close"
         yield Effect("not-closed", block.line, f"{words} {not_read} the session, which was closed here")
