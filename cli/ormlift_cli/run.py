@@ -43,6 +43,7 @@ class Request:
     unsafe: bool = False
     exclude: tuple[str, ...] = ()
     jobs: int = 0  # 0: one for each core
+    inventory: bool = False  # also the codemods that only list
 
 
 class Terminal(Protocol):
@@ -108,14 +109,15 @@ def _narrowed(
 ) -> tuple[Settings, list[Codemod], list[str]]:
     """The settings and codemods of this run, and the globs of the phase (none: everywhere)."""
     ids = [codemod.id for codemod in known]
-    wanted = set(request.codemods or ids)
+    usual = [codemod.id for codemod in known if request.inventory or not codemod.inventory]
+    wanted = set(request.codemods or usual)
     globs: list[str] = []
     named = list(request.codemods)
     if request.phase:
         phase = project.config.phase(request.phase)
         globs = anchored(phase.paths)
         named += phase.codemods
-        wanted &= set(phase.codemods or ids)
+        wanted = wanted & set(phase.codemods) if request.codemods and phase.codemods else set(phase.codemods) or wanted
     for name in named:
         if name not in ids:
             raise unknown("codemod", name, ids)

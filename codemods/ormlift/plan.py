@@ -42,7 +42,7 @@ def plan_file(source: Source, index: ProjectIndex, settings: Settings) -> Outcom
 
     What is `Planned` is verified and may be written.
     """
-    codemods = [c for c in ALL if not settings.codemods or c.id in settings.codemods]
+    codemods = [c for c in ALL if (c.id in settings.codemods if settings.codemods else not c.inventory)]
     if "ormlift:" not in source.text and not any(c.relevant(source.text, index) for c in codemods):
         return Unchanged(source.path)
     try:
@@ -225,7 +225,8 @@ class _Planner:
                 raise VerificationError(message)
             reason = Reason("covered", f"rewritten as a part of the {by.codemod} site on line {by.line}")
             report = _report(by, Status.REWRITTEN, reason)
-            covered.append(replace(report, codemod=site.codemod, line=site.line, end_line=site.end_line))
+            own = replace(report, codemod=site.codemod, fault=site.fault)
+            covered.append(replace(own, line=site.line, end_line=site.end_line))
         return covered
 
     def _notes(self, reports: list[SiteReport]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ormlift.project.columns import last, type_of
 from ormlift.project.models import ClassFacts, TableFacts, read_class, read_table
 from ormlift.project.scopes import ExitFacts
 from ormlift.project.sessions import Binding, FunctionFacts, read_bindings, read_class_exits, read_functions
+from ormlift.project.urls import urls
 from ormlift.syntax import FunctionNode, Module, dotted
 
 NEEDLES: tuple[bytes, ...] = (
@@ -43,6 +44,8 @@ NEEDLES: tuple[bytes, ...] = (
     b"except (sqlite3.",
     b"except psycopg2.",
     b"except pymysql.",
+    b"postgres",
+    b"mysql",
 )
 
 # The needles are for a quick look at bytes. These say whether a file is worth parsing: a word that is enough by itself,
@@ -137,6 +140,7 @@ class FileFacts:
     imperative: tuple[tuple[str, str], ...] = ()  # `map_imperatively(class, table)`: both dotted, as written
     types: tuple[tuple[str, str, str], ...] = ()  # variables that hold a column type: name, the type, its arguments
     catches: tuple[str, ...] = ()  # bare names of what it calls where a handler catches a driver's own errors
+    urls: tuple[tuple[str, str], ...] = ()  # names that a database's URL is bound to, and its scheme
 
 
 def worth_parsing(text: str) -> bool:
@@ -150,7 +154,7 @@ def worth_parsing(text: str) -> bool:
 def read_facts(source: Source) -> FileFacts:
     """Read one file. Of a file that does not parse, or is not worth it, only the imports are known."""
     if not worth_parsing(source.text):
-        return FileFacts(source.path, imported=_modules(IMPORTED.findall(f"\n{source.text}")))
+        return FileFacts(source.path, imported=_modules(IMPORTED.findall(f"\n{source.text}")), urls=urls(source.text))
     try:
         module = Module.parse(source)
     except SyntaxError:
@@ -184,6 +188,7 @@ def module_facts(module: Module) -> FileFacts:
         tuple(_imperative(calls)),
         tuple(_types(statements)),
         _catches(module),
+        urls(module.source.text),
     )
 
 

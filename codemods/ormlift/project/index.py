@@ -17,7 +17,7 @@ from ormlift.project.facts import EngineFacts, FileFacts, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
-from ormlift.project.known import SESSIONS
+from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.values import Value, Values, Where
@@ -51,6 +51,15 @@ class ProjectIndex:
 
     def __getstate__(self) -> dict[str, object]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def url_schemes(self) -> Mapping[str, frozenset[str]]:
+        """The schemes of the database URLs that the application binds to a name: `DATABASE_URL`, `database_url()`."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for facts in self.facts:
+            for name, scheme in facts.urls if not is_test_path(facts.path) else ():
+                found[name].add(scheme)
+        return {name: frozenset(schemes) for name, schemes in found.items()}
 
     @cached_property
     def _names(self) -> Names:
@@ -117,6 +126,17 @@ class ProjectIndex:
         names = {source.name for source in self.sources if source.kind in kinds}
         names |= {factory.name for factory in self.factories} | SESSION_CLASSES | FACTORY_CLASSES
         return mentions(name.rpartition(".")[2] for name in names)
+
+    def held_by(self, node: ast.expr, module: Module) -> SessionSource | None:
+        """What session or connection an expression holds; a scoped_session counts as the session it stands for."""
+        function = module.enclosing_function(node)
+        owner = module.enclosing_class(node)
+        imports = tuple(module.local_imports(function).items()) if function is not None else ()
+        where = Where(module.source.path, owner.name if owner is not None else "", imports)
+        value = self._values_for(module).evaluate(read_handle(node, read_locals(function)), where)
+        if value is not None and value.factory is not None and value.factory.scoped and value.what == "factory":
+            return session_of(value.factory, {})
+        return value.handed if value is not None and value.what == "handed" else None
 
     def is_closer(self, call: ast.Call, module: Module) -> bool:
         """Whether a call runs a function of the project that only closes the one session that it is handed."""

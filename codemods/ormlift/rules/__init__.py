@@ -1,6 +1,11 @@
 """The codemods, in the order they run."""
 
-from ormlift.rules import cursor_to_orm, session_scope
+from ormlift.rules import cursor_on_session, cursor_to_orm, session_config, session_scope
 from ormlift.rules.base import Codemod
 
-ALL: tuple[Codemod, ...] = (session_scope.CODEMOD, cursor_to_orm.CODEMOD)
+ALL: tuple[Codemod, ...] = (
+    session_scope.CODEMOD,
+    cursor_to_orm.CODEMOD,
+    cursor_on_session.CODEMOD,
+    session_config.CODEMOD,
+)

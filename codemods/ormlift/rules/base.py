@@ -49,3 +49,5 @@ class Codemod:
     faults: Mapping[str, str] = field(default_factory=dict)  # of a check: fault code -> the failure and when it comes
     examples: tuple[Example, ...] = ()
     relevant: Callable[[str, ProjectIndex], bool] = lambda _text, _index: True  # whether a text is worth parsing
+    rewrites: bool = True  # false: a check that only shows, so that every site of it is a refusal
+    inventory: bool = False  # true: lists what is no fault by itself; runs in `audit`, and where it is named

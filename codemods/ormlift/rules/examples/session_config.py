@@ -1,0 +1,128 @@
+"""Examples of `session-config`: what is told, and what is not."""
+
+from __future__ import annotations
+
+from ormlift.rules.base import Example
+
+_SETTINGS = """\
+class Settings:
+    DATABASE_URL: str = "postgresql://localhost/app"
+"""
+
+
+def _found(title: str, fault: str, before: str, project: dict[str, str] | None = None) -> Example:
+    return Example(title, before, reason="shown-only", fault=fault, project=project or {})
+
+
+EXAMPLES = (
+    _found(
+        "an engine of a server database without pool_pre_ping",
+        "no-pre-ping",
+        """\
+from sqlalchemy import create_engine
+
+engine = create_engine("postgresql://localhost/app", pool_size=10)
+""",
+    ),
+    _found(
+        "its URL stands in the settings",
+        "no-pre-ping",
+        """\
+from sqlalchemy import create_engine
+
+from app.config import settings
+
+engine = create_engine(settings.DATABASE_URL)
+""",
+        {"app/config.py": _SETTINGS},
+    ),
+    _found(
+        "one connection for all threads",
+        "static-pool",
+        """\
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+engine = create_engine("sqlite:///app.db", poolclass=StaticPool, connect_args={"check_same_thread": False})
+""",
+    ),
+    _found(
+        "threads are let at one connection",
+        "check-same-thread",
+        """\
+from sqlalchemy import create_engine
+
+engine = create_engine("sqlite:///app.db", connect_args={"check_same_thread": False})
+""",
+    ),
+    _found(
+        "the mode that SQLAlchemy 2.0 has no more",
+        "autocommit-mode",
+        """\
+from sqlalchemy.orm import sessionmaker
+
+SessionLocal = sessionmaker(autocommit=True, autoflush=False)
+""",
+    ),
+    _found(
+        "async instances that expire",
+        "async-expires",
+        """\
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+engine = create_async_engine("sqlite+aiosqlite:///app.db")
+AsyncSessionLocal = async_sessionmaker(engine)
+""",
+    ),
+    Example(
+        "settings as they should be",
+        """\
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+engine = create_engine("postgresql://localhost/app", pool_pre_ping=True)
+SessionLocal = sessionmaker(bind=engine, autocommit=False)
+""",
+    ),
+    Example(
+        "a database in memory",
+        """\
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+engine = create_engine("sqlite:///:memory:", poolclass=StaticPool)
+""",
+    ),
+    Example(
+        "a URL of which nothing is known",
+        """\
+import os
+
+from sqlalchemy import create_engine
+
+engine = create_engine(os.environ["DATABASE_URL"])
+""",
+    ),
+    Example(
+        "an engine that ends with its function",
+        """\
+from sqlalchemy import create_engine, text
+
+
+def ping():
+    engine = create_engine("postgresql://localhost/app")
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+""",
+    ),
+    Example(
+        "options that come from elsewhere",
+        """\
+from sqlalchemy import create_engine
+
+from app.config import OPTIONS
+
+engine = create_engine("postgresql://localhost/app", **OPTIONS)
+""",
+    ),
+)
