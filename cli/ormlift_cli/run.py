@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ormlift.model import Failed, Outcome, Settings
+from ormlift.model import Failed, Outcome, Settings, UserError
 
 from ormlift_cli.files import read
-from ormlift_cli.globs import anchored, matcher
+from ormlift_cli.globs import matcher
 from ormlift_cli.names import unknown
 from ormlift_cli.project import Project, Selection, select
 
@@ -69,6 +69,8 @@ class Survey:
     index: ProjectIndex
     outcomes: list[Outcome] = field(default_factory=list)  # in path order; what holds no needle is left out
     read: int = 0  # files that were asked for and looked at
+    looked: frozenset[str] = frozenset()  # those files
+    files: frozenset[str] = frozenset()  # all files of the project
     notes: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)  # of the user; all else was done
 
@@ -88,14 +90,15 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     from ormlift_cli.pool import cores
     from ormlift_cli.scopes import check_scopes
 
-    settings, codemods, globs = _narrowed(request, project, ALL)
+    settings, codemods = _narrowed(request, project, ALL)
     selection = select(project, request.paths)
-    _drop(selection, (*project.config.exclude, *request.exclude), globs)
+    _drop(selection, (*project.config.exclude, *request.exclude), _in_phase(request, project))
     files = _read(project, selection, codemods, progress)
     jobs = request.jobs or cores()
     known = link(_facts(files.for_index, jobs, progress))
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
     result = Survey(project, settings, index, read=len(selection.selected))
+    result.looked, result.files = frozenset(selection.selected), frozenset(selection.found.files)
     result.mistakes += selection.mistakes
     result.notes += selection.found.notes
     result.notes += check_scopes(settings, index, selection.found.files, lambda path: read(project.root, path))
@@ -104,18 +107,14 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     return result
 
 
-def _narrowed(
-    request: Request, project: Project, known: Sequence[Codemod]
-) -> tuple[Settings, list[Codemod], list[str]]:
-    """The settings and codemods of this run, and the globs of the phase (none: everywhere)."""
+def _narrowed(request: Request, project: Project, known: Sequence[Codemod]) -> tuple[Settings, list[Codemod]]:
+    """The settings and codemods of this run."""
     ids = [codemod.id for codemod in known]
     usual = [codemod.id for codemod in known if request.inventory or not codemod.inventory]
     wanted = set(request.codemods or usual)
-    globs: list[str] = []
     named = list(request.codemods)
     if request.phase:
         phase = project.config.phase(request.phase)
-        globs = anchored(phase.paths)
         named += phase.codemods
         wanted = wanted & set(phase.codemods) if request.codemods and phase.codemods else set(phase.codemods) or wanted
     for name in named:
@@ -123,18 +122,29 @@ def _narrowed(
             raise unknown("codemod", name, ids)
     codemods = [codemod for codemod in known if codemod.id in wanted]
     chosen = tuple(codemod.id for codemod in codemods)
-    return replace(project.config.settings, codemods=chosen, unsafe=request.unsafe), codemods, globs
+    return replace(project.config.settings, codemods=chosen, unsafe=request.unsafe), codemods
 
 
-def _drop(selection: Selection, excluded: Sequence[str], globs: Sequence[str]) -> None:
-    """Leave out of the selection what is excluded, and what the phase does not name."""
+def _in_phase(request: Request, project: Project) -> Callable[[str], bool] | None:
+    """Whether a file is of the phase that was asked for; None: all are."""
+    if not request.phase:
+        return None
+    from ormlift_cli.phasing import Phasing
+
+    phasing, phase = Phasing(project), project.config.phase(request.phase)
+    if phase.owners and not phasing.owners.found:
+        raise UserError(f"phase '{phase.name}' goes by owners, and there is no CODEOWNERS file")
+    return lambda path: phasing.covers(phase, path)
+
+
+def _drop(selection: Selection, excluded: Sequence[str], wanted: Callable[[str], bool] | None) -> None:
+    """Leave out of the selection what is excluded, and what is not of the phase."""
     if excluded:
         matches = matcher(excluded)
         selection.selected = [path for path in selection.selected if not matches(path)]
         selection.found.failures = [failed for failed in selection.found.failures if not matches(failed.path)]
-    if globs:
-        named = matcher(globs)
-        selection.selected = [path for path in selection.selected if named(path)]
+    if wanted is not None:
+        selection.selected = [path for path in selection.selected if wanted(path)]
 
 
 @dataclass

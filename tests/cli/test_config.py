@@ -2,7 +2,8 @@
 
 import pytest
 from ormlift.model import ScopeChoice, UserError
-from ormlift_cli.config import Phase, find_config
+from ormlift_cli.config import find_config
+from ormlift_cli.rollout import Phase
 
 WHOLE = """
 [tool.ormlift]
