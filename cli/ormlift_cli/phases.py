@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ormlift.model import Failed, Outcome, Severity, SiteReport
 from ormlift.project.names import is_test_path
 
-from ormlift_cli.config import Phase
+from ormlift_cli.rollout import Phase
 from ormlift_cli.tally import sites_of
 
 
