@@ -319,6 +319,15 @@ def test_other_dialects_are_proven_on_their_trees(sql: str, dialect: str) -> Non
         assert prove(statement, made, ask).verdict is Verdict.PROVEN, prove(statement, made, ask)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mysql"])
+def test_not_null_stays_not_null(dialect: str) -> None:
+    for sql in ("SELECT id FROM jobs WHERE day IS NOT NULL", "SELECT id FROM jobs WHERE NOT day IS NULL"):
+        assert "Job.day.is_not(None)" in written(sql, "qmark", dialect).text
+    other = parsed("SELECT id FROM jobs WHERE day IS NULL", "qmark", dialect)
+    made = written("SELECT id FROM jobs WHERE day IS NOT NULL", "qmark", dialect)
+    assert prove(other, made, request(other)).verdict is not Verdict.PROVEN
+
+
 def test_result_types_differ_by_driver() -> None:
     changed = {
         dialect: [c.label for c in written("SELECT * FROM jobs", "qmark", dialect).columns if c.changes_type]

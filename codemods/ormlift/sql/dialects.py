@@ -34,4 +34,18 @@ def dialect(name: str) -> Dialect:
 
 def parse(sql: str, name: str) -> list[exp.Expr | None]:
     """The statements of `sql`. Raises sqlglot.errors.SqlglotError where it cannot be parsed."""
-    return list(dialect(name).parse(sql))
+    return [_spelled_out(tree) for tree in dialect(name).parse(sql)]
+
+
+def _spelled_out(tree: exp.Expr | None) -> exp.Expr | None:
+    """`IS NOT NULL` as NOT and IS in every dialect: PostgreSQL's parser marks the IS instead."""
+    from sqlglot import exp
+
+    for node in list(tree.find_all(exp.Is)) if tree is not None else ():
+        if node.args.get("negate"):
+            node.set("negate", None)
+            outer = exp.Not()
+            tree = outer if node is tree else tree
+            node.replace(outer)
+            outer.set("this", node)
+    return tree
