@@ -15,9 +15,13 @@ from ormlift_cli.values import Table
 
 DIALECTS = ("sqlite", "postgresql", "mysql")
 STYLES = ("auto", "query", "select")
+SCOPE_CHOICES = ("configured", "faithful")
+ROLLBACKS = ("keep", "drop")
 TIMESTAMPS = ("func", "utcnow", "now-utc")
 KEYS = (
     "session-scope",
+    "scope-choice",
+    "redundant-rollback",
     "dialect",
     "style",
     "timestamps",
@@ -95,6 +99,8 @@ def _parse(table: Table, path: Path) -> Config:
         scopes += (_reference(values.text(table["session-scope"], "session-scope"), "session-scope"),)
     settings = Settings(
         scopes=scopes,
+        scope_choice=values.choice(table, "scope-choice", SCOPE_CHOICES),
+        redundant_rollback=values.choice(table, "redundant-rollback", ROLLBACKS),
         dialect=values.choice(table, "dialect", DIALECTS),
         style=values.choice(table, "style", STYLES),
         timestamps=values.choice(table, "timestamps", TIMESTAMPS),

@@ -266,6 +266,7 @@ class ScopeChoice:
     where: tuple[str, ...] = ()  # globs of paths; empty: everywhere
     decorated_by: tuple[str, ...] = ()  # globs of dotted decorator names: only in functions that bear one of them
     in_class_with: str = ""  # only in methods of classes with this attribute: `db_manager`
+    stated: tuple[tuple[str, str], ...] = ()  # what the user says it does, over what is read: `("commits", "yes")`
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +274,8 @@ class Settings:
     """The user's `[tool.ormlift]`, checked."""
 
     scopes: tuple[ScopeChoice, ...] = ()  # the first whose `where` fits is used; none: a scope found in the project
+    scope_choice: str = "configured"  # configured | faithful: where it changes a site's behaviour, one that does not
+    redundant_rollback: str = "keep"  # keep | drop: a handler that only does what the scope does by itself
     dialect: str = "sqlite"  # sqlite | postgresql | mysql
     style: str = "auto"  # auto | query | select
     timestamps: str = "func"  # func | utcnow | now-utc

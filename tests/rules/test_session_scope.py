@@ -1,5 +1,7 @@
 """Every example of `session-scope`: planned, compared, and planned again."""
 
+from dataclasses import replace
+
 import pytest
 from ormlift.model import Planned, Rewrite, Settings, Source, Status, Unchanged
 from ormlift.plan import plan_file
@@ -17,7 +19,7 @@ def _index(example: Example, text: str) -> ProjectIndex:
 
 
 def _settings(example: Example) -> Settings:
-    return Settings(scopes=example.settings.scopes, codemods=(CODEMOD.id,), unsafe=True)
+    return replace(example.settings, codemods=(CODEMOD.id,), unsafe=True)
 
 
 @pytest.mark.parametrize("example", CODEMOD.examples, ids=lambda e: e.title)
@@ -59,6 +61,6 @@ def test_prefilter_lets_sites_through(example: Example) -> None:
 def test_unsafe_is_not_applied_unasked() -> None:
     for example in CODEMOD.examples:
         if example.effects:
-            settings = Settings(scopes=example.settings.scopes, codemods=(CODEMOD.id,))
+            settings = replace(example.settings, codemods=(CODEMOD.id,))
             outcome = plan_file(Source(PATH, example.before), _index(example, example.before), settings)
             assert not isinstance(outcome, Planned)

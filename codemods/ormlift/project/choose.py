@@ -68,7 +68,7 @@ def choose_scope(
     """The scope for a site of the file at `path`, or None where none is configured and none can be found."""
     for choice in settings.scopes:
         if fits(choice, path, at or Surroundings()):
-            return _configured(choice, index)
+            return configured(choice, index)
     for scope in index.default_scopes():
         if scope.is_async is is_async:
             need = ImportNeed(scope.module, scope.name) if scope.path != path else None
@@ -85,7 +85,8 @@ def fits(choice: ScopeChoice, path: str, at: Surroundings) -> bool:
     return not choice.in_class_with or choice.in_class_with in at.attributes
 
 
-def _configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:
+def configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:
+    """A scope of the configuration: what is read of its definition, under what the user states of it."""
     first = choice.expression.partition(".")[0]
     need = ImportNeed(choice.module, first) if choice.module else None
     return ChosenScope(choice.expression, need, index.scope_named(choice))

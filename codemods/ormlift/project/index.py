@@ -20,6 +20,7 @@ from ormlift.project.handles import Locals, read_handle, read_locals
 from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.names import Names, is_test_path, module_parts
+from ormlift.project.sessions import FunctionFacts
 from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -140,12 +141,22 @@ class ProjectIndex:
 
     def is_closer(self, call: ast.Call, module: Module) -> bool:
         """Whether a call runs a function of the project that only closes the one session that it is handed."""
+        function = self._called(call, module)
+        return function is not None and function.only_closes
+
+    def may_close(self, call: ast.Call, module: Module) -> bool:
+        """Whether a call runs a function of the project that closes what it is handed, among other things."""
+        function = self._called(call, module)
+        return function is not None and any(action == "close" for _, action in function.does)
+
+    def _called(self, call: ast.Call, module: Module) -> FunctionFacts | None:
+        """The function of the project that a call runs, as far as its file's facts hold it."""
         function = module.enclosing_function(call)
         owner = module.enclosing_class(call)
         imports = tuple(module.local_imports(function).items()) if function is not None else ()
         where = Where(module.source.path, owner.name if owner is not None else "", imports)
         value = self._values_for(module).evaluate(read_handle(call.func, read_locals(function)), where)
-        return value is not None and value.function is not None and value.function.only_closes
+        return value.function if value is not None else None
 
     def scope_of(self, call: ast.Call, module: Module) -> Scope | None:
         """The scope that a call opens (`with <call> as s`), or None."""

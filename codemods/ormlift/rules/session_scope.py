@@ -46,7 +46,7 @@ from ormlift.model import (
     Site,
     Wrap,
 )
-from ormlift.project.choose import choose_scope, surroundings
+from ormlift.project.choose import ChosenScope, choose_scope, surroundings
 from ormlift.project.escape.choice import Named, name_scope
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
@@ -56,10 +56,12 @@ from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.rules._session_scope.ways import by_itself, other_scopes
+from ormlift.rules._session_scope.words import EFFECTS, REASONS
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_scope import EXAMPLES
 from ormlift.schema import SourceKind, Tri
-from ormlift.syntax import FunctionNode, Module
+from ormlift.syntax import FunctionNode, Module, dotted
 
 ID = "session-scope"
 HANDED = SESSIONS | {SourceKind.GENERATOR}
@@ -70,6 +72,21 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     finder = _Finder(module, context, Knowledge.of(context.index, module))
     for found in find_sessions(module, context.index):
         yield finder.site(found)
+
+
+@dataclass(frozen=True)
+class _Life:
+    """One session's life in one function."""
+
+    found: Found
+    function: FunctionNode | ast.Module
+    shape: Shape
+    look: LocalLook
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an async session."""
+        return self.found.kind is SourceKind.ASYNC_SESSION
 
 
 @dataclass(frozen=True)
@@ -101,23 +118,74 @@ class _Finder:
         shape = Matcher(self.module, found.name, found.statement, look.is_closer, self.knowledge).match()
         if isinstance(shape, Reason):
             return shape, 0
-        values = Values(shape.body, found.name, self.knowledge)
-        uses = Uses(self.module, function, found.name, found.statement, look.is_closer)
-        if problem := uses.problem(shape, values):
-            return problem, shape.end_line
-        is_async = found.kind is SourceKind.ASYNC_SESSION
-        path = self.module.source.path
-        at = surroundings(self.module, found.statement)
-        choice = choose_scope(self.context.settings, self.context.index, path, is_async=is_async, at=at)
+        if shape.kind == "open" and found.kind is SourceKind.SHARED_SESSION:
+            text = f"{found.name} is shared with others and not closed here"
+            return Reason("owned-elsewhere", f"{text}: whoever shares it closes it, and nothing needs to be done"), 0
+        life = _Life(found, function, shape, look)
+        if shape.kind == "open" and (ending := self._ended_by(life)) is not None:
+            text = f"line {ending.lineno} passes {found.name} to {dotted(ending.func)}(), which may close it"
+            return Reason("closed-by-callee", f"{text}; close it here, in a finally"), shape.end_line
+        choice = self._chosen(life)
+        first = self._under(life, choice)
+        if isinstance(first, Rewrite) and _keeps(first):
+            return first
+        other = self._faithful(life, choice)
+        if other is not None and self.context.settings.scope_choice == "faithful":
+            return other[0]
+        if isinstance(first, Rewrite):
+            return first if other is None else _offering(first, other[1])
+        if other is not None:
+            first = replace(first, message=f'{first.message}, or scope-choice = "faithful" for `{other[1]}`')
+        return first, shape.end_line
+
+    def _ended_by(self, life: _Life) -> ast.Call | None:
+        """The call that a session is handed to, and that may close it."""
+        nodes = [n for s in life.shape.body for n in ast.walk(s) if isinstance(n, ast.Call)]
+        for call in nodes:
+            given = [*call.args, *(k.value for k in call.keywords)]
+            if any(isinstance(g, ast.Name) and g.id == life.found.name for g in given) and life.look.may_close(call):
+                return call
+        return None
+
+    def _chosen(self, life: _Life) -> ChosenScope | None:
+        """The scope for the place where a session is handed out."""
+        at = surroundings(self.module, life.found.statement)
+        settings, index, path = self.context.settings, self.context.index, self.module.source.path
+        return choose_scope(settings, index, path, is_async=life.is_async, at=at)
+
+    def _under(self, life: _Life, choice: ChosenScope | None) -> Rewrite | Reason:
+        """The session's block under a scope, or why it can't be handed to it."""
+        found, shape = life.found, life.shape
+        uses = Uses(self.module, life.function, found.name, found.statement, life.look.is_closer)
+        if problem := uses.problem(shape, Values(shape.body, found.name, self.knowledge)):
+            return problem
         if choice is None:
-            return _no_scope(), shape.end_line
-        named = name_scope(self.module, function, shape.first.lineno, choice)
+            return _no_scope()
+        named = name_scope(self.module, life.function, shape.first.lineno, choice)
         if isinstance(named, Reason):
-            return named, shape.end_line
-        problem = _unfit(found, named, function)
-        if problem is not None:
-            return problem, shape.end_line
-        return self._rewrite(found, function, shape, named, look)
+            return named
+        return _unfit(found, named, life.function) or self._rewrite(life, named)
+
+    def _faithful(self, life: _Life, first: ChosenScope | None) -> tuple[Rewrite, str] | None:
+        """The block under another scope of the project, or under its own call, that changes nothing; and its words."""
+        settings, index, path = self.context.settings, self.context.index, self.module.source.path
+        for choice in other_scopes(settings, index, path, first, is_async=life.is_async):
+            if choice.need is not None and index.imports.closes_circle(path, choice.need.module):
+                continue
+            rewrite = self._under(life, choice)
+            if isinstance(rewrite, Rewrite) and _keeps(rewrite):
+                return rewrite, f"with {choice.expression}()"
+        own = by_itself(self.module, life.found, life.shape)
+        if own is None or (own.scope and own.scope.is_async and not isinstance(life.function, ast.AsyncFunctionDef)):
+            return None
+        found, shape = life.found, life.shape
+        uses = Uses(self.module, life.function, found.name, found.statement, life.look.is_closer)
+        open_ended = shape.kind == "open"
+        values = Values(shape.body, found.name, self.knowledge)
+        if uses.problem(shape, values) if open_ended else uses.rebound(shape):
+            return None
+        rewrite = self._rewrite(life, own)
+        return (rewrite, own.opens) if _keeps(rewrite) else None
 
     def _by_place(self, found: Found) -> Reason | None:
         """Whether the site stands where no scope may be written."""
@@ -136,34 +204,36 @@ class _Finder:
                     return Reason("own-definition", f"{text}; nothing needs to be done")
         return None
 
-    def _rewrite(
-        self, found: Found, function: FunctionNode | ast.Module, shape: Shape, named: Named, look: LocalLook
-    ) -> Rewrite:
-        expires = {Tri.YES: True, Tri.NO: False, Tri.UNKNOWN: None}[found.source.expire_on_commit]
-        block = Block(
-            self.module,
-            function,
-            found.name,
-            shape.first.lineno,
-            shape.end_line,
-            shape.body,
-            (*shape.removed, *shape.closes),
-            expires,
-        )
-        chosen = Chosen(named.call, named.scope)
-        effects = block_effects(
-            block, chosen, replace(found.source, kind=found.kind), self.knowledge, look, _given(found)
-        )
-        effects += [*_at_entry(shape, named), *_arguments(found, named), *self._handlers_behind(shape, named)]
+    def _rewrite(self, life: _Life, named: Named) -> Rewrite:
+        found, shape = life.found, life.shape
+        effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape)]
+        if not named.own:
+            effects += [*self._effects(life, named), *_at_entry(shape, named), *_arguments(found, named)]
         return Rewrite(
             ID,
             shape.first.lineno,
             shape.end_line,
             self._ops(shape, found, named),
             named.imports,
-            unused=tuple({found.root} - {"", "self", "cls"}),
+            unused=() if named.own else tuple({found.root} - {"", "self", "cls"}),
             effects=tuple(sorted(effects, key=lambda e: (e.line, e.code))),
         )
+
+    def _effects(self, life: _Life, named: Named) -> list[Effect]:
+        """What the scope changes of the block."""
+        found, shape = life.found, life.shape
+        block = Block(
+            self.module,
+            life.function,
+            found.name,
+            shape.first.lineno,
+            shape.end_line,
+            shape.body,
+            (*shape.removed, *shape.closes),
+            {Tri.YES: True, Tri.NO: False, Tri.UNKNOWN: None}[found.source.expire_on_commit],
+        )
+        chosen, source = Chosen(named.call, named.scope), replace(found.source, kind=found.kind)
+        return block_effects(block, chosen, source, self.knowledge, life.look, _given(found))
 
     def _handlers_behind(self, shape: Shape, named: Named) -> list[Effect]:
         """Where the scope stands inside the try, its handlers run behind rollback and close, no more before them."""
@@ -180,9 +250,8 @@ class _Finder:
 
     def _ops(self, shape: Shape, found: Found, named: Named) -> tuple[Op, ...]:
         span = self.module.span
-        word = "async with" if named.scope is not None and named.scope.is_async else "with"
         ops: list[Op] = [ReplaceStatement(span(s)) for s in shape.removed]
-        ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), f"{word} {named.call} as {found.name}"))
+        ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), f"{named.opens} as {found.name}"))
         if shape.opened is not None:
             ops.append(DropFinally(span(shape.opened)))
         return tuple(ops)
@@ -215,6 +284,25 @@ def _by_form(found: Found) -> Reason | None:
         text = f"{words} is a coroutine and is not awaited, so {found.name} is no session"
         return Reason("not-awaited", f"{text}; await it")
     return None
+
+
+def _keeps(rewrite: Rewrite) -> bool:
+    """Whether a rewrite changes nothing but that what nothing closed is closed, which no choice of scope avoids."""
+    return all(effect.code == "now-closed" for effect in rewrite.effects)
+
+
+def _offering(rewrite: Rewrite, words: str) -> Rewrite:
+    """The rewrite, whose first effect also tells what would not have it."""
+    first, *rest = rewrite.effects
+    told = f'{first.message} (`{words}` changes nothing here: scope-choice = "faithful")'
+    return replace(rewrite, effects=(replace(first, message=told), *rest))
+
+
+def _now_closed(found: Found, shape: Shape) -> list[Effect]:
+    if shape.kind != "open":
+        return []
+    text = f"{found.name} was never closed, and is now behind line {shape.end_line}: its instances load nothing there"
+    return [Effect("now-closed", shape.first.lineno, text)]
 
 
 def _no_scope() -> Reason:
@@ -279,84 +367,6 @@ def _arguments(found: Found, named: Named) -> list[Effect]:
     text = f"{ast.unparse(call.func)}() is called with {', '.join(given)} here; {named.call} does not get that"
     return [Effect("drops-arguments", call.lineno, text)]
 
-
-REASONS = {
-    "no-scope": "No scope is configured for the file and none was found. Set `session-scope` in `[tool.ormlift]`.",
-    "scope-not-bound": (
-        "The scope's first name is bound nowhere in the file and the configuration does not say where it is imported "
-        "from. Give the scope an `import`."
-    ),
-    "name-taken": "The scope's first name means something else in this file or function. Rename one of them.",
-    "scope-takes-arguments": "The scope needs arguments, which the codemod can't make up. Configure another.",
-    "scope-yields-other": "The scope hands out something else than a session. Configure another.",
-    "async-mismatch": "An async session needs an async scope, and the other way round. Configure one with `where`.",
-    "not-awaited": "The function is a coroutine and is not awaited: the variable holds no session. Await it.",
-    "own-definition": "The block is the body of a scope or of a function that hands out sessions. It must stay.",
-    "never-closed": "Nothing in the function closes the session. Say where its life ends: close it in a finally.",
-    "never-named": "The session is used or passed on without a name, so its life can't be seen. Give it a variable.",
-    "closed-elsewhere": "The close stands apart from the block that opens. Put it into a finally right behind.",
-    "closed-in-several-places": "The session is closed before each return or handler. Close it once, in a finally.",
-    "closed-by-callee": "A function is handed the session and may close it. Close it here, in a finally.",
-    "finally-does-more": (
-        "The finally closes under a condition of its own, or goes on after the close with what would run before it "
-        "inside a scope. Move that behind the try, or before the close."
-    ),
-    "empty-block": "Nothing is done with the session. Remove it.",
-    "reassigned": "The variable is bound again while the session is open. Use another name.",
-    "aliased": "The session gets a second name, which may be used after the block. Use one name.",
-    "captured": "A nested function, lambda or generator sees the session and may run later. Pass it as an argument.",
-    "generator": "The block yields, so whoever iterates decides when it ends. Open the scope there.",
-    "returned": "The session is returned and outlives the block. Open the scope in the caller.",
-    "stored": "The session is kept on an object, a class or in a container. Open a scope where it is used.",
-    "kept-by-object": "An object made with the session keeps it beyond the block. Move its uses into the block.",
-    "may-be-given": "The session may be the caller's, which must not be closed here. Split the function.",
-    "global-name": "The variable is global or nonlocal, so others see the session. Use a variable of the function.",
-    "used-after-close": "The session is used again after its close. Move that into the block, or open a second one.",
-    "transaction-control": "The block takes the transaction into its own hands. Open the scope by hand.",
-    "own-with": "The block opens `with session`, which closes it. Merge the two by hand.",
-    "unusual-assignment": "The session is bound by `:=` or to several targets. Write a plain assignment.",
-    "unusual-use": "The session is used in a way that can't be followed. Write it more plainly.",
-}
-
-EFFECTS = {
-    "commits-uncommitted": (
-        "A path leaves with changes that were rolled back at close and are now committed. If the commit was forgotten, "
-        "this is what you want; if leaving without it was meant to discard, call rollback() there first."
-    ),
-    "may-commit-uncommitted": (
-        "The session or an instance goes to code that could not be read and may leave changes uncommitted; they would "
-        "now be committed. Read that code, or commit in the block."
-    ),
-    "swallowed-error-then-commit": (
-        "A handler goes on after an error without rollback: the scope's commit then raises, or commits a half. Call "
-        "rollback() in the handler."
-    ),
-    "expires-instances": (
-        "An instance outlives the block; the scope's commit expires it, so that reading an attribute raises "
-        "DetachedInstanceError. Read what is needed inside the block, or use a scope that only closes."
-    ),
-    "wraps-errors": "Errors that leave the block come as the scope's type, which who catches the old one must learn.",
-    "swallows-errors": "The scope keeps errors from the caller: code behind the block runs as if nothing had happened.",
-    "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
-    "handler-after-close": "A handler did its work before rollback and close, and does it behind them: locks are gone.",
-    "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
-    "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
-    "drops-factory-work": (
-        "The function that handed out the session does more than make it: sets it up, adds rows, registers listeners, "
-        "logs. The scope gets its session elsewhere. Let the scope call that function, or move the work into it."
-    ),
-    "other-factory": (
-        "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
-        "factory, or read what the option changes here."
-    ),
-    "breaks-begun-transaction": (
-        "The scope's transaction is that of `with session.begin()`, which ends with the block's first commit or "
-        "rollback; any use behind it raises. Remove the block's commit, or use a scope that commits by itself."
-    ),
-    "drops-arguments": "The session was made with arguments that the scope does not get.",
-    "not-closed": "The scope does not close the session, or is not known to. Close it in the scope.",
-    "scope-unknown": "What the scope does at exit could not be read. Read it, and judge.",
-}
 
 EXPLANATION = (__doc__ or "").strip()
 

@@ -18,6 +18,12 @@ class Named:
     call: str  # `session_scope()`
     scope: Scope | None  # None: nothing is known of it
     imports: tuple[ImportNeed, ...] = ()  # names that the file must bind first
+    own: bool = False  # the call that hands out the session, entered itself
+
+    @property
+    def opens(self) -> str:
+        """What a `with` writes, its `as` left out."""
+        return f"{'async with' if self.scope is not None and self.scope.is_async else 'with'} {self.call}"
 
 
 def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, chosen: ChosenScope) -> Named | Reason:

@@ -15,6 +15,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
 
 _ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
+_ENDING = frozenset({"close", "finish", "dispose", "release", "cleanup", "teardown", "shutdown", "end", "done"})
 _KEPT = ENTITY | Kind.SESSION | Kind.HOLDER
 
 
@@ -68,6 +69,16 @@ class LocalLook:
         names = [n for n in parameters(function) if n not in ("self", "cls")]
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
         return len(names) == 1 and len(body) == 1 and is_close(body[0], names[0], lambda _: False)
+
+    def may_close(self, call: ast.Call) -> bool:
+        """Whether the called function may close what it is handed: it is seen to, or is called so."""
+        function = self._definition(call)
+        if function is not None:
+            nodes = list(walk_scope(function))
+            return any(isinstance(n, ast.Attribute) and n.attr in ("close", "aclose", "remove") for n in nodes)
+        if self.index is not None and self.index.may_close(call, self.module):
+            return True
+        return bool(_ENDING & set(dotted(call.func).rpartition(".")[2].lower().split("_")))
 
     def _definition(self, call: ast.Call) -> FunctionNode | None:
         """The function that is called: one of the module, or a method of the class around the call by `self.`."""

@@ -1,11 +1,12 @@
 """The shapes that a session's life has in one function, from `name = <call>` to its close.
 
-Five are known; each tells which statements stand inside the scope and which go:
+Six are known; each tells which statements stand inside the scope and which go:
 - `after`: the assignment, perhaps statements, then a try whose finally closes;
 - `inside`: the assignment stands in the try (perhaps `name = None` before it), whose handlers don't know the session;
 - `around`: the same, but handlers use the session, so that the whole try goes inside the scope;
 - `straight`: the assignment, statements, then a plain close;
-- `paths`: the assignment, then statements that close on each way out: before a return, in a handler, at the end.
+- `paths`: the assignment, then statements that close on each way out: before a return, in a handler, at the end;
+- `open`: the assignment, and nothing that closes: its life ends with the last statement that uses it or its instances.
 A close right before a return or raise goes as well, whatever the shape.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 from ormlift.model import Reason
 from ormlift.project.escape.closing import Closers, closing_calls, is_close, is_idle
 from ormlift.project.flow.knowledge import Knowledge, leaves
-from ormlift.project.flow.values import ENTITY, Kind, Values
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values
 from ormlift.syntax import FunctionNode, Module, suites
 
 
@@ -26,7 +27,7 @@ from ormlift.syntax import FunctionNode, Module, suites
 class Shape:
     """One session's life."""
 
-    kind: str  # after | inside | around | straight | paths
+    kind: str  # after | inside | around | straight | paths | open
     body: tuple[ast.stmt, ...]  # siblings that stand inside the scope
     removed: tuple[ast.stmt, ...]  # the assignment, its guard, and closes outside a finally that goes
     opened: ast.Try | None = None  # the try whose finally goes whole
@@ -75,7 +76,7 @@ class Matcher:
         parent = self.module.parents[self.assign]
         if isinstance(parent, ast.Try) and suite is parent.body and self._closes_in(parent.finalbody):
             return self._within(parent, index)
-        return self._paths_of_try(index) or self._paths(rest, (self.assign,)) or self._why_not()
+        return self._paths_of_try(index) or self._paths(rest, (self.assign,)) or self._open(rest) or self._why_not()
 
     # Shapes
 
@@ -162,6 +163,30 @@ class Matcher:
         if not any(self._mentions(s) for s in (*parent.handlers, *parent.orelse)):
             return None
         return self._paths([parent], (self.assign, *self._guard(parent)))
+
+    def _open(self, rest: Sequence[ast.stmt]) -> Shape | None:
+        """The statements to the last that uses a session that nothing closes, or what came from it."""
+        function = self.module.enclosing_function(self.assign) or self.module.tree
+        if any(True for _ in closing_calls(function, self.name, self.closers)):
+            return None
+        again = next((i for i, s in enumerate(rest) if self._rebinds(s)), len(rest))
+        values = Values(rest[:again], self.name, self.knowledge)
+        live = {name for name, kind in values.names.items() if kind & (LIVE | Kind.SESSION | Kind.HOLDER | Kind.QUERY)}
+        uses = [i for i, s in enumerate(rest[:again]) if _loads(s, live)]
+        if not uses or (isinstance(function, ast.Module) and self._seen_outside(function)):
+            return None
+        body = rest[: uses[-1] + 1]
+        known = {id(n) for s in (self.assign, *body, *rest[again:]) for n in ast.walk(s)}
+        others = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == self.name and id(n) not in known]
+        if any(isinstance(n.ctx, ast.Load) for n in others):
+            return None
+        return Shape("open", tuple(body), (self.assign,))
+
+    def _seen_outside(self, tree: ast.Module) -> bool:
+        """Whether a variable of the module may be imported, or is used by one of its functions."""
+        if self.knowledge.imports.may_be_read(self.module.source.path, self.name):
+            return True
+        return any(isinstance(n, FunctionNode | ast.ClassDef) and self._mentions(n) for n in ast.walk(tree))
 
     def _closes_below(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
         """The outermost statements in `body` that close and do nothing else."""
@@ -262,6 +287,10 @@ class Matcher:
 
     def _mentions(self, node: ast.AST) -> bool:
         return any(isinstance(n, ast.Name) and n.id == self.name for n in ast.walk(node))
+
+
+def _loads(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
 
 
 def _empties(node: ast.stmt, name: str) -> bool:

@@ -31,8 +31,13 @@ class Uses:
 
     def problem(self, shape: Shape, values: Values) -> Reason | None:
         """The first thing that stands in the way of the shape, or None."""
-        found = [*self._binding(), *self._captured(), *self._inside(shape), *self._kept(shape, values)]
+        found = [*self._binding(), *self._captured(shape), *self._inside(shape), *self._kept(shape, values)]
         found += [*self._after(shape)]
+        return found[0] if found else None
+
+    def rebound(self, shape: Shape) -> Reason | None:
+        """The one thing that keeps `with <the call itself> as name` from closing what the close did."""
+        found = [reason for reason in self._inside(shape) if reason.code == "reassigned"]
         return found[0] if found else None
 
     # How the name is bound
@@ -47,10 +52,12 @@ class Uses:
             text = f"{name} is also a parameter: the session may be the caller's, which must not be closed here"
             yield Reason("may-be-given", f"{text}; split the function, or open the scope by hand")
 
-    def _captured(self) -> Iterator[Reason]:
+    def _captured(self, shape: Shape) -> Iterator[Reason]:
         for node in ast.walk(self.function):
             nested = isinstance(node, (*FunctionNode.__args__, ast.Lambda, ast.ClassDef))
-            if node is not self.function and nested and (line := _free_use(node, self.name)):
+            if node is self.function or (isinstance(node, FunctionNode) and self._only_called(node, shape)):
+                continue
+            if nested and (line := _free_use(node, self.name)):
                 text = f"line {line} uses {self.name} in a nested function, which may run after the block"
                 yield Reason("captured", f"{text}; pass the session as an argument")
             if isinstance(node, ast.GeneratorExp) and self._names(node):
@@ -58,6 +65,21 @@ class Uses:
                 if not (isinstance(call, ast.Call) and dotted(call.func).rpartition(".")[2] in _EAGER):
                     text = f"line {node.lineno} uses {self.name} in a generator expression, which may run later"
                     yield Reason("captured", f"{text}; make it a list")
+
+    def _only_called(self, inner: FunctionNode, shape: Shape) -> bool:
+        """Whether a nested function is made in the block, and only called there, at once."""
+        here = {id(n) for s in shape.body for n in ast.walk(s)}
+        named = [n for n in ast.walk(self.function) if isinstance(n, ast.Name) and n.id == inner.name]
+        calls = [self.module.parents[n] for n in named]
+        if id(inner) not in here or inner.decorator_list or not named:
+            return False
+        if isinstance(inner, ast.AsyncFunctionDef):
+            calls = [c for c in calls if isinstance(self.module.parents[c], ast.Await)]
+        if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Nonlocal) for n in walk_scope(inner)) or len(calls) != len(
+            named
+        ):
+            return False
+        return all(isinstance(c, ast.Call) and c.func is n and id(c) in here for c, n in zip(calls, named, strict=True))
 
     def _names(self, node: ast.AST) -> bool:
         return any(isinstance(n, ast.Name) and n.id == self.name for n in ast.walk(node))

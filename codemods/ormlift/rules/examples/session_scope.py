@@ -476,6 +476,29 @@ def total():
     session = get_session()
     return session.query(Job).count()
 """,
+        after="""\
+from app.db import session_scope
+from app.models import Job
+
+
+def total():
+    with session_scope() as session:
+        return session.query(Job).count()
+""",
+        effects=("now-closed",),
+        project=PROJECT,
+        settings=COMMITS,
+    ),
+    Example(
+        "never closed, and used no more",
+        before="""\
+from app.db import get_session, session_scope
+
+
+def total():
+    session = get_session()
+    return 0
+""",
         reason="never-closed",
         project=PROJECT,
         settings=COMMITS,
