@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -188,6 +188,7 @@ class Case:
     rest: str = ""  # what more the module holds
     db: str = ""  # what more the module of sessions holds
     models: str = ""  # what more the models hold
+    settings: Settings = field(default_factory=Settings)  # all but the scope
 
 
 OTHER = """\
@@ -208,7 +209,7 @@ class Jobs:
 
 
 def files_of(case: Case) -> dict[str, str]:
-    head = HEAD.replace("get_session\n", f"get_session, {case.scope}\n")
+    head = HEAD.replace("get_session\n", f"get_session, {case.scope}\n") if case.scope else HEAD
     jobs = head + case.rest + "\n\n" + textwrap.dedent(case.body).strip() + "\n"
     return {
         "app/__init__.py": "",
@@ -222,7 +223,8 @@ def files_of(case: Case) -> dict[str, str]:
 def plan_of(case: Case) -> tuple[dict[str, str], Planned]:
     files = files_of(case)
     index = link(read_facts(Source(path, text)) for path, text in files.items())
-    settings = Settings(scopes=(ScopeChoice(case.scope, "app.db"),), codemods=(CODEMOD.id,), unsafe=True)
+    scopes = (ScopeChoice(case.scope, "app.db"),) if case.scope else ()
+    settings = replace(case.settings, scopes=scopes, codemods=(CODEMOD.id,), unsafe=True)
     outcome = plan_file(Source("app/jobs.py", files["app/jobs.py"]), index, settings)
     assert isinstance(outcome, Planned), outcome
     return {**files, "app/jobs.py": outcome.after.text}, outcome

@@ -1093,7 +1093,32 @@ ENGINES = (
         differs="work()",
     ),
 )
-UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES)
+EXPIRED = (
+    Case(
+        "the block's own commit expires under the scope's session only",
+        """
+        def work():
+            s = SessionLocal(expire_on_commit=False)
+            try:
+                job = Job(name="more")
+                s.add(job)
+                s.commit()
+                return job
+            finally:
+                s.close()
+
+
+        def name():
+            return work().name
+        """,
+        "reads",
+        ("expires-instances",),
+        rest="from app.db import SessionLocal\n",
+        calls=("name()",),
+        differs="name()",
+    ),
+)
+UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES, *EXPIRED)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.title)

@@ -116,11 +116,12 @@ class _Finder:
             return Reason("unusual-assignment", f"{text}; write a plain assignment"), 0
         look = LocalLook(self.module, self.knowledge, self.context.index)
         shape = Matcher(self.module, found.name, found.statement, look.is_closer, self.knowledge).match()
-        if isinstance(shape, Reason):
-            return shape, 0
-        if shape.kind == "open" and found.kind is SourceKind.SHARED_SESSION:
+        never = shape.code == "never-closed" if isinstance(shape, Reason) else shape.kind == "open"
+        if never and found.kind is SourceKind.SHARED_SESSION:
             text = f"{found.name} is shared with others and not closed here"
             return Reason("owned-elsewhere", f"{text}: whoever shares it closes it, and nothing needs to be done"), 0
+        if isinstance(shape, Reason):
+            return shape, 0
         life = _Life(found, function, shape, look)
         if shape.kind == "open" and (ending := self._ended_by(life)) is not None:
             text = f"line {ending.lineno} passes {found.name} to {dotted(ending.func)}(), which may close it"
@@ -130,8 +131,11 @@ class _Finder:
         if isinstance(first, Rewrite) and _keeps(first):
             return first
         other = self._faithful(life, choice)
-        if other is not None and self.context.settings.scope_choice == "faithful":
+        faithful = self.context.settings.scope_choice == "faithful"
+        if other is not None and faithful and (_keeps(other[0]) or isinstance(first, Reason)):
             return other[0]
+        if other is not None and not _keeps(other[0]):
+            other = None
         if isinstance(first, Rewrite):
             return first if other is None else _offering(first, other[1])
         if other is not None:
@@ -164,14 +168,22 @@ class _Finder:
         named = name_scope(self.module, life.function, shape.first.lineno, choice)
         if isinstance(named, Reason):
             return named
-        return _unfit(found, named, life.function) or self._rewrite(life, named)
+        return _unfit(found, named, life.function) or self._circle(named) or self._rewrite(life, named)
+
+    def _circle(self, named: Named) -> Reason | None:
+        """Why the scope can't be imported here, or None."""
+        imports, path = self.context.index.imports, self.module.source.path
+        bound = set(self.module.imports.values())
+        for need in named.imports:
+            if f"{need.module}.{need.name}" not in bound and imports.closes_circle(path, need.module):
+                text = f"importing {need.module} here would close a circle of imports"
+                return Reason("import-cycle", f"{text}; move it, or import it inside the function first")
+        return None
 
     def _faithful(self, life: _Life, first: ChosenScope | None) -> tuple[Rewrite, str] | None:
-        """The block under another scope of the project, or under its own call, that changes nothing; and its words."""
+        """The block under another scope of the project, or else under its own call; and its words."""
         settings, index, path = self.context.settings, self.context.index, self.module.source.path
-        for choice in other_scopes(settings, index, path, first, is_async=life.is_async):
-            if choice.need is not None and index.imports.closes_circle(path, choice.need.module):
-                continue
+        for choice in other_scopes(settings, index, path, first, life.found, life.shape):
             rewrite = self._under(life, choice)
             if isinstance(rewrite, Rewrite) and _keeps(rewrite):
                 return rewrite, f"with {choice.expression}()"
@@ -184,8 +196,7 @@ class _Finder:
         values = Values(shape.body, found.name, self.knowledge)
         if uses.problem(shape, values) if open_ended else uses.rebound(shape):
             return None
-        rewrite = self._rewrite(life, own)
-        return (rewrite, own.opens) if _keeps(rewrite) else None
+        return self._rewrite(life, own), own.opens
 
     def _by_place(self, found: Found) -> Reason | None:
         """Whether the site stands where no scope may be written."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
-from ormlift.project.flow.values import ENTITY, LIVE, Values, parameters
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, parameters
 from ormlift.project.flow.walk import Exit, Outs, State
 from ormlift.schema import Scope, Tri
 from ormlift.syntax import FunctionNode, walk_scope
@@ -21,6 +21,8 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
         return
     yield from _behind_errors(block, scope, words, values, outs)
     by_commit = Tri.NO not in (scope.commits, scope.closes, scope.expire_on_commit)
+    if block.session_expires is not True and scope.expire_on_commit is not Tri.NO and _commits(block, values):
+        by_commit = True  # the block's own commit, which left them as they were, now expires them
     if not by_commit and (scope.expires is Tri.NO or scope.closes is Tri.NO):
         return
     sure = (scope.commits is Tri.YES and scope.expire_on_commit is Tri.YES) or scope.expires is Tri.YES
@@ -45,6 +47,15 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
     for line, what in _stored(block, values):
         text = f"line {line} stores what may be an instance in {what}: {expires} DetachedInstanceError"
         yield Effect("expires-instances", line, text)
+
+
+def _commits(block: Block, values: Values) -> bool:
+    """Whether the block commits by itself."""
+    nodes = (n for statement in block.body for n in ast.walk(statement))
+    return any(
+        isinstance(n, ast.Attribute) and n.attr in ("commit", "begin") and bool(values.kind(n.value) & Kind.SESSION)
+        for n in nodes
+    )
 
 
 def _seen_elsewhere(block: Block, values: Values) -> Iterator[tuple[str, int]]:

@@ -22,26 +22,43 @@ _MOST = 6  # how many other scopes are tried for one site
 
 
 def other_scopes(
-    settings: Settings, index: ProjectIndex, path: str, first: ChosenScope | None, *, is_async: bool
+    settings: Settings, index: ProjectIndex, path: str, first: ChosenScope | None, found: Found, shape: Shape
 ) -> Iterator[ChosenScope]:
-    """The scopes, beside the one chosen first, that a site could be handed to, those of the configuration first."""
+    """The scopes, beside the one chosen first, that a site could be handed to.
+
+    Those of the same factory come first, and for a block that never commits those that do not either.
+    """
+    is_async = found.kind is SourceKind.ASYNC_SESSION
     known = {first.expression} if first is not None else set()
-    found = [configured(choice, index) for choice in settings.scopes]
+    choices = [configured(choice, index) for choice in settings.scopes]
     for scope in index.default_scopes():
         need = ImportNeed(scope.module, scope.name) if scope.path != path else None
-        found.append(ChosenScope(scope.name, need, scope))
-    fits = [c for c in found if c.scope is not None and c.scope.is_async is is_async]
+        choices.append(ChosenScope(scope.name, need, scope))
+    fits = [c for c in choices if c.scope is not None and c.scope.is_async is is_async]
+    commits = Tri.YES if _commits(shape, found.name) else Tri.NO
+    fits.sort(
+        key=lambda c: c.scope is None or (c.scope.factory != found.source.factory, c.scope.commits is not commits)
+    )
     for choice in fits[:_MOST]:
         if choice.expression not in known:
             known.add(choice.expression)
             yield choice
 
 
+def _commits(shape: Shape, name: str) -> bool:
+    """Whether a block calls `name.commit()` somewhere."""
+    nodes = (n for s in shape.body for n in ast.walk(s))
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == "commit" and isinstance(n.value, ast.Name) and n.value.id == name
+        for n in nodes
+    )
+
+
 def by_itself(module: Module, found: Found, shape: Shape) -> Named | None:
     """The call that hands out the session as its own scope; None where it is not known to be one."""
     source = found.source
-    custom = {name for name, _ in source.options} & {"class_", "?", "**"}
-    if not source.factory or custom or (found.dependency and source.is_async):
+    custom = {name for name, _ in source.options} & {"class_", "?"}
+    if custom or (found.dependency and source.is_async):
         return None
     if not _same_there(found, shape):
         return None

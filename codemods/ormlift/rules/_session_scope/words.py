@@ -8,6 +8,7 @@ REASONS = {
         "The scope's first name is bound nowhere in the file and the configuration does not say where it is imported "
         "from. Give the scope an `import`."
     ),
+    "import-cycle": "Importing the scope would close a circle of imports. Move it, or import it inside the function.",
     "name-taken": "The scope's first name means something else in this file or function. Rename one of them.",
     "scope-takes-arguments": "The scope needs arguments, which the codemod can't make up. Configure another.",
     "scope-yields-other": "The scope hands out something else than a session. Configure another.",

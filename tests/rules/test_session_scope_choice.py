@@ -1,0 +1,297 @@
+"""`scope-choice`: where the chosen scope would change a site, one that does not is found; run before and after."""
+
+from pathlib import Path
+
+import pytest
+from ormlift.model import ScopeChoice, Settings, Source, Status
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+
+from tests.rules.session_runs import DB, MODELS, Case, files_of, plan_of, run_of
+
+FAITHFUL = Settings(scope_choice="faithful")
+
+
+def _case(title: str, body: str, writes: str, scope: str = "commits", **more: object) -> tuple[Case, str]:
+    return Case(title, body, scope, settings=FAITHFUL, **more), writes  # type: ignore[arg-type]
+
+
+KEPT = (
+    _case(
+        "a read keeps the scope that is configured",
+        """
+        def work():
+            s = get_session()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "with commits() as s:",
+    ),
+    _case(
+        "a change that was rolled back at close, under the project's own scope that only closes",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.get(Job, 1).name = "never"
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "with reads() as s:",
+    ),
+    _case(
+        "an instance that is read after the block",
+        """
+        def work():
+            s = get_session()
+            try:
+                job = s.get(Job, 1)
+            finally:
+                s.close()
+            return job.name, job.id
+        """,
+        "with reads() as s:",
+    ),
+    _case(
+        "no scope configured: the project's own that commits",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.add(Job(name="more"))
+                s.commit()
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "with commits() as s:",
+        scope="",
+    ),
+    _case(
+        "options of its own",
+        """
+        def work():
+            s = SessionLocal(expire_on_commit=False)
+            try:
+                job = Job(name="more")
+                s.add(job)
+                s.commit()
+                return job
+            finally:
+                s.close()
+
+
+        def name():
+            return work().name
+        """,
+        "with SessionLocal(expire_on_commit=False) as s:",
+        calls=("name()",),
+        rest="from app.db import SessionLocal\n",
+    ),
+    _case(
+        "another engine",
+        """
+        def work():
+            s = ArchiveLocal()
+            try:
+                return s.execute(text("SELECT 1")).scalar()
+            finally:
+                s.close()
+        """,
+        "with ArchiveLocal() as s:",
+    ),
+    _case(
+        "a factory made on the spot, with an engine at hand",
+        """
+        from sqlalchemy.orm import sessionmaker
+        from app.db import engine
+
+
+        def work():
+            s = sessionmaker(bind=engine, autoflush=False, info={1: 2})()
+            s.add(Job(name="more"))
+            s.commit()
+            s.close()
+        """,
+        "with sessionmaker(bind=engine, autoflush=False, info={1: 2})() as s:",
+    ),
+    _case(
+        "Session(engine, ..)",
+        """
+        from sqlalchemy.orm import Session
+        from app.db import engine
+
+
+        def work():
+            s = Session(engine, autoflush=False)
+            try:
+                s.add(Job(name="more"))
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "with Session(engine, autoflush=False) as s:",
+        scope="swallows",
+    ),
+    _case(
+        "a generator",
+        """
+        def names():
+            s = get_session()
+            try:
+                for job in s.query(Job).order_by(Job.id):
+                    yield job.name
+            finally:
+                s.close()
+
+
+        def work():
+            found = names()
+            first = next(found)
+            found.close()
+            return first, list(names())
+        """,
+        "with get_session() as s:",
+    ),
+    _case(
+        "a second name, and a use after the close",
+        """
+        def work():
+            s = get_session()
+            try:
+                again = s
+                again.add(Job(name="more"))
+            finally:
+                s.close()
+            return s.query(Job).count(), again.in_transaction(), s.close()
+        """,
+        "with get_session() as s:",
+    ),
+    _case(
+        "a transaction of its own",
+        """
+        def work():
+            s = get_session()
+            try:
+                with s.begin():
+                    s.add(Job(name="more"))
+                trouble = s.begin()
+                s.add(Job(name="less"))
+                trouble.rollback()
+            finally:
+                s.close()
+        """,
+        "with get_session() as s:",
+    ),
+    _case(
+        "the thread's session",
+        """
+        def work():
+            s = registry()
+            try:
+                s.add(Job(name="pending"))
+                return s.query(Job).count()
+            finally:
+                s.close()
+
+
+        def outer():
+            pending()
+            return work(), pending()
+        """,
+        "with registry() as s:",
+        calls=("outer()",),
+        rest="from app.db import pending, registry\n",
+        db="""
+        def pending():
+            registry().add(__import__("app.models").models.Job(name="lost"))
+            return registry().query(__import__("app.models").models.Job).count()
+        """,
+    ),
+    _case(
+        "an error that a caller catches by its type",
+        """
+        def work():
+            s = get_session()
+            try:
+                s.add(Job(name="first"))
+                s.commit()
+            finally:
+                s.close()
+
+
+        def outer():
+            try:
+                work()
+            except SQLAlchemyError as error:
+                return type(error).__name__
+        """,
+        "with commits() as s:",
+        scope="wraps",
+        calls=("outer()", "work()"),
+    ),
+    _case(
+        "an engine that is made in the function, in front of the session",
+        """
+        from sqlalchemy.orm import sessionmaker
+        from app.db import engine as main
+
+
+        def work():
+            s = None
+            try:
+                engine = main
+                s = sessionmaker(bind=engine, info={1: 2})()
+                s.add(Job(name="more"))
+                s.commit()
+            except Exception:
+                log.error("no")
+            finally:
+                if s is not None:
+                    s.close()
+        """,
+        "with sessionmaker(bind=engine, info={1: 2})() as s:",
+    ),
+)
+
+
+@pytest.mark.parametrize(("case", "writes"), KEPT, ids=lambda c: c.title if isinstance(c, Case) else "")
+def test_faithful_changes_nothing(case: Case, writes: str, tmp_path: Path) -> None:
+    files, outcome = plan_of(case)
+    assert [(site.status, site.effects) for site in outcome.sites] == [(Status.REWRITTEN, ())]
+    assert writes in files["app/jobs.py"]
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    assert {**before, "open": []} == run_of(files, case.calls, tmp_path / "after.db")
+
+
+def _told(body: str, **settings: object) -> str:
+    code = f"from app.db import SessionLocal\nfrom app.models import Job\n\n\ndef work(items):\n{body}"
+    files = {"app/db.py": DB, "app/models.py": MODELS, "app/jobs.py": code}
+    index = link(read_facts(Source(path, text)) for path, text in files.items())
+    outcome = plan_file(Source("app/jobs.py", code), index, Settings(codemods=("session-scope",), **settings))  # type: ignore[arg-type]
+    assert not hasattr(outcome, "after")
+    (site,) = outcome.sites  # type: ignore[union-attr]
+    return "; ".join(effect.message for effect in site.effects) or site.reason.message
+
+
+UNCOMMITTED = """
+    s = SessionLocal()
+    try:
+        s.add(Job(name="more"))
+    finally:
+        s.close()
+"""
+COMMITS = (ScopeChoice("commits", "app.db"),)
+
+
+def test_what_would_change_nothing_is_offered() -> None:
+    assert '(`with reads()` changes nothing here: scope-choice = "faithful")' in _told(UNCOMMITTED, scopes=COMMITS)
+
+
+def test_it_is_offered_where_the_site_is_refused() -> None:
+    body = UNCOMMITTED.replace("s.add(Job", "items.append(s)\n        s.add(Job").replace("items.append(s)", "t = s")
+    assert _told(body, scopes=COMMITS).endswith('use one name, or scope-choice = "faithful" for `with SessionLocal()`')
