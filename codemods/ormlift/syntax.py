@@ -7,14 +7,33 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 from ormlift.model import Source, Span
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+N = TypeVar("N", bound=ast.AST)
 Scopelike = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | ast.Module
+
+
+class _Children(dict[type[ast.AST], tuple[str, ...]]):
+    """By a node's class, the fields that may hold nodes; operators and contexts left out."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        plain = _PLAIN - {"name"} if kind.__name__ == "TypeAlias" else _PLAIN
+        names = tuple(n for n in kind._fields if n not in plain and not (kind is ast.Constant and n == "value"))
+        return self.setdefault(kind, names)
+
+
+_PLAIN = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "arg", "name", "rest", "module", "level", "kind", "simple", "is_async"}
+    | {"conversion", "asname", "type_comment", "tag"}
+)
+CHILDREN = _Children()
 
 
 @dataclass(frozen=True)
@@ -39,26 +58,50 @@ class Module:
         """The physical lines, without their newlines; `lines[n - 1]` is line n as `ast` counts."""
         return self.source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
-    @cached_property
+    @property
     def parents(self) -> dict[ast.AST, ast.AST]:
-        """Each node's parent."""
-        found: dict[ast.AST, ast.AST] = {}
+        """Each node's parent. Contexts and operators are no nodes of their own here: they have no place."""
+        return self._walked[0]
+
+    @cached_property
+    def _walked(self) -> tuple[dict[ast.AST, ast.AST], dict[type[ast.AST], list[ast.AST]]]:
+        """Each node's parent, and the nodes of each class: one pass, since it meets every node of every file."""
+        parents: dict[ast.AST, ast.AST] = {}
+        kinds: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         stack: list[ast.AST] = [self.tree]
-        while stack:  # as ast.walk does, but without its generators: this runs once for each node of each file
+        while stack:
             node = stack.pop()
-            for name in node._fields:
+            kind = node.__class__
+            kinds[kind].append(node)
+            for name in CHILDREN[kind]:
                 value = getattr(node, name, None)
-                for child in value if isinstance(value, list) else (value,):
-                    if isinstance(child, ast.AST):
-                        found[child] = node
-                        stack.append(child)
-        return found
+                if value.__class__ is list:
+                    for child in value:
+                        if isinstance(child, ast.AST):
+                            parents[child] = node
+                            stack.append(child)
+                elif value is not None:
+                    parents[value] = node
+                    stack.append(value)
+        return parents, kinds
+
+    def nodes(self, *kinds: type[N]) -> Iterator[N]:
+        """Every node of exactly these classes, in no order that may be relied on."""
+        found = self._walked[1]
+        for kind in kinds:
+            yield from cast("list[N]", found.get(kind, []))
+
+    @property
+    def definitions(self) -> Iterator[FunctionNode | ast.ClassDef]:
+        """Every function and class, nested ones too."""
+        yield from self.nodes(ast.FunctionDef)
+        yield from self.nodes(ast.AsyncFunctionDef)
+        yield from self.nodes(ast.ClassDef)
 
     @cached_property
     def calls(self) -> list[ast.Call]:
         """Every call of the file, in source order."""
-        found = [node for node in self.parents if isinstance(node, ast.Call)]
-        return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+        return sorted(self.nodes(ast.Call), key=lambda call: (call.lineno, call.col_offset))
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes around `node`, innermost first."""
@@ -136,7 +179,7 @@ class Module:
     @cached_property
     def _local_imports(self) -> dict[ast.AST, dict[str, str]]:
         found: dict[ast.AST, dict[str, str]] = {}
-        nodes = [node for node in self.parents if isinstance(node, ast.Import | ast.ImportFrom)]
+        nodes = list(self.nodes(ast.Import, ast.ImportFrom))
         for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
             for around in self.ancestors(node):
                 if isinstance(around, FunctionNode):
@@ -161,8 +204,11 @@ def module_level(tree: ast.Module) -> Iterator[ast.stmt]:
     while stack:
         statement = stack.pop()
         yield statement
-        if not isinstance(statement, (*FunctionNode.__args__, ast.ClassDef)):
+        if statement.__class__ not in NESTED:
             stack.extend(reversed([s for suite in suites(statement) for s in suite]))
+
+
+NESTED = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
 
 
 def suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
@@ -184,23 +230,30 @@ def every_node(*roots: ast.AST) -> list[ast.AST]:
     while stack:
         node = stack.pop()
         found.append(node)
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                stack += [child for child in value if isinstance(child, ast.AST)]
-            elif isinstance(value, ast.AST):
-                stack.append(value)
+        stack += child_nodes(node)
+    return found
+
+
+def child_nodes(node: ast.AST) -> list[ast.AST]:
+    """The nodes below `node`, in the order of its fields; operators and contexts left out."""
+    found: list[ast.AST] = []
+    for name in CHILDREN[node.__class__]:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [child for child in value if isinstance(child, ast.AST)]
+        elif value is not None:
+            found.append(value)
     return found
 
 
 def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
     """Like `ast.walk` in source order, but not into nested functions, lambdas and classes (which it yields)."""
-    stack: list[ast.AST] = list(reversed(list(ast.iter_child_nodes(node))))
+    stack = child_nodes(node)[::-1]
     while stack:
         child = stack.pop()
         yield child
-        if not isinstance(child, (*FunctionNode.__args__, ast.Lambda, ast.ClassDef)):
-            stack.extend(reversed(list(ast.iter_child_nodes(child))))
+        if child.__class__ not in NESTED:
+            stack += child_nodes(child)[::-1]
 
 
 def dotted(node: ast.AST) -> str:

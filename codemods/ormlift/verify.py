@@ -37,7 +37,7 @@ def verify_edit(
     except SyntaxError as error:
         message = f"the new text does not parse (line {error.lineno}: {error.msg})"
         raise VerificationError(message) from error
-    known = {node.id for node in before.parents if isinstance(node, ast.Name)}
+    known = {node.id for node in before.nodes(ast.Name)}
     loose = sorted((undefined(after.text) - undefined(before.source.text)) & known)
     if loose:
         message = f"{loose[0]} would be read and is bound nowhere any more"
@@ -117,7 +117,6 @@ def _past_blank(lines: list[str], number: int, step: int) -> int:
 def _import_lines(module: Module) -> set[int]:
     return {
         line
-        for node in module.parents
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        for node in module.nodes(ast.Import, ast.ImportFrom)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }

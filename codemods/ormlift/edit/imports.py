@@ -60,8 +60,8 @@ def _remove(lines: list[str], where: list[int | None], name: str) -> None:
 def _remove_local(lines: list[str], where: list[int | None], name: str) -> bool:
     """The same for one import inside a function that was edited, if nothing in the function uses the name any more."""
     module = _parse(lines)
-    for node in module.parents:
-        function = module.enclosing_function(node) if isinstance(node, ast.Import | ast.ImportFrom) else None
+    for node in module.nodes(ast.Import, ast.ImportFrom):
+        function = module.enclosing_function(node)
         if function is None or name not in import_targets(node):
             continue
         edited = None in where[function.lineno - 1 : function.end_lineno]

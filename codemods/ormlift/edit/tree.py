@@ -28,7 +28,8 @@ def edit_chunk(text: str, first_line: int, ops: Sequence[Op], newline: str) -> s
         message = f"libcst cannot read this: {error.message}"
         raise LayoutError(message) from error
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    positions = cast("dict[cst.CSTNode, CodeRange]", wrapper.resolve(PositionProvider))
+    # What `wrapper.resolve(PositionProvider)` does, without its walk of the tree for providers that were not asked for.
+    positions = cast("dict[cst.CSTNode, CodeRange]", PositionProvider()._gen(wrapper))  # noqa: SLF001
     editor = _Editor(positions, first_line - (2 if indented else 1), ops, module.default_indent)
     result = wrapper.module.visit(editor)
     editor.check()

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from ormlift.syntax import FunctionNode, suites
+from ormlift.syntax import suites
 
-_NESTED = (*FunctionNode.__args__, ast.ClassDef)
-_COMPOUND = (
-    ast.If,
-    ast.Try,
-    ast.TryStar,
-    ast.With,
-    ast.AsyncWith,
-    ast.For,
-    ast.AsyncFor,
-    ast.While,
-    ast.Match,
+_COMPOUND = frozenset(
+    {ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor, ast.While, ast.Match}
 )
 
 
-def flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def flat(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a body in source order, those of nested suites too; defs and classes are not entered."""
+    found: list[ast.stmt] = []
+    _flatten(body, found)
+    return found
+
+
+def _flatten(body: list[ast.stmt], found: list[ast.stmt]) -> None:
     for statement in body:
-        yield statement
-        if isinstance(statement, _COMPOUND):
+        found.append(statement)
+        if statement.__class__ in _COMPOUND:
             for suite in suites(statement):
-                yield from flat(suite)
+                _flatten(suite, found)
 
 
 def classes_in(tree: ast.Module) -> list[ast.ClassDef]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import Source
 from ormlift.project.bodies import flat
 from ormlift.project.columns import last, type_of
-from ormlift.project.models import ClassFacts, TableFacts, read_class, read_table
+from ormlift.project.models import ClassFacts, TableFacts, head_of, read_class, read_table
 from ormlift.project.scopes import ExitFacts
-from ormlift.project.sessions import Binding, FunctionFacts, read_bindings, read_class_exits, read_functions
+from ormlift.project.sessions import (
+    Binding,
+    Definitions,
+    FunctionFacts,
+    read_bindings,
+    read_class_exits,
+    read_functions,
+)
 from ormlift.project.urls import urls
 from ormlift.syntax import FunctionNode, Module, dotted
 
@@ -169,26 +176,52 @@ def _modules(found: list[str]) -> tuple[str, ...]:
 
 def module_facts(module: Module) -> FileFacts:
     """The facts of a file that is parsed already."""
-    tree = module.tree
     imports = module.imports
-    statements = list(flat(tree.body))
     calls = _registering_calls(module)
+    definitions = Definitions(module.tree)
+    statements = definitions.statements
+    return replace(
+        _givers(module, definitions),
+        imported=_modules(IMPORTED_ANYWHERE.findall(module.source.text)),
+        classes=tuple(read_class(node, imports) for node, _ in definitions.classes),
+        tables=tuple(_tables(statements, imports)),
+        engines=tuple(_engines(statements)),
+        listeners=tuple(_listeners(calls)),
+        imperative=tuple(_imperative(calls)),
+        types=tuple(_types(statements)),
+        catches=_catches(module),
+        urls=urls(module.source.text),
+    )
+
+
+def giving_facts(module: Module) -> FileFacts:
+    """Of the facts those that tell what a call hands out: all that is asked of the file that is being planned."""
+    return _givers(module, Definitions(module.tree))
+
+
+def giving_of(facts: FileFacts) -> FileFacts:
+    """What `giving_facts` gives of the same file."""
+    return FileFacts(
+        facts.path,
+        facts.imports,
+        facts.stars,
+        classes=tuple(ClassFacts(c.name, c.line, c.bases) for c in facts.classes),
+        functions=facts.functions,
+        bindings=facts.bindings,
+        exits=facts.exits,
+    )
+
+
+def _givers(module: Module, definitions: Definitions) -> FileFacts:
+    bound = read_bindings(definitions)
     return FileFacts(
         module.source.path,
-        tuple(imports.items()),
-        tuple(_stars(statements)),
-        _modules(IMPORTED_ANYWHERE.findall(module.source.text)),
-        tuple(read_class(s, imports) for s in statements if isinstance(s, ast.ClassDef)),
-        tuple(_tables(statements, imports)),
-        tuple(read_functions(tree)),
-        tuple(read_bindings(tree)),
-        tuple(read_class_exits(tree)),
-        tuple(_engines(statements)),
-        tuple(_listeners(calls)),
-        tuple(_imperative(calls)),
-        tuple(_types(statements)),
-        _catches(module),
-        urls(module.source.text),
+        imports=tuple(module.imports.items()),
+        stars=tuple(_stars(definitions.statements)),
+        classes=tuple(head_of(node) for node, _ in definitions.classes),
+        functions=tuple(read_functions(definitions, bound)),
+        bindings=tuple(bound),
+        exits=tuple(read_class_exits(definitions)),
     )
 
 
@@ -196,8 +229,8 @@ def _catches(module: Module) -> tuple[str, ...]:
     called: set[str] = set()
     if not DRIVER_ERROR.search(module.source.text):
         return ()
-    for node in module.parents:
-        if isinstance(node, ast.Try) and any(_names_driver(h.type, module) for h in node.handlers):
+    for node in module.nodes(ast.Try):
+        if any(_names_driver(h.type, module) for h in node.handlers):
             inside = (n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Call))
             called |= {dotted(call.func).rpartition(".")[2] for call in inside}
     return tuple(sorted(called - {""}))

@@ -30,14 +30,12 @@ def names_to_ask(module: Module, givers: frozenset[str]) -> frozenset[str]:
     it may hold one of them.
     """
     found: set[str] = set(givers)
-    for node in module.parents:
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
-                found.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
-            case ast.Import() | ast.ImportFrom():
-                found.update(n for n, target in import_targets(node).items() if last(target) in givers)
+    found |= {n.id for n in module.nodes(ast.Name) if n.ctx.__class__ is ast.Store}
+    found |= {n.attr for n in module.nodes(ast.Attribute) if n.ctx.__class__ is ast.Store}
+    found |= {n.arg for n in module.nodes(ast.arg)}
+    found |= {n.name for n in module.definitions}
+    for node in module.nodes(ast.Import, ast.ImportFrom):
+        found.update(n for n, target in import_targets(node).items() if last(target) in givers)
     return frozenset(found)
 
 

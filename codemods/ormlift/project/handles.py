@@ -48,8 +48,11 @@ class Locals:
     shared: set[str] = field(default_factory=set)  # names that outlive the call: globals; dotted names always do
 
 
-def read_locals(function: FunctionNode | None) -> Locals:
-    """The local variables of a function, its parameters, and the attributes it sets on them."""
+def read_locals(function: FunctionNode | None, statements: list[ast.stmt] | None = None) -> Locals:
+    """The local variables of a function, its parameters, and the attributes it sets on them.
+
+    `statements` are those of its body, flat, where they are known already.
+    """
     found = Locals()
     if function is None:
         return found
@@ -57,7 +60,7 @@ def read_locals(function: FunctionNode | None) -> Locals:
     for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         if arg.arg not in ("self", "cls"):
             found.params[arg.arg] = annotation_name(arg.annotation)
-    for node in flat(function.body):
+    for node in flat(function.body) if statements is None else statements:
         if isinstance(node, ast.Global):
             found.shared.update(node.names)
         for target, how, value in bindings(node):

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
 from ormlift.project.exits import function_scope, scopes_of
-from ormlift.project.facts import EngineFacts, FileFacts, module_facts
+from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
@@ -237,13 +237,13 @@ class ProjectIndex:
         if id(module) not in self._current:
             self._current.clear()
             self._surroundings.clear()
-            facts = module_facts(module)
+            facts = giving_facts(module)
             self._current[id(module)] = (module, self._values_with(facts))
         return self._current[id(module)][1]
 
     def _values_with(self, facts: FileFacts) -> Values:
         before = self._names.files.get(facts.path)
-        if before == facts:
+        if before is not None and giving_of(before) == facts:
             return self._values
         nobody_else = before is None or not (before.functions or before.bindings or before.classes)
         return self._values.with_names(self._names.with_file(facts), keep=nobody_else)

@@ -121,6 +121,11 @@ def read_class(node: ast.ClassDef, imports: Mapping[str, str]) -> ClassFacts:
     )
 
 
+def head_of(node: ast.ClassDef) -> ClassFacts:
+    """Of what a class statement says, its name and its bases alone."""
+    return ClassFacts(node.name, node.lineno, tuple(_base_name(b) for b in node.bases))
+
+
 def _base_name(node: ast.expr) -> str:
     """A base's dotted name: of `Generic[T]` the name before the bracket, of `declarative_base()` with brackets."""
     if isinstance(node, ast.Call):
@@ -250,7 +255,7 @@ def _read_method(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) 
 
 
 def _read_declared(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) -> None:
-    results = returned(list(flat(node.body)))
+    results = returned(flat(node.body))
     if node.name == "__tablename__":
         draft.table_rule = _table_rule(node)
     elif node.name == "__mapper_args__":
@@ -269,7 +274,7 @@ def _read_declared(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]
 
 def _table_rule(node: FunctionNode) -> str:
     """The expression by which a `__tablename__` method makes the name, its local variables put in place."""
-    statements = list(flat(node.body))
+    statements = flat(node.body)
     results = returned(statements)
     if len(results) != 1 or not node.args.args:
         return "unreadable"

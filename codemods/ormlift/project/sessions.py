@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ormlift.project.bodies import flat, returned, yielded
 from ormlift.project.columns import last
@@ -66,39 +68,59 @@ class Binding:
     late: bool = False  # bound by a function through `global`: imported by name, it is what it was before
 
 
-def read_functions(tree: ast.Module) -> list[FunctionFacts]:
-    """The functions and methods of a file that matter here; also those nested in `if` and `try`, not in functions."""
-    definitions = _definitions(tree)
-    managers = {owner for owner, node in definitions if node.name in ("__exit__", "__aexit__")}
+@dataclass
+class _Definition:
+    """A function or method, with what more than one reader asks of it, read once."""
+
+    owner: str
+    node: FunctionNode
+
+    @cached_property
+    def statements(self) -> list[ast.stmt]:
+        return flat(self.node.body)
+
+    @cached_property
+    def known(self) -> Locals:
+        return read_locals(self.node, self.statements)
+
+
+class Definitions:
+    """The definitions of one file, those nested in `if` and `try` too, not those in functions."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.statements = flat(tree.body)
+        self.functions: list[_Definition] = []
+        self.classes: list[tuple[ast.ClassDef, list[ast.stmt]]] = []
+        for statement in self.statements:
+            if isinstance(statement, FunctionNode):
+                self.functions.append(_Definition("", statement))
+            elif isinstance(statement, ast.ClassDef):
+                inner = flat(statement.body)
+                self.classes.append((statement, inner))
+                self.functions += [_Definition(statement.name, n) for n in inner if isinstance(n, FunctionNode)]
+
+
+def read_functions(definitions: Definitions, bound: Iterable[Binding]) -> list[FunctionFacts]:
+    """The functions and methods of a file that matter here."""
+    managers = {d.owner for d in definitions.functions if d.node.name in ("__exit__", "__aexit__")}
     read = []
-    for owner, node in definitions:
-        entering = owner in managers and node.name in ("__init__", "__enter__", "__aenter__")
-        facts = _read_function(node, owner, always=entering)
+    for definition in definitions.functions:
+        entering = definition.owner in managers and definition.node.name in ("__init__", "__enter__", "__aenter__")
+        facts = _read_function(definition, always=entering)
         if facts is not None:
-            read.append((facts, node, entering or _matters(facts)))
-    makers = {b.name for b in read_bindings(tree) if not b.owner}
+            read.append((facts, definition, entering or _matters(facts)))
+    makers = {b.name for b in bound if not b.owner}
     makers |= {facts.name for facts, _, wanted in read if wanted and not facts.owner}
     return [
-        replace(facts, work=work_of(node, _handed_out(node)))
-        for facts, node, wanted in read
+        replace(facts, work=work_of(definition.node, _handed_out(definition.statements)))
+        for facts, definition, wanted in read
         if wanted or _rooted(facts, makers)
     ]
 
 
-def _handed_out(node: FunctionNode) -> list[ast.expr]:
+def _handed_out(statements: list[ast.stmt]) -> list[ast.expr]:
     """What a function yields, or else returns."""
-    statements = list(flat(node.body))
     return [y.value for y in yielded(statements) if y.value is not None] or returned(statements)
-
-
-def _definitions(tree: ast.Module) -> list[tuple[str, FunctionNode]]:
-    found: list[tuple[str, FunctionNode]] = []
-    for statement in flat(tree.body):
-        if isinstance(statement, FunctionNode):
-            found.append(("", statement))
-        elif isinstance(statement, ast.ClassDef):
-            found += [(statement.name, n) for n in flat(statement.body) if isinstance(n, FunctionNode)]
-    return found
 
 
 def _rooted(facts: FunctionFacts, makers: set[str]) -> bool:
@@ -107,15 +129,15 @@ def _rooted(facts: FunctionFacts, makers: set[str]) -> bool:
     return any(h.root.partition(".")[0] in makers for h in handles)
 
 
-def _read_function(node: FunctionNode, owner: str, *, always: bool) -> FunctionFacts | None:
+def _read_function(definition: _Definition, *, always: bool) -> FunctionFacts | None:
+    node, owner, statements = definition.node, definition.owner, definition.statements
     decorators = tuple(last(dotted(d.func if isinstance(d, ast.Call) else d)) for d in node.decorator_list)
     manager = bool({"contextmanager", "asynccontextmanager"} & set(decorators))
-    statements = list(flat(node.body))
     does = _actions_on_parameters(node, statements, owner, decorators)
     yields, results = yielded(statements), returned(statements)
     if not (always or manager or does or yields or results):
         return None
-    known = read_locals(node)
+    known = definition.known
     given = [y.value for y in yields if y.value is not None]
     return FunctionFacts(
         node.name,
@@ -177,46 +199,46 @@ def _about_sessions(handle: Handle) -> bool:
     return bool(INTERESTING.search(handle.name)) or any(_about_sessions(h) for h in inner)
 
 
-def read_bindings(tree: ast.Module) -> list[Binding]:
+def read_bindings(definitions: Definitions) -> list[Binding]:
     """Variables of the module, attributes of its classes, and what methods assign to self or to a class."""
+    outside = Locals()
     found = []
-    for statement in flat(tree.body):
-        if isinstance(statement, ast.ClassDef):
-            found += _class_bindings(statement)
-        elif isinstance(statement, FunctionNode):
-            found += _globals_set(statement)
-        else:
-            found += _bound_by(statement, Locals(), "")
+    for statement in definitions.statements:
+        if not isinstance(statement, FunctionNode | ast.ClassDef):
+            found += _bound_by(statement, outside, "")
+    for node, statements in definitions.classes:
+        for statement in statements:
+            if not isinstance(statement, FunctionNode):
+                found += _bound_by(statement, outside, node.name)
+    for definition in definitions.functions:
+        found += _attributes_set(definition) if definition.owner else _globals_set(definition)
+    return sorted(found, key=lambda binding: binding.line)
+
+
+def _attributes_set(definition: _Definition) -> list[Binding]:
+    found = []
+    for statement in definition.statements:
+        found += _bound_by(statement, definition, definition.owner, attributes=True)
     return found
 
 
-def _class_bindings(node: ast.ClassDef) -> list[Binding]:
-    found = []
-    for statement in flat(node.body):
-        if not isinstance(statement, FunctionNode):
-            found += _bound_by(statement, Locals(), node.name)
-            continue
-        known = read_locals(statement)
-        for inner in flat(statement.body):
-            found += [b for b in _bound_by(inner, known, node.name, attributes=True) if b.owner]
-    return found
-
-
-def _globals_set(node: FunctionNode) -> list[Binding]:
-    statements = list(flat(node.body))
-    names = {name for s in statements if isinstance(s, ast.Global) for name in s.names}
+def _globals_set(definition: _Definition) -> list[Binding]:
+    names = {name for s in definition.statements if isinstance(s, ast.Global) for name in s.names}
     if not names:
         return []
-    known = read_locals(node)
-    return [replace(b, late=True) for s in statements for b in _bound_by(s, known, "") if b.name in names]
+    found = [b for s in definition.statements for b in _bound_by(s, definition, "")]
+    return [replace(b, late=True) for b in found if b.name in names]
 
 
-def _bound_by(statement: ast.stmt, known: Locals, owner: str, *, attributes: bool = False) -> list[Binding]:
+def _bound_by(
+    statement: ast.stmt, around: Locals | _Definition, owner: str, *, attributes: bool = False
+) -> list[Binding]:
     found = []
     for target, how, value in bindings(statement):
         name = _bound_name(target, owner, attributes=attributes)
         if not name or (isinstance(value, ast.Constant) and value.value is None):
             continue
+        known = around.known if isinstance(around, _Definition) else around
         handle = read_handle(value, without(known, dotted(target))) if how == "is" else None
         if INTERESTING.search(name) or (handle is not None and _about_sessions(handle)):
             found.append(Binding(name, owner, target.lineno, handle))
@@ -231,12 +253,12 @@ def _bound_name(target: ast.expr, owner: str, *, attributes: bool) -> str:
     return ""
 
 
-def read_class_exits(tree: ast.Module) -> list[tuple[str, ExitFacts]]:
+def read_class_exits(definitions: Definitions) -> list[tuple[str, ExitFacts]]:
     """What the `__exit__` of each class of the file does, by class name."""
-    definitions = _definitions(tree)
-    enters = {owner: node for owner, node in definitions if node.name in ("__enter__", "__aenter__")}
+    owned = [(d.owner, d.node) for d in definitions.functions]
+    enters = {owner: node for owner, node in owned if node.name in ("__enter__", "__aenter__")}
     found = []
-    for owner, node in definitions:
+    for owner, node in owned:
         if node.name in ("__exit__", "__aexit__"):
             subjects = entered_names(enters[owner]) if owner in enters else frozenset[str]()
             found.append((owner, read_exit_method(node, subjects)))

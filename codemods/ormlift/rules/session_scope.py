@@ -227,7 +227,7 @@ class _Finder:
             self._ops(shape, found, named),
             named.imports,
             unused=() if named.own else tuple({found.root} - {"", "self", "cls"}),
-            effects=tuple(sorted(effects, key=lambda e: (e.line, e.code))),
+            effects=tuple(sorted(effects, key=lambda e: (e.line, e.code, e.message))),
         )
 
     def _effects(self, life: _Life, named: Named) -> list[Effect]:

@@ -85,13 +85,13 @@ class LocalLook:
         match call.func:
             case ast.Name(id=name):
                 bound: list[ast.AST] = [s for s in module_level(self.module.tree) if name in binds(s)]
-                bound += [n for n in self.module.parents if isinstance(n, ast.Global) and name in n.names]
+                bound += [n for n in self.module.nodes(ast.Global) if name in n.names]
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
                 around = self.module.enclosing_class(call)
                 bound = [s for s in (around.body if around is not None else []) if name in binds(s)]
                 if around is None or self._overridden(around, name):
                     return None
-                bound += [n for n in self.module.parents if _sets_attribute(n, name)]
+                bound += [n for n in self.module.nodes(ast.Attribute) if _sets_attribute(n, name)]
             case _:
                 return None
         found = bound[0] if len(bound) == 1 else None
@@ -103,7 +103,7 @@ class LocalLook:
         """Whether a class that may inherit from this one has a method of its own by that name."""
         if name in self.knowledge.overridden.get(around.name, ()):
             return True
-        others = [n for n in self.module.parents if isinstance(n, ast.ClassDef) and n is not around and n.bases]
+        others = [n for n in self.module.nodes(ast.ClassDef) if n is not around and n.bases]
         return any(name in binds(statement) for other in others for statement in other.body)
 
     @staticmethod
@@ -139,6 +139,6 @@ def _is_kept(node: ast.Assign) -> bool:
     return any(isinstance(t, ast.Attribute) for t in node.targets)
 
 
-def _sets_attribute(node: ast.AST, name: str) -> bool:
+def _sets_attribute(node: ast.Attribute, name: str) -> bool:
     """Whether the file sets an attribute of that name: a method may then be another."""
-    return isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
+    return node.attr == name and isinstance(node.ctx, ast.Store)

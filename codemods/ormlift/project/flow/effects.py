@@ -58,7 +58,7 @@ def block_effects(
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
         *error_effects(block, chosen.scope, chosen.words, outs),
     ]
-    return sorted(dict.fromkeys(found), key=lambda e: (e.line, e.code))
+    return sorted(dict.fromkeys(found), key=lambda e: (e.line, e.code, e.message))
 
 
 def exits(outs: Outs) -> Iterator[Exit]:

@@ -20,7 +20,7 @@ from ormlift.project.flow.knowledge import (
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
 from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, sounds_plain
-from ormlift.syntax import dotted
+from ormlift.syntax import child_nodes, dotted
 
 
 class Act(Enum):
@@ -84,12 +84,12 @@ class Reader:
                 yield body, False
                 yield orelse, False
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                yield from ((child, False) for child in ast.iter_child_nodes(node))
+                yield from ((child, False) for child in child_nodes(node))
             case ast.Assign(targets=targets, value=value):
                 yield value, sure
                 yield from ((target, sure) for target in targets)
             case _:
-                yield from ((child, sure) for child in ast.iter_child_nodes(node))
+                yield from ((child, sure) for child in child_nodes(node))
 
     def _own(self, node: ast.AST) -> Iterator[Event]:
         match node:
@@ -238,7 +238,7 @@ class Reader:
                 error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
                 yield Raised(node.lineno, dotted(error).rpartition(".")[2])
             return
-        for child in ast.iter_child_nodes(node):
+        for child in child_nodes(node):
             yield from self._raised(child)
         match node:
             case ast.Call(func=func) if dotted(func) in ("exit", "quit", "sys.exit", "os._exit"):

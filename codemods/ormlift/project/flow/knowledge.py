@@ -141,7 +141,7 @@ class Knowledge:
 
 def _own(index: ProjectIndex, module: Module) -> frozenset[str]:
     """The functions and classes that a file defines, and what it imports from the project."""
-    own = {n.name for n in module.parents if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    own = {node.name for node in module.definitions}
     return frozenset(own | {name for name in module.imports if index.is_of_project(module.imports[name], module)})
 
 

@@ -90,11 +90,11 @@ class Values:
         self.look: Look = look or NoLook()
         self.names: dict[str, Kind] = {**(given or {}), **({session: Kind.SESSION} if session else {})}
         self._body = body
+        nodes = [node for statement in body for node in ast.walk(statement)]
         while True:
             before = dict(self.names)
-            for statement in body:
-                for node in ast.walk(statement):
-                    self._bind_node(node)
+            for node in nodes:
+                self._bind_node(node)
             if self.names == before:
                 break
 

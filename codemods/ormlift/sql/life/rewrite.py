@@ -111,7 +111,7 @@ class _Rewriter:
             ops,
             tuple(sorted(self.imports)),
             self._unused(),
-            tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code))),
+            tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code, e.message))),
             certificates,
         )
 
