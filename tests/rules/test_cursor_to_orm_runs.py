@@ -1,13 +1,9 @@
 """What the examples of `cursor-to-orm` do on a real database, before and after."""
 
-import importlib
 import json
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,72 +14,9 @@ from ormlift.project.index import link
 from ormlift.rules.cursor_to_orm import CODEMOD
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES, PROJECT
 
-_ROWS = [
-    (1, "T-1", "one", 1, 0, 3, None, None, None),
-    (2, "T-2", "two", 2, 1, 5, '{"x": 1}', "2024-05-01 10:00:00.000000", "Ada"),
-    (3, "T-3", "größer", 2, 0, 0, "{}", "2024-02-29 23:59:59.000000", ""),
-    (4, "T-4", "", 4, 1, 7, "null", None, None),
-]
+from tests.rules.cursor_runs import ROWS, World, world
 
-
-@dataclass
-class Ran:
-    """What a call did."""
-
-    result: Any
-    error: BaseException | None
-    rows: list[tuple[Any, ...]]
-
-
-class World:
-    """A directory with the project of the examples and a database with rows."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.root = root
-        self.monkeypatch = monkeypatch
-        monkeypatch.chdir(root)
-        monkeypatch.syspath_prepend(str(root))
-        for path, text in {**PROJECT, "app/__init__.py": ""}.items():
-            (root / path).parent.mkdir(exist_ok=True)
-            (root / path).write_text(text)
-
-    def _fresh(self) -> None:
-        (self.root / "jobs.db").unlink(missing_ok=True)
-        for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-        models = importlib.import_module("app.models")
-        engine = importlib.import_module("app.db").engine
-        models.Base.metadata.create_all(engine)
-        with sqlite3.connect("jobs.db") as connection:
-            connection.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _ROWS)
-        connection.close()
-
-    def run(self, text: str, call: Callable[[Any], Any]) -> Ran:
-        """Load `text` as app.jobs on fresh data, and call."""
-        self._fresh()
-        space: dict[str, Any] = {"__name__": "app.jobs"}
-        exec(compile(text, "app/jobs.py", "exec"), space)
-        result, error = None, None
-        try:
-            result = call(space)
-        except Exception as caught:
-            error = caught
-        sys.modules["app.db"].db_session.remove()
-        sys.modules["app.db"].engine.dispose()
-        connection = sqlite3.connect("jobs.db")
-        rows = connection.execute("SELECT * FROM jobs ORDER BY id").fetchall()
-        connection.close()
-        return Ran(result, error, rows)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    before = {n: m for n, m in sys.modules.items() if n == "app" or n.startswith("app.")}
-    yield World(tmp_path, monkeypatch)
-    for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
-        del sys.modules[name]
-    sys.modules.update(before)
+__all__ = ["world"]
 
 
 def _texts(title: str) -> tuple[str, str]:
@@ -130,12 +63,12 @@ def test_cursor_on_session_fails_before_and_works_after(world: World) -> None:
 
     before, after = (world.run(text, call) for text in _texts("a Session taken for a connection"))
     assert isinstance(before.error, AttributeError)
-    assert before.rows == _ROWS
+    assert before.rows == ROWS
     assert after.error is None
     assert after.result == {"y": [1, "ü"]}
     assert json.loads(after.rows[1][6]) == {"y": [1, "ü"]}
     assert after.rows[1][7][:4] >= "2024"
-    assert after.rows[0] == _ROWS[0]
+    assert after.rows[0] == ROWS[0]
 
 
 def test_effect_commit_at_exit_is_what_happens(world: World) -> None:
@@ -388,7 +321,7 @@ def test_an_error_inside_takes_the_write_back(world: World) -> None:
     raw, new = world.run(text, lambda s: s["f"]()), world.run(after, lambda s: s["f"]())
     assert isinstance(raw.error, sqlite3.IntegrityError)
     assert type(new.error).__name__ == "IntegrityError"
-    assert new.rows == raw.rows == _ROWS
+    assert new.rows == raw.rows == ROWS
 
 
 def test_a_datetime_column_is_a_datetime_after(world: World) -> None:

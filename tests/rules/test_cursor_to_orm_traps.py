@@ -105,31 +105,6 @@ def f():
 """,
         "unclear-cursor",
     ),
-    "a connection kept on self": (
-        """
-class Store:
-    def __init__(self):
-        self.conn = open_db()
-
-    def get(self, ticket):
-        cur = self.conn.cursor()
-        cur.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
-        return cur.fetchone()[0]
-""",
-        "connection-from-outside",
-    ),
-    "a connection kept in the module": (
-        """
-conn = open_db()
-
-
-def get(ticket):
-    cur = conn.cursor()
-    cur.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
-    return cur.fetchone()[0]
-""",
-        "connection-from-outside",
-    ),
     "a value looked for in a row by name": (
         """
 def f():

@@ -201,7 +201,7 @@ conn.execute('DELETE FROM jobs')
 conn.commit()
 from app.models import Job
 """,
-        ["name-taken"],
+        [""],
     ),
     "a text factory": (
         """
@@ -220,7 +220,7 @@ async def f():
     cursor = await db.execute('SELECT id FROM jobs')
     return await cursor.fetchall()
 """,
-        ["asynchronous"],
+        ["no-scope"],
     ),
     "executemany of a parameter": (
         """

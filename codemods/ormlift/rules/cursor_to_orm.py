@@ -17,6 +17,12 @@ Rows are followed to their uses inside the function: an index becomes an attribu
 too, `json.loads` around a JSON column goes because the mapped value is decoded already. Where values change their type
 (SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.
 
+A connection or cursor that the file opens and keeps (`self.conn`, a global `db`) has a life in each function that uses
+it: its reads and writes move to a session of their own, and the kept connection stays open beside it. Asynchronous
+lives (aiosqlite) become `async with` an asynchronous session; there must be a factory or scope for one.
+
+`dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`. JSON stays text in such a dict.
+
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
@@ -32,9 +38,10 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
+from ormlift.rules.examples import cursor_kept
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.rewrite import rewrite_life
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
@@ -61,12 +68,13 @@ def _site(life: Life, context: Context) -> Site:
 
 
 def _last_line(life: Life) -> int:
-    return max([life.call.end_lineno or life.line, *(use.node.end_lineno or use.line for use in life.uses)])
+    ends = [use.node.end_lineno or use.line for use in life.uses]
+    return max(ends if life.how is How.KEPT else [life.call.end_lineno or life.line, *ends])
 
 
 def _outside(stray: Stray) -> Refusal:
     if stray.asynchronous:
-        message = f"{stray.receiver} is used asynchronously; leave it raw for now"
+        message = f"{stray.receiver} is used asynchronously, and not surely of aiosqlite; leave it raw for now"
         return Refusal(ID, stray.line, stray.end_line, Reason("asynchronous", message))
     message = f"{stray.receiver} is not opened in this function; open it where it is used, or hand on a session"
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
@@ -75,10 +83,10 @@ def _outside(stray: Stray) -> Refusal:
 REASONS = {
     **SQL_REASONS,
     "connection-from-outside": (
-        "The connection or cursor is a parameter, an attribute or a global, so that its life does not begin here. Open "
-        "it in the function that uses it, or hand on a session."
+        "The connection or cursor is a parameter, or an attribute or global that the file does not open, so that its "
+        "life does not begin here. Open it in the function that uses it, or hand on a session."
     ),
-    "asynchronous": "The driver is asynchronous (aiosqlite, asyncpg, psycopg's async): not rewritten yet.",
+    "asynchronous": "The driver is asynchronous, and not aiosqlite (asyncpg, psycopg's async): not rewritten yet.",
     "connection-escapes": (
         "The connection or a cursor is handed on, returned, stored or caught by a nested function, which would see a "
         "session instead. Keep it inside one function."
@@ -100,7 +108,7 @@ REASONS = {
     "dynamic-sql": "The SQL is put together at run time. Write each statement as one literal, with parameters.",
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
     "execute-many": "executemany, executescript and callproc are not rewritten yet.",
-    "description": "cursor.description is read. Name the columns, or read rows by name.",
+    "description": "More than the columns' names is read of cursor.description. Name the columns in the code.",
     "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
     "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
     "row-leaves": "Rows that are read by name leave the function, and are read elsewhere. Make dicts of them here.",
@@ -125,7 +133,10 @@ EFFECTS = {
     ),
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
     "row-leaves": "A row is used as a whole. A SQLAlchemy Row equals a tuple, but is none for json.dumps, isinstance.",
-    "commit-at-exit": "The raw code could leave without a commit, which took the write back; the scope commits it.",
+    "commit-at-exit": (
+        "The raw code could leave without a commit, which took the write back (on a kept connection: left it for others "
+        "to commit); it is committed now."
+    ),
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
@@ -155,5 +166,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=EXAMPLES,
+    examples=(*EXAMPLES, *cursor_kept.EXAMPLES),
 )

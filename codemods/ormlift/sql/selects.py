@@ -192,8 +192,8 @@ class SelectWriter:
 
     def _keep(self, place: int, parts: SelectParts) -> None:
         """A column whose type is left out, so that its values come as the driver gives them."""
-        if len(parts.columns) != len(parts.items):
-            raise unsupported("`*` of many columns, of which one is used as the text that the driver gave,")
+        if len(parts.columns) != len(parts.items):  # `*` of many columns
+            parts.columns[:] = [item.node for item in parts.items]
         item = parts.items[place]
         node: Node = call(self.names.sa("type_coerce"), item.value.node, Atom(self.names.sa("String")))
         name = item.alias or (item.value.ref.column.attr if item.value.ref else "")

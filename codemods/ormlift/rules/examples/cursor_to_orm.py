@@ -405,24 +405,6 @@ def shout():
         project=PROJECT,
     ),
     Example(
-        title="a connection kept on an object",
-        before="""\
-from app.db import open_db
-
-
-class Store:
-    def __init__(self):
-        self.conn = open_db()
-
-    def title_of(self, ticket):
-        cursor = self.conn.cursor()
-        cursor.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,))
-        return cursor.fetchone()[0]
-""",
-        reason="connection-from-outside",
-        project=PROJECT,
-    ),
-    Example(
         title="a connection to a database that may be another",
         before="""\
 import sqlite3
@@ -650,22 +632,6 @@ def colours():
     return [row[0] for row in rows]
 """,
         reason="column-not-mapped",
-        project=PROJECT,
-    ),
-    Example(
-        title="the description is read",
-        before="""\
-from app.db import open_db
-
-
-def jobs():
-    conn = open_db()
-    cursor = conn.cursor()
-    cursor.execute("SELECT ticket, stage FROM jobs")
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row)) for row in cursor.fetchall()]
-""",
-        reason="description",
         project=PROJECT,
     ),
     Example(

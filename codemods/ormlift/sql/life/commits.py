@@ -40,7 +40,7 @@ def _turns_on(statement: ast.stmt) -> bool:
 
 def uncommitted(life: Life, region: Region, reached: Flow, writes: list[Execution]) -> dict[int, int]:
     """Lines of writes that some way out of the region leaves uncommitted, with the line of that way out."""
-    by_call: dict[ast.AST, Execution] = {e.call: e for e in writes}
+    by_call: dict[ast.AST, Execution] = {e.node: e for e in writes}
     found: dict[int, int] = {}
     for line, state in _ways_out(life, region, reached):
         for node in state:
@@ -83,6 +83,13 @@ def commit_effects(
     if auto is Tri.YES:
         return
     before = _commits_at_end(life)
+    if life.how is How.KEPT:
+        for line, out in sorted(uncommitted(life, region, reached, writes).items()):
+            message = (
+                f"left without a commit at line {out}, for whoever commits next on {life.name}; now it is committed"
+            )
+            yield Effect("commit-at-exit", line, message)
+        return
     for line, out in sorted(uncommitted(life, region, reached, writes).items()):
         if before is Tri.YES and scope_commits is not Tri.YES:
             message = f"the block of line {life.line} commits at its end what line {line} writes, and the scope may not"

@@ -16,7 +16,15 @@ CONNECT = {
     "MySQLdb.connect": "MySQLdb",
     "mysql.connector.connect": "mysql.connector",
 }
-PARAMSTYLES = {"sqlite3": "qmark", "psycopg2": "pyformat", "psycopg": "pyformat", "pymysql": "pyformat"}
+PARAMSTYLES = {
+    "sqlite3": "qmark",
+    "aiosqlite": "qmark",
+    "psycopg2": "pyformat",
+    "psycopg": "pyformat",
+    "pymysql": "pyformat",
+    "MySQLdb": "pyformat",
+    "mysql.connector": "pyformat",
+}
 DIALECTS = {
     "sqlite3": "sqlite",
     "aiosqlite": "sqlite",
@@ -26,6 +34,7 @@ DIALECTS = {
     "MySQLdb": "mysql",
     "mysql.connector": "mysql",
 }
+ASYNC_DRIVERS = frozenset({"aiosqlite"})
 EXECUTE_RETURNS_CURSOR = frozenset({"sqlite3", "psycopg", ""})
 COMMITTING_BLOCK = frozenset({"sqlite3", "psycopg2"})  # `with conn:` commits or rolls back, and does not close
 

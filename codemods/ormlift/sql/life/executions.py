@@ -11,7 +11,7 @@ from ormlift.sql.life.flow import Flow, Mark, flow
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.reuse import check_loops, cursor_groups
-from ormlift.syntax import FunctionNode
+from ormlift.syntax import FunctionNode, Module
 
 FETCHES = (Does.FETCHONE, Does.FETCHALL, Does.FETCHMANY, Does.ITERATE)
 ASKS = (Does.ROWCOUNT, Does.LASTROWID)
@@ -36,12 +36,25 @@ class Execution:
     call: ast.Call
     fetches: list[Use] = field(default_factory=list)
     asks: list[Use] = field(default_factory=list)  # rowcount, lastrowid
+    described: list[Use] = field(default_factory=list)  # description
     form: Form = Form.ALONE
 
     @property
     def line(self) -> int:
         """The line it stands on."""
         return self.call.lineno
+
+    @property
+    def node(self) -> ast.expr:
+        """The whole expression: the call, and the await around it."""
+        return self.use.node
+
+    def take(self, use: Use) -> None:
+        """Note what is read from it."""
+        if use.does is Does.DESCRIPTION:
+            self.described.append(use)
+        else:
+            (self.asks if use.does in ASKS else self.fetches).append(use)
 
 
 def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), reads: Collection[ast.expr] = ()) -> Flow:
@@ -84,15 +97,17 @@ def _marks(use: Use, cursor: str) -> Iterator[Mark]:
 
 def executions(life: Life, reached: Flow) -> list[Execution]:
     """All executions of a life, in source order, with their fetches. Raises Refused where they can't be told apart."""
-    found = [Execution(use, use.node) for use in life.where(Does.EXECUTE) if isinstance(use.node, ast.Call)]
-    by_node = {e.call: e for e in found}
+    found = [Execution(use, use.call) for use in life.where(Does.EXECUTE) if isinstance(use.call, ast.Call)]
+    by_node: dict[ast.AST, Execution] = {e.node: e for e in found}
     groups = cursor_groups(life)
     check_loops(life, groups)
     shared: list[list[Execution]] = []
-    for use in life.where(*FETCHES, *ASKS):
+    for use in life.where(*FETCHES, *ASKS, Does.DESCRIPTION):
         owners = _owners(use, by_node, reached, groups.get(use.cursor, use.cursor))
         for owner in owners:
-            (owner.asks if use.does in ASKS else owner.fetches).append(use)
+            owner.take(use)
+        if len(owners) > 1 and use.does is Does.DESCRIPTION:
+            raise Refused("description", f"line {use.line} describes the rows of several statements; name the columns")
         if len(owners) > 1 and use.does in FETCHES:
             shared.append(owners)
     for execution in found:
@@ -106,24 +121,23 @@ def executions(life: Life, reached: Flow) -> list[Execution]:
 
 def _check_sizes(execution: Execution) -> None:
     for fetch in execution.fetches:
-        sized = isinstance(fetch.node, ast.Call) and (fetch.node.args or fetch.node.keywords)
+        sized = isinstance(fetch.call, ast.Call) and (fetch.call.args or fetch.call.keywords)
         if fetch.does is Does.FETCHMANY and not sized:
             message = f"line {fetch.line} fetches as many rows as the cursor's arraysize says; say how many"
             raise Refused("unclear-cursor", message)
 
 
-def _owners(use: Use, by_node: dict[ast.Call, Execution], reached: Flow, cursor: str) -> list[Execution]:
+def _owners(use: Use, by_node: dict[ast.AST, Execution], reached: Flow, cursor: str) -> list[Execution]:
     direct = _direct(use)
-    if direct in by_node:
-        assert isinstance(direct, ast.Call)
+    if direct is not None and direct in by_node:
         return [by_node[direct]]
     definitions = reached.of(use.node, f"#{cursor}")
-    owners = [by_node[d] for d in definitions if isinstance(d, ast.Call) and d in by_node]
+    owners = [by_node[d] for d in definitions if d in by_node]
     if not owners or len(owners) != len(definitions):
         message = f"what line {use.line} reads was not surely executed in this function; execute it on the same path"
         raise Refused("unclear-cursor", message)
     for owner in owners:
-        if use.cursor not in (owner.use.cursor, owner.use.receiver.id if owner.use.receiver else ""):
+        if use.cursor not in (owner.use.cursor, owner.use.said):
             message = f"line {use.line} reads from a cursor that has executed again on line {owner.line}; use two"
             raise Refused("unclear-cursor", message)
     return sorted(owners, key=lambda e: e.line)
@@ -134,10 +148,15 @@ def _direct(use: Use) -> ast.AST | None:
     node = use.node
     if use.receiver is not None:
         return None
-    if use.does is Does.ITERATE:
+    if use.does is Does.ITERATE or _is_both(use.call):
         return node
-    attribute = node.func if isinstance(node, ast.Call) else node
+    attribute = use.call.func if isinstance(use.call, ast.Call) else node
     return attribute.value if isinstance(attribute, ast.Attribute) else None
+
+
+def _is_both(node: ast.expr) -> bool:
+    """aiosqlite's call that executes and fetches."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "execute_fetchall"
 
 
 def _form(execution: Execution, life: Life) -> Form:
@@ -145,16 +164,34 @@ def _form(execution: Execution, life: Life) -> Form:
         return Form.ALONE
     module = life.module
     (first, *more) = execution.fetches
-    if not more and _direct(first) is execution.call:
+    if not more and _direct(first) is execution.node:
         return Form.CHAIN
-    statement = module.statement(execution.call)
-    alone = isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call
-    if not alone:
+    if isinstance(module.parents[execution.node], ast.withitem):
+        return _in_block_form(execution, life)
+    if not is_alone(execution, module):
         message = f"the execute on line {execution.line} is part of a larger expression; give it a statement of its own"
         raise Refused("unclear-cursor", message)
     if not more and not execution.asks and is_next(execution, first, life):
         return Form.NEXT
     return Form.RESULT
+
+
+def is_alone(execution: Execution, module: Module) -> bool:
+    """Whether the execute is a statement of its own, or all that a name is bound to."""
+    statement = module.statement(execution.call)
+    return isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.node
+
+
+def _in_block_form(execution: Execution, life: Life) -> Form:
+    """`async with db.execute(..) as cursor:` with one fetch, in the first statement of the block."""
+    block = life.module.statement(execution.call)
+    fetch = execution.fetches[0]
+    follower = life.module.statement(fetch.node)
+    first = isinstance(block, ast.With | ast.AsyncWith) and block.body[0] is follower and len(block.items) == 1
+    if not first or len(execution.fetches) > 1 or execution.asks or not _is_evaluated_once(fetch.node, follower, life):
+        message = f"the block of line {execution.line} fetches otherwise than once, in its first statement"
+        raise Refused("unclear-cursor", f"{message}; execute and fetch without a block")
+    return Form.NEXT
 
 
 def is_next(execution: Execution, fetch: Use, life: Life) -> bool:
@@ -207,9 +244,9 @@ def _first_part(node: ast.AST) -> ast.AST | None:
 
 def _is_head(node: ast.AST, statement: ast.stmt) -> bool:
     match statement:
-        case ast.For(iter=head) | ast.If(test=head):
+        case ast.For(iter=head) | ast.AsyncFor(iter=head) | ast.If(test=head):
             return node is head
-        case ast.Try() | ast.With() | ast.FunctionDef() | ast.ClassDef():
+        case ast.Try() | ast.With() | ast.AsyncWith() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return False
         case _:
             return True

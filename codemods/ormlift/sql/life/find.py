@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
-from ormlift.sql.life.drivers import direct_source
+from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
+from ormlift.sql.life.kept import kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 SESSIONS = (SourceKind.SESSION, SourceKind.SHARED_SESSION)
 CONNECTIONS = (SourceKind.CONNECTION, SourceKind.CONNECTION_AND_CURSOR, SourceKind.CURSOR)
-_RUNS = frozenset(["cursor", "execute", "executemany", "executescript"])
+_RUNS = frozenset(["cursor", "execute", "executemany", "executescript", "execute_fetchall"])
 _RECEIVERS = frozenset(
     [
         "c",
@@ -56,6 +57,7 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
     connections = _connection_names(module, index) if hosts else set()
     for host in hosts:
         found = list(_lives_of(host, module, index))
+        found += [life for life in kept_lives(host, module, index) if _is_site(life)]
         lives += found
         strays += _strays(host, module, index, found, connections)
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
@@ -87,10 +89,11 @@ def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]
         reached = reached or flow(host.body, arguments=arguments)
         if (how in (How.PAIR, How.WITH_PAIR)) != (source.kind is SourceKind.CONNECTION_AND_CURSOR):
             continue
-        life = Life(module, host, reached, origin, node, how, source, name.id, manager)
+        is_async = source.driver in ASYNC_DRIVERS and isinstance(host, ast.AsyncFunctionDef)
+        life = Life(module, host, reached, origin, node, how, source, name.id, manager, is_async=is_async)
         Collector(life, name, cursor).run()
         if _is_site(life):
-            claimed |= {use.node for use in life.uses}
+            claimed |= {node for use in life.uses for node in (use.node, use.call)}
             yield life
 
 
@@ -104,9 +107,11 @@ def _source(call: ast.Call, how: How, module: Module, index: ProjectIndex) -> tu
     """What a call hands out; in a `with`, also what a context manager of the project hands out, and that manager."""
     scope = index.scope_of(call, module) if how in (How.WITH, How.WITH_PAIR) else None
     kinds = {kind.value: kind for kind in CONNECTIONS}
-    if scope is not None and scope.yields in kinds and not scope.is_async:
+    if scope is not None and scope.yields in kinds:
         beside = [s for s in index.sources if s.path == scope.path and s.driver]
         driver = beside[0].driver if len({s.driver for s in beside}) == 1 else ""
+        if scope.is_async and driver not in ASYNC_DRIVERS:
+            return None, None
         kind = kinds[scope.yields]
         source = SessionSource(scope.name, scope.module, scope.path, scope.line, kind, scope.owner, driver=driver)
         return source, scope
@@ -117,17 +122,18 @@ def _is_site(life: Life) -> bool:
     """A session is one only where it is taken for a connection."""
     if life.source.kind in SESSIONS:
         return any(u.does.value in ("cursor", "cursor-block") for u in life.uses)
-    return any(u.does.value in ("cursor", "cursor-block", "execute", "executemany") for u in life.uses) or bool(
-        life.cursors
-    )
+    return any(u.does.value in _RUNNING for u in life.uses) or bool(life.cursors)
 
 
+_RUNNING = frozenset(["cursor", "cursor-block", "execute", "executemany"])
 Bound = tuple[ast.stmt, How, ast.Name, ast.Name | None]
 
 
 def _binding(call: ast.Call, module: Module) -> Bound | None:
     """How a call's value is bound to a name, if it is."""
     parent = module.parents.get(call)
+    if isinstance(parent, ast.Await):
+        parent = module.parents.get(parent)
     match parent:
         case ast.Assign(targets=[ast.Name() as name]) | ast.AnnAssign(target=ast.Name() as name):
             return parent, How.ASSIGN, name, None
@@ -156,7 +162,7 @@ def _strays(
     host: Host, module: Module, index: ProjectIndex, lives: list[Life], connections: set[tuple[Host | None, str]]
 ) -> Iterator[Stray]:
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
-    claimed = {n for life in lives for use in life.uses for n in (use.node, *_cursor_calls(use))}
+    claimed = {n for life in lives for use in life.uses for n in (use.node, use.call, *_cursor_calls(use))}
     spans: dict[str, list[ast.Call]] = {}
     aliases = _cursor_names(host, module)
     parameters = (

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from ormlift.schema import Scope, SessionSource
 from ormlift.sql.life.flow import Flow
-from ormlift.syntax import FunctionNode, Module
+from ormlift.syntax import FunctionNode, Module, dotted
 
 Host = FunctionNode | ast.Module
+Receiver = ast.Name | ast.Attribute
 
 
 class Does(StrEnum):
@@ -45,6 +46,7 @@ class How(StrEnum):
     WITH = "with"  # with get() as conn:
     WITH_PAIR = "with-pair"  # with get() as (conn, cur):
     CLOSING = "closing"  # with closing(get()) as conn:
+    KEPT = "kept"  # opened elsewhere, and kept in a global or on self
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +54,24 @@ class Use:
     """One use of the connection or of a cursor of it."""
 
     does: Does
-    node: ast.expr  # the whole expression: the call, the attribute, or the name
-    receiver: ast.Name | None  # the name it is done to; None for `conn.cursor().execute(..)` and the like
+    node: ast.expr  # the whole expression: the call (its await too), the attribute, or the name
+    receiver: Receiver | None  # the name it is done to; None for `conn.cursor().execute(..)` and the like
     cursor: str = ""  # what the result hangs on: the cursor's variable, or empty for the connection itself
 
     @property
     def line(self) -> int:
         """The line it stands on."""
         return self.node.lineno
+
+    @property
+    def call(self) -> ast.expr:
+        """The expression without an await around it."""
+        return self.node.value if isinstance(self.node, ast.Await) else self.node
+
+    @property
+    def said(self) -> str:
+        """The receiver as it is written; empty where there is none."""
+        return dotted(self.receiver) if self.receiver is not None else ""
 
 
 @dataclass(eq=False)
@@ -69,8 +81,8 @@ class Life:
     module: Module
     host: Host
     flow: Flow
-    origin: ast.stmt  # the statement that binds the connection
-    call: ast.Call  # the expression that gives it
+    origin: ast.stmt  # the statement that binds the connection; of a kept one: the first that uses it
+    call: ast.Call  # the expression that gives it; of a kept one: elsewhere in the file
     how: How
     source: SessionSource
     name: str  # the connection's variable
@@ -78,6 +90,8 @@ class Life:
     uses: list[Use] = field(default_factory=list)  # in source order
     cursors: set[str] = field(default_factory=set)  # variables that hold cursors
     inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
+    is_async: bool = False  # its calls are awaited
+    kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
 
     @property
     def line(self) -> int:

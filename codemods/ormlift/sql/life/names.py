@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ormlift.model import ImportNeed
 from ormlift.project.escape.choice import bound_in
@@ -103,14 +103,16 @@ def said_names(life: Life, models: Iterable[MappedClass]) -> Mapping[str, str]:
             said |= {f"sqlalchemy.{n}": f"{alias}.{n}" for n in _SQLALCHEMY}
     said |= {f"sqlalchemy.{n}": a for n in _SQLALCHEMY for a, t in bound.items() if t in _spellings(n)}
     for model in models:
-        name = _model_name(model, bound, life)
+        name = _model_name(model, bound, life) or _through_module(model, life)
         if name:
             said[f"{model.module}.{model.name}"] = name
     return said
 
 
 def _spellings(name: str) -> tuple[str, ...]:
+    dialects = ("sqlite", "postgresql", "mysql") if name == "insert" else ()  # theirs can do what the plain one can
     return (
+        *(f"sqlalchemy.dialects.{dialect}.insert" for dialect in dialects),
         f"sqlalchemy.{name}",
         f"sqlalchemy.sql.{name}",
         f"sqlalchemy.sql.expression.{name}",
@@ -146,6 +148,21 @@ def _model_name(model: MappedClass, bound: Mapping[str, str], life: Life) -> str
         if target.rpartition(".")[2] == model.name and _is_package_of(target.rpartition(".")[0], model):
             return alias
     return ""
+
+
+def _through_module(model: MappedClass, life: Life) -> str:
+    """`models.Job`, where the file calls something else `Job`; empty where the name is free, or both are taken."""
+    taken = {*module_names(life.module), *life.module.imports}
+    home = model.module.rpartition(".")[2]
+    return f"{home}.{model.name}" if model.name in taken and home not in taken else ""
+
+
+def model_needs(life: Life, models: Iterable[MappedClass], names: Mapping[str, str]) -> Iterator[ImportNeed]:
+    """The imports of modules through which models are named."""
+    for model in models:
+        if names.get(f"{model.module}.{model.name}") == _through_module(model, life) != "":
+            package, _, home = model.module.rpartition(".")
+            yield ImportNeed(package, home) if package else ImportNeed(home)
 
 
 def _is_package_of(package: str, model: MappedClass) -> bool:

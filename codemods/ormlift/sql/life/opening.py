@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import Effect, ImportNeed, Reason, Settings
 from ormlift.project.choose import ChosenScope, choose_scope, surroundings
@@ -13,7 +13,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.schema import Engine, Scope, SessionFactory, SourceKind, Tri
 from ormlift.sql.life.drivers import DIALECTS
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.opener import chooses_database, opener_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
@@ -34,7 +34,10 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
     if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
         return _own_session(life)
     path = life.module.source.path
-    chosen = choose_scope(settings, index, path, at=surroundings(life.module, life.call)) or _factory(index, path)
+    fitting = _of_kind(settings, index, is_async=life.is_async)
+    place = surroundings(life.module, life.origin)
+    chosen = choose_scope(fitting, index, path, is_async=life.is_async, at=place)
+    chosen = chosen or _factory(index, path, is_async=life.is_async)
     if chosen is None:
         message = "no scope is configured for this file, and none was found"
         raise Refused("no-scope", f'{message}; set `session-scope = "module:name"` in the configuration')
@@ -43,9 +46,16 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
         raise Refused(named.code, named.message)
     if isinstance(chosen, FactoryChoice):
         return Opening(named.call, Tri.NO, named.imports, tuple(_factory_effects(chosen, life.line)))
-    _check_scope(named.scope, named.call)
+    _check_scope(named.scope, named.call, is_async=life.is_async)
     commits = named.scope.commits if named.scope is not None else Tri.UNKNOWN
     return Opening(named.call, commits, named.imports, tuple(_scope_effects(named.scope, named.call, line)))
+
+
+def _of_kind(settings: Settings, index: ProjectIndex, *, is_async: bool) -> Settings:
+    """The settings with the scopes that are asynchronous, or not; with all of them where none is of that kind."""
+    known = [(choice, index.scope_named(choice)) for choice in settings.scopes]
+    kept = tuple(choice for choice, scope in known if scope is None or scope.is_async is is_async)
+    return replace(settings, scopes=kept if kept or is_async else settings.scopes)
 
 
 def _factory_effects(chosen: FactoryChoice, line: int) -> Iterator[Effect]:
@@ -74,12 +84,13 @@ class FactoryChoice(ChosenScope):
 _HOMES = frozenset({"db", "database", "databases", "session", "sessions", "models", "orm", "storage", "extensions"})
 
 
-def _factory(index: ProjectIndex, path: str) -> FactoryChoice | None:
+def _factory(index: ProjectIndex, path: str, *, is_async: bool) -> FactoryChoice | None:
     """A sessionmaker of the project: `with SessionLocal() as session` closes, and does no more.
 
     The file's own comes first, then one in a module whose name says that it is for this.
     """
-    fits = [f for f in index.factories if not (f.is_async or f.scoped or f.owner or is_test_path(f.path))]
+    fits = [f for f in index.factories if not (f.scoped or f.owner or is_test_path(f.path))]
+    fits = [f for f in fits if f.is_async is is_async]
     fits = [f for f in fits if not _is_rebound(f, index)]
     own = [f for f in fits if f.path == path]
     homely = [f for f in fits if _HOMES & set(f.module.split("."))]
@@ -96,10 +107,10 @@ def _is_rebound(factory: SessionFactory, index: ProjectIndex) -> bool:
     return any(b.late and b.name == factory.name for f in homes for b in f.bindings)
 
 
-def _check_scope(scope: Scope | None, call: str) -> None:
+def _check_scope(scope: Scope | None, call: str, *, is_async: bool) -> None:
     if scope is None:
         return
-    if scope.is_async:
+    if scope.is_async and not is_async:
         raise Refused("no-scope", f"the scope {call} is async; configure another for this file")
     if scope.takes_arguments:
         raise Refused("no-scope", f"the scope {call} needs arguments; configure another for this file")
@@ -128,7 +139,9 @@ def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Ite
     """An effect, unless the connection is known to reach the engine's own database."""
     source = life.source
     if source.shared or (life.manager is not None and life.manager.shared is Tri.YES):
-        message = f"{dotted(life.call.func)}() hands out a connection that others use too: what they leave uncommitted"
+        kept = life.how is How.KEPT
+        whose = f"{life.name} is" if kept else f"{dotted(life.call.func)}() hands out"
+        message = f"{whose} a connection that others use too: what they leave uncommitted"
         yield Effect("shared-connection", life.line, f"{message} is not seen here, and they do not commit this")
     if _varies(life):
         message = f"the loop around line {life.line} opens another database each time, and a session has one"
@@ -148,6 +161,8 @@ def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Ite
 
 def _varies(life: Life) -> bool:
     """Whether what is opened depends on a loop around it."""
+    if life.how is How.KEPT:
+        return False
     loops = [a for a in life.module.ancestors(life.origin) if isinstance(a, ast.For)]
     bound = {n.id for loop in loops for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     read = {n.id for a in life.call.args for n in ast.walk(a) if isinstance(n, ast.Name)}

@@ -125,7 +125,7 @@ def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
         for use in reader.execution.fetches if lazy and reader.statement.kind is Kind.SELECT else ():
             if use.does is Does.FETCHALL:
                 continue
-            loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.While)}
+            loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
             for writer in listed:
                 same = set(writer.statement.tables) & set(reader.statement.tables)
                 inside = loops & set(life.module.ancestors(writer.execution.call))

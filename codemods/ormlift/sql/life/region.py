@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ormlift.sql.life.model import Does, Life, Use
+from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.syntax import Module, walk_scope
@@ -41,6 +41,8 @@ def region_of(life: Life) -> Region:
     if binds_by_with(life):
         region = Region(life.origin, life.origin)
         _check_inside(life, region)
+    elif life.how is How.KEPT:
+        region = _kept_region(life)
     else:
         anchor, suite, last = _cover(life)
         region = Region(anchor, suite[last])
@@ -80,6 +82,8 @@ def _whole_statement(use: Use, module: Module) -> ast.stmt:
 
 
 def _check_deleted(life: Life) -> None:
+    if life.how is How.KEPT:
+        return
     names = {life.name, *life.cursors}
     for node in walk_scope(life.host):
         if isinstance(node, ast.Global | ast.Nonlocal) and names & set(node.names):
@@ -130,6 +134,23 @@ def _cover(life: Life) -> tuple[ast.stmt, list[ast.stmt], int]:
             )
             raise Refused("unclear-connection", message)
         anchor = parent
+
+
+def _kept_region(life: Life) -> Region:
+    """The siblings of the deepest suite that holds all uses; what is only closed or asked does not count."""
+    anchor = life.origin
+    while True:
+        suite = life.module.suite(anchor)
+        places = [_place(use.node, suite, life.module) for use in life.uses]
+        known = [place for place in places if place is not None]
+        if len(known) == len(places):
+            return Region(suite[min(known)], suite[max(known)])
+        anchor = _around(anchor, life.module)
+
+
+def _around(statement: ast.stmt, module: Module) -> ast.stmt:
+    """The statement around one."""
+    return next(a for a in module.ancestors(statement) if isinstance(a, ast.stmt))
 
 
 def _place(node: ast.AST, suite: Sequence[ast.stmt], module: Module) -> int | None:

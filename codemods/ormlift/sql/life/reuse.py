@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
+from ormlift.syntax import dotted
 
 _LAZY = frozenset(["enumerate", "zip", "map", "filter", "iter"])
 
@@ -19,8 +20,8 @@ def cursor_groups(life: Life) -> dict[str, str]:
     """For each cursor variable the one that stands for all which may hold the same cursor: `res = cur.execute(..)`."""
     groups = {name: name for name in life.cursors}
     for use in life.where(Does.EXECUTE):
-        if use.receiver is not None and use.receiver.id in groups and use.cursor in groups:
-            one, other = groups[use.receiver.id], groups[use.cursor]
+        if use.said in groups and use.cursor in groups:
+            one, other = groups[use.said], groups[use.cursor]
             groups = {name: one if group == other else group for name, group in groups.items()}
     return groups
 
@@ -35,24 +36,26 @@ def check_loops(life: Life, groups: dict[str, str]) -> None:
 
 
 def _again(use: Use, life: Life, groups: dict[str, str]) -> Iterator[Use]:
-    group = _group(use, life, groups)
+    group = _group(use, groups)
     around, own = _readers(use.node, life)
     for other in life.where(Does.EXECUTE, Does.MANY) if group else ():
-        if _group(other, life, groups) != group:
+        if _group(other, groups) != group:
             continue
         inside = [other.node, *life.module.ancestors(other.node)]
         if own not in inside and (around in inside or (around is life.host and other.line >= use.line)):
             yield other
 
 
-def _group(use: Use, life: Life, groups: dict[str, str]) -> str:
+def _group(use: Use, groups: dict[str, str]) -> str:
     """The cursor that a use is of; empty for one of its own, as each `conn.execute(..)` makes."""
     node = use.node
-    while use.receiver is None and isinstance(node, ast.Call | ast.Attribute):  # `for row in cur.execute(..)`
-        node = node.func if isinstance(node, ast.Call) else node.value
-    name = use.receiver or node
-    known = isinstance(name, ast.Name) and name.id in life.cursors
-    return groups.get(name.id, "") if known and isinstance(name, ast.Name) else ""
+    while use.receiver is None and dotted(node) not in groups:  # `for row in cur.execute(..)`
+        match node:
+            case ast.Call(func=inner) | ast.Attribute(value=inner) | ast.Await(value=inner):
+                node = inner
+            case _:
+                return ""
+    return groups.get(dotted(use.receiver or node), "")
 
 
 def _readers(node: ast.expr, life: Life) -> tuple[ast.AST, ast.AST]:
@@ -60,7 +63,7 @@ def _readers(node: ast.expr, life: Life) -> tuple[ast.AST, ast.AST]:
     inner: ast.AST = node
     for around in life.module.ancestors(node):
         match around:
-            case ast.For(iter=source) if source is inner:
+            case ast.For(iter=source) | ast.AsyncFor(iter=source) if source is inner:
                 return around, source
             case ast.comprehension() | ast.GeneratorExp():
                 pass

@@ -21,7 +21,8 @@ from ormlift.model import (
 )
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
-from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects
+from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
+from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
@@ -34,6 +35,7 @@ from ormlift.sql.life.names import (
     check_hidden,
     check_imports,
     free_name,
+    model_needs,
 )
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
 from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
@@ -71,6 +73,7 @@ class _Rewriter:
     prepared: list[Prepared] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    described: list[Names] = field(default_factory=list)
     imports: set[ImportNeed] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)  # cursor variable -> what its results are called now
 
@@ -91,11 +94,13 @@ class _Rewriter:
         check_blocks(life, self.reached)
         found = executions(life, self.reached)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
+        self.described = described(life, found)
         self._choose_names(found)
         self.prepared = [prepare(e, life, self.index, self.settings) for e in found]
         for prepared in self.prepared:
             place(prepared, life, self.names)
             _check_between(prepared, life)
+        self._settle()
         self._write_statements()
         self._session()
         self._gather_effects()
@@ -124,7 +129,8 @@ class _Rewriter:
         else:
             session = free_name(SESSION_NAMES, life, (), lines)
         shift = 0 if binds_by_with(life) else 4
-        self.manner = Manner(style_of(self.module, self.index, self.settings), session, self.settings.timestamps, shift)
+        style = style_of(self.module, self.index, self.settings)
+        self.manner = Manner(style, session, self.settings.timestamps, shift, life.is_async)
         taken = {session}
         for execution in found:
             for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):
@@ -134,7 +140,7 @@ class _Rewriter:
                     taken.add(self.names[key])
             cursor = execution.use.cursor
             if execution.form is Form.RESULT and cursor not in self.names:
-                bound = isinstance(self.module.parents[execution.call], ast.Assign)
+                bound = isinstance(self.module.parents[execution.node], ast.Assign)
                 self.names[cursor] = cursor if bound else free_name(RESULT_NAMES, life, taken)
                 taken.add(self.names[cursor])
 
@@ -147,9 +153,9 @@ class _Rewriter:
         while rounds:
             rounds -= 1
             for prepared in self.prepared:
-                written = compose(prepared, self.life, self.manner, edits)
+                compose(prepared, self.life, self.manner, edits)
                 if prepared.target is not None:
-                    texts[prepared.target] = written.text
+                    texts[prepared.target] = prepared.text
                     continue
                 for use in prepared.execution.fetches:
                     if use.receiver is not None:
@@ -164,9 +170,28 @@ class _Rewriter:
             self._put(prepared)
             assert prepared.written is not None
             self.imports |= set(prepared.written.imports)
+            if prepared.request is not None:
+                models = [m for m in prepared.models.values() if m.name in prepared.written.text]
+                self.imports |= set(model_needs(self.life, models, prepared.request.names))
             self.effects += [Effect(f.code, prepared.execution.line, f.message) for f in prepared.written.effects]
         self.ops += row_edits
+        self._names()
         self.effects += row_effects
+
+    def _names(self) -> None:
+        """The lists of names: they go where only dicts were made with them, else they are written out."""
+        for names in self.described:
+            columns = next(p.written.columns for p in self.prepared if p.execution is names.execution and p.written)
+            if not names.others:
+                self.ops += [ReplaceStatement(self.module.span(s)) for s in names.statements]
+                continue
+            if not all(column.label for column in columns):
+                message = f"line {names.node.lineno} needs names of columns that only the driver knows"
+                raise Refused("description", f"{message}; give each column a name in the SQL")
+            listed = ", ".join(f'"{column.label}"' for column in columns)
+            keep = [s for s in names.statements if names.node in ast.walk(s)]
+            self.ops += [ReplaceStatement(self.module.span(s)) for s in names.statements if s not in keep]
+            self.ops.append(ReplaceExpr(self.module.span(names.node), f"[{listed}]"))
 
     def _keep(self, keeps: list[Keep]) -> bool:
         """Note columns that must come as the driver gave them; whether there are any."""
@@ -183,7 +208,13 @@ class _Rewriter:
         edits: list[ReplaceExpr] = []
         effects: list[Effect] = []
         keeps: list[Keep] = []
-        for judgement in judge(follower, texts, fresh=self.is_fresh):
+        dicts = {row: whole for names in self.described for row, whole in names.dicts.items()}
+        if any(row not in follower.visited for row in dicts):
+            line = next(row.lineno for row in dicts if row not in follower.visited)
+            raise Refused(
+                "description", f"what line {line} makes a dict of can't be told to be a row; name the columns"
+            )
+        for judgement in judge(follower, texts, fresh=self.is_fresh, dicts=dicts):
             match judgement:
                 case ReplaceExpr():
                     edits.append(judgement)
@@ -214,23 +245,33 @@ class _Rewriter:
     def _put(self, prepared: Prepared) -> None:
         """The ops for one written statement."""
         assert prepared.written is not None
-        execution, text = prepared.execution, prepared.written.text
+        execution, text = prepared.execution, prepared.text
         statement = self.module.statement(execution.call)
         if prepared.target is None:
             new = f"{prepared.prefix}{text}"
-            if autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT:
-                new += f"\n{self.manner.session}.commit()"
+            auto = autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT
+            if (auto or prepared.settles) and not self._commits_next(statement):
+                new += f"\n{self._call('commit')}"
             self.ops.append(ReplaceStatement(self.module.span(statement), new))
             self._put_uses(execution)
             return
-        if prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES:
+        if prepared.settles or (prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES):
             message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
             raise Refused("autocommit", message)
-        if execution.form is Form.NEXT and not self._put_above(statement, prepared.target, text):
+        if isinstance(self.module.parents[execution.node], ast.withitem):
+            self.ops.append(DropWithItem(self.module.span(execution.node)))
+            self._put_expression(prepared.target, text)
+        elif execution.form is Form.NEXT and not self._put_above(statement, prepared.target, text):
             self.ops.append(ReplaceStatement(self.module.span(statement)))
             self._put_expression(prepared.target, text)
         elif execution.form is not Form.NEXT:
             self._put_expression(prepared.target, text)
+
+    def _commits_next(self, statement: ast.stmt) -> bool:
+        """Whether the next statement commits, so that it need not be done twice."""
+        suite = self.module.suite(statement)
+        after = suite[suite.index(statement) + 1 :]
+        return bool(after) and any(self.module.statement(u.node) is after[0] for u in self.life.where(Does.COMMIT))
 
     def _put_above(self, execute: ast.stmt, target: ast.expr, text: str) -> bool:
         """Write `row = ..` in the execute's place, whose comments tell of it, if the fetch is a whole statement."""
@@ -267,7 +308,7 @@ class _Rewriter:
         cursor = execution.use.cursor
         for use in execution.fetches:
             name = self.names[cursor]
-            if use.receiver is not None and name != use.receiver.id:
+            if use.receiver is not None and name != use.said:
                 self.ops.append(ReplaceExpr(self.module.span(use.receiver), name))
         for use in execution.asks:
             name = self.names[f"{use.does.value}:{cursor}"]
@@ -281,22 +322,26 @@ class _Rewriter:
 
     # The session
 
+    def _call(self, name: str) -> str:
+        return f"{'await ' if self.life.is_async else ''}{self.manner.session}.{name}()"
+
     def _session(self) -> None:
         life, region, span = self.life, self.region, self.module.span
         session = self.manner.session
         if binds_by_with(life):
             self._with_items()
         else:
-            header = f"with {self.opening.call} as {session}"
+            waits = "async " if life.is_async else ""
+            header = f"{waits}with {self.opening.call} as {session}"
             self.ops.append(Wrap(span(region.first), span(region.last), header))
         self.ops += [ReplaceStatement(span(s)) for s in region.removed]
         for statement, uses in region.flattened.items():
-            lines = [f"{session}.{u.does.value}()" for u in uses]
+            lines = [self._call(u.does.value) for u in uses]
             self.ops.append(ReplaceStatement(span(statement), "\n".join(lines)))
         self.ops += [DropFinally(span(t)) for t in region.finals]
         self.ops += [ReplaceStatement(span(s)) for s in (*self._idle_variables(), *self._idle_imports())]
         for use in life.where(Does.COMMIT, Does.ROLLBACK, Does.TEST, Does.SESSION):
-            if use.receiver is not None and not use.cursor and use.receiver.id != session:
+            if use.receiver is not None and not use.cursor and use.said != session:
                 self.ops.append(ReplaceExpr(span(use.receiver), session))
         for use in life.where(Does.BLOCK):
             self.ops.append(ReplaceExpr(span(use.node), f"{session}.begin()"))
@@ -335,9 +380,25 @@ class _Rewriter:
         loads = [n for n in ast.walk(self.life.host) if isinstance(n, ast.Name) and n.id == name]
         if not isinstance(self.life.host, FunctionNode) or any(n not in ast.walk(self.life.call) for n in loads):
             return
+        if self.life.how is How.KEPT:
+            return
         for node in walk_scope(self.life.host):
             if isinstance(node, ast.Import | ast.ImportFrom) and set(import_targets(node)) == {name}:
                 yield node
+
+    def _settle(self) -> None:
+        """A write that is left for others to commit on a kept connection is committed by the scope, or at once."""
+        if self.life.how is not How.KEPT or self.opening.commits is Tri.YES or autocommits(self.life) is Tri.YES:
+            return
+        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
+        lines = uncommitted(self.life, self.region, self._transactions(), writes)
+        for prepared in self.prepared:
+            prepared.settles = prepared.execution.line in lines
+
+    def _transactions(self) -> Flow:
+        """What is uncommitted where, now that the reads are known."""
+        reads = {p.execution.node for p in self.prepared if p.statement.kind is Kind.SELECT}
+        return marked_flow(self.life, self.region.last, self.region.flattened, reads)
 
     # Effects
 
@@ -357,8 +418,7 @@ class _Rewriter:
             self.imports |= set(handlers.imports)
             self.effects += handlers.effects
             self.effects += database_effects(life, self.index, self.settings)
-        reads = {p.execution.call for p in self.prepared if p.statement.kind is Kind.SELECT}
-        reached = marked_flow(life, self.region.last, self.region.flattened, reads)
+        reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
         self.effects += [e for p in self.prepared for e in order_effects(p)]
         self.effects += ahead_effects(self.prepared, life)
@@ -385,21 +445,21 @@ class _Rewriter:
 
 def _check_uses(life: Life) -> None:
     """Refuse what can't be followed."""
-    if isinstance(life.origin, ast.AsyncWith) or life.source.driver == "aiosqlite":
+    if isinstance(life.origin, ast.AsyncWith) and life.how is not How.KEPT and not life.is_async:
         raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
     for use in life.uses:
         line = use.line
         match use.does:
+            case Does.CLOSE if life.how is How.KEPT and use.said in life.kept:
+                message = f"line {line} closes {use.said}, which is kept outside of this function; close it elsewhere"
+                raise Refused("connection-escapes", message)
             case Does.ESCAPES:
-                what = f"{use.receiver.id if use.receiver else 'the cursor'} is handed on or used on line {line}"
+                what = f"{use.said or 'the cursor'} is handed on or used on line {line}"
                 message = f"{what} in a way that a session cannot take over; keep it inside this function"
                 raise Refused("connection-escapes", message)
             case Does.MANY:
                 message = f"line {line} uses executemany, executescript or callproc, which are not rewritten yet"
                 raise Refused("execute-many", f"{message}; execute one by one, or leave it raw")
-            case Does.DESCRIPTION:
-                message = f"line {line} reads cursor.description; name the columns instead"
-                raise Refused("description", message)
             case Does.SETTING:
                 _check_setting(use, life)
             case _:
@@ -433,16 +493,16 @@ def _check_between(prepared: Prepared, life: Life) -> None:
 
 def _loops(use: Use, other: Use, life: Life) -> bool:
     """Whether a commit stands in a loop that goes on fetching."""
-    loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.While)}
+    loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
     return any(a in loops for a in life.module.ancestors(other.node))
 
 
 def _closer_effects(life: Life) -> Iterator[Effect]:
     for use in life.where(Does.CLOSE):
-        if isinstance(use.node, ast.Call) and not (
-            isinstance(use.node.func, ast.Attribute) and use.node.func.attr == "close"
+        if isinstance(use.call, ast.Call) and not (
+            isinstance(use.call.func, ast.Attribute) and use.call.func.attr == "close"
         ):
-            name = dotted(use.node.func)
+            name = dotted(use.call.func)
             yield Effect("closer", use.line, f"{name}() is taken to close the connection and to do nothing else")
 
 

@@ -31,7 +31,7 @@ def row_kind(life: Life, execution: Execution) -> RowKind:
         if isinstance(statement, ast.Assign) and "row_factory" in life.module.text(statement):
             return RowKind(by_name=True)
     if life.source.rows == "mapping":
-        return RowKind(by_name=True, by_place=life.source.driver == "sqlite3")
+        return RowKind(by_name=True, by_place=life.source.driver in ("sqlite3", "aiosqlite"))
     return RowKind()
 
 

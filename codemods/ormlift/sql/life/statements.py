@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
+from ormlift.sql.life.awaits import awaited_text
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
-from ormlift.sql.life.executions import Execution, Form, is_next
+from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
 from ormlift.sql.life.literals import Parameters, lone_value, parameters, sql_text, value_facts
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
@@ -35,6 +36,8 @@ class Prepared:
     target: ast.expr | None = None  # the expression that becomes the written one; None: a statement is written
     prefix: str = ""  # `result = `
     written: Written | None = None
+    text: str = ""  # the written statement as it is put into the code: awaited, where the session is asynchronous
+    settles: bool = False  # a commit is written behind it
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
     kept: frozenset[int] = frozenset()  # columns whose values must come as the driver gave them
@@ -127,7 +130,6 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
     """Decide what of the code the written expression takes the place of, and what it gives."""
     execution = prepared.execution
     module = life.module
-    statement = module.statement(execution.call)
     if prepared.statement.kind is not Kind.SELECT and execution.fetches:
         message = f"line {execution.line} writes, and line {execution.fetches[0].line} fetches from it"
         raise Refused("sql-not-supported", f"{message}; RETURNING is not written yet")
@@ -142,7 +144,7 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
             prepared.prefix = f"{names[execution.use.cursor]} = "
         case Form.ALONE:
             prepared.fetch = Fetch.NONE
-            if not (isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call):
+            if not is_alone(execution, module):
                 message = f"the execute on line {execution.line} is part of a larger expression"
                 raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
 
@@ -165,8 +167,7 @@ def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> No
         prepared.target, execution.form = only.node, Form.NEXT
         return
     prepared.prefix = f"{names[f'{does.value}:{execution.use.cursor}']} = "
-    statement = life.module.statement(execution.call)
-    if not (isinstance(statement, ast.Expr | ast.Assign) and statement.value is execution.call):
+    if not is_alone(execution, life.module):
         message = f"the execute on line {execution.line} is part of a larger expression"
         raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
 
@@ -214,6 +215,7 @@ class Manner:
     session: str
     timestamps: str
     shift: int  # how much further to the right than now the statements will stand
+    is_async: bool = False
 
 
 def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> Written:
@@ -233,12 +235,12 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     prepared.request = Request(
         models=prepared.models,
         arguments=arguments,
-        style="select" if select_only else manner.style,
+        style="select" if select_only or manner.is_async else manner.style,
         fetch=prepared.fetch,
         session=manner.session,
         timestamps=manner.timestamps,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
-        indent=start - base,
+        indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),
         kept=prepared.kept,
     )
@@ -246,6 +248,9 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     if isinstance(written, Reason):
         raise Refused(written.code, f"line {execution.line}: {written.message}")
     prepared.written = written
+    prepared.text = (
+        awaited_text(written.text, manner.session, prepared.target, life) if manner.is_async else written.text
+    )
     return written
 
 

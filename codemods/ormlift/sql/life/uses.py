@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ormlift.schema import SourceKind
-from ormlift.sql.life.model import Does, How, Life, Use
+from ormlift.sql.life.model import Does, How, Life, Receiver, Use
 from ormlift.syntax import dotted, walk_scope
 
 _CONNECTION_CALLS = {
@@ -26,6 +26,7 @@ _CURSOR_CALLS = {
     "fetchmany": Does.FETCHMANY,
     "close": Does.CLOSE,
 }
+_FETCHING_CALLS = {"execute_fetchall": Does.FETCHALL}
 _CURSOR_ATTRIBUTES = {"rowcount": Does.ROWCOUNT, "lastrowid": Does.LASTROWID, "description": Does.DESCRIPTION}
 _ITERATORS = frozenset(["list", "tuple", "set", "enumerate", "sorted", "map", "filter", "zip", "dict"])
 _CLOSERS = ("close", "release", "put", "return")
@@ -34,14 +35,14 @@ _CLOSERS = ("close", "release", "put", "return")
 class Collector:
     """Fills `life.uses` and `life.cursors`. A use that several lives may meet escapes."""
 
-    def __init__(self, life: Life, name: ast.Name, cursor: ast.Name | None) -> None:
+    def __init__(self, life: Life, name: ast.Name | None, cursor: ast.Name | None) -> None:
         self.life = life
         self.module = life.module
         self.flow = life.flow
         self.is_session = life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION)
         self.is_cursor = life.source.kind is SourceKind.CURSOR
-        self.work: list[tuple[ast.Name, bool]] = [(name, self.is_cursor)]
-        self.mine: set[ast.AST] = {name}
+        self.work: list[tuple[ast.Name, bool]] = [(name, self.is_cursor)] if name is not None else []
+        self.mine: set[ast.AST] = {name} if name is not None else set()
         if cursor is not None:
             self._add_cursor(cursor)
 
@@ -58,16 +59,22 @@ class Collector:
                     (self._of_cursor if is_cursor else self._of_connection)(node)
             for node in self.flow.captured.get(bound.id, ()):
                 self._add(Use(Does.ESCAPES, node, node, bound.id))
-        if self.is_cursor:
+        if self.is_cursor and self.life.how is not How.KEPT:
             self.life.cursors.add(self.life.name)
         self._check_alone()
         self.life.uses.sort(key=lambda use: (use.node.lineno, use.node.col_offset, -(use.node.end_lineno or 0)))
+
+    def keep(self, node: Receiver, *, is_cursor: bool) -> None:
+        """Take in one use of a connection or cursor that is kept outside of the function."""
+        if is_cursor:
+            self.life.cursors.add(dotted(node))
+        (self._of_cursor if is_cursor else self._of_connection)(node)
 
     def _check_alone(self) -> None:
         """A use that another definition may reach too is not ours alone; `= None` before it is."""
         names = {n for n in self.mine if isinstance(n, ast.Name)}
         for use in list(self.life.uses):
-            if use.receiver is None:
+            if use.receiver is None or (dotted(use.receiver) == self.life.name and self.life.how is How.KEPT):
                 continue
             for other in self.flow.of(use.receiver) - names:
                 statement = self.module.parents.get(other)
@@ -87,20 +94,21 @@ class Collector:
 
     # The connection
 
-    def _of_connection(self, name: ast.Name) -> None:
+    def _of_connection(self, name: Receiver) -> None:
         parent = self.module.parents[name]
         if isinstance(parent, ast.Attribute):
             self._connection_attribute(name, parent)
         elif isinstance(parent, ast.withitem) and parent.context_expr is name:
             self._add(Use(Does.BLOCK, name, name))
         elif self._is_test(name):
-            self._add(Use(Does.TEST, name, name))
+            if self.life.how is not How.KEPT:
+                self._add(Use(Does.TEST, name, name))
         elif isinstance(parent, ast.Call) and self._closes(parent):
             self._add(Use(Does.CLOSE, parent, name))
         else:
             self._add(Use(Does.SESSION if self.is_session else Does.ESCAPES, name, name))
 
-    def _connection_attribute(self, name: ast.Name, attribute: ast.Attribute) -> None:
+    def _connection_attribute(self, name: Receiver, attribute: ast.Attribute) -> None:
         call = self.module.parents[attribute]
         if isinstance(attribute.ctx, ast.Store):
             self._add(Use(Does.SETTING, attribute, name))
@@ -109,23 +117,41 @@ class Collector:
         elif attribute.attr == "cursor":
             self._new_cursor(call, name)
         elif attribute.attr in ("set_session", "set_isolation_level"):
-            self._add(Use(Does.SETTING, call, name))
+            self._add(Use(Does.SETTING, self._whole(call), name))
+        elif attribute.attr in _FETCHING_CALLS and self.life.is_async:
+            self._fetched(call, name, _FETCHING_CALLS[attribute.attr])
         elif attribute.attr in _CONNECTION_CALLS and not (self.is_session and attribute.attr == "execute"):
             self._connection_call(_CONNECTION_CALLS[attribute.attr], call, name)
         else:
             self._add(Use(Does.SESSION if self.is_session else Does.ESCAPES, call, name))
 
-    def _connection_call(self, does: Does, call: ast.Call, name: ast.Name) -> None:
+    def _connection_call(self, does: Does, call: ast.Call, name: Receiver) -> None:
         if does is Does.EXECUTE:
             self._executed(call, name, "")
         else:
-            self._add(Use(does, call, name))
+            self._add(Use(self._awaited(call, does), self._whole(call), name))
 
-    def _new_cursor(self, call: ast.Call, name: ast.Name) -> None:
+    def _whole(self, call: ast.expr) -> ast.expr:
+        """The call, and the await around it."""
         parent = self.module.parents[call]
+        return parent if isinstance(parent, ast.Await) else call
+
+    def _awaited(self, call: ast.Call, does: Does) -> Does:
+        """What a call does; one that should be awaited and is not, or the other way round, is none that we know."""
+        awaited = isinstance(self.module.parents[call], ast.Await)
+        return does if awaited is self.life.is_async else Does.ESCAPES
+
+    def _fetched(self, call: ast.Call, name: Receiver, does: Does) -> None:
+        """aiosqlite's `await db.execute_fetchall(..)`: both in one."""
+        self._add(Use(self._awaited(call, Does.EXECUTE), self._whole(call), name))
+        self._add(Use(does, self._whole(call), None))
+
+    def _new_cursor(self, call: ast.Call, name: Receiver) -> None:
+        whole = self._whole(call)
+        parent = self.module.parents[whole]
         match parent:
             case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
-                self._add(Use(Does.CURSOR, call, name, target.id))
+                self._add(Use(Does.CURSOR, whole, name, target.id))
                 self._add_cursor(target)
             case ast.withitem(optional_vars=ast.Name() as target):
                 self._add(Use(Does.CURSOR_BLOCK, call, name, target.id))
@@ -150,57 +176,65 @@ class Collector:
 
     # Cursors
 
-    def _of_cursor(self, name: ast.Name) -> None:
-        parent = self.module.parents[name]
+    def _of_cursor(self, name: Receiver) -> None:
+        parent, key = self.module.parents[name], dotted(name)
         if isinstance(parent, ast.Attribute):
             self._cursor_attribute(name, parent)
         elif self._iterates(name):
-            self._add(Use(Does.ITERATE, name, name, name.id))
+            self._add(Use(Does.ITERATE, name, name, key))
         elif self._is_test(name):
-            self._add(Use(Does.TEST, name, name, name.id))
+            if not isinstance(name, ast.Attribute):
+                self._add(Use(Does.TEST, name, name, key))
         elif isinstance(parent, ast.Call) and self._closes(parent):
-            self._add(Use(Does.CLOSE, parent, name, name.id))
+            self._add(Use(Does.CLOSE, parent, name, key))
         else:
-            self._add(Use(Does.ESCAPES, name, name, name.id))
+            self._add(Use(Does.ESCAPES, name, name, key))
 
-    def _cursor_attribute(self, name: ast.Name, attribute: ast.Attribute) -> None:
-        call = self.module.parents[attribute]
+    def _cursor_attribute(self, name: Receiver, attribute: ast.Attribute) -> None:
+        call, key = self.module.parents[attribute], dotted(name)
         if isinstance(call, ast.Call) and call.func is attribute:
             does = _CURSOR_CALLS.get(attribute.attr, Does.ESCAPES)
             if does is Does.EXECUTE:
-                self._executed(call, name, name.id)
+                self._executed(call, name, key)
             else:
-                self._add(Use(does, call, name, name.id))
+                self._add(Use(self._awaited(call, does), self._whole(call), name, key))
             return
         if isinstance(attribute.ctx, ast.Store):
             does = Does.SETTING if attribute.attr in ("row_factory", "arraysize") else Does.ESCAPES
         else:
             does = _CURSOR_ATTRIBUTES.get(attribute.attr, Does.ESCAPES)
-        self._add(Use(does, attribute, name, name.id))
+        self._add(Use(does, attribute, name, key))
 
-    def _executed(self, call: ast.Call, receiver: ast.Name | None, cursor: str) -> None:
+    def _executed(self, call: ast.Call, receiver: Receiver | None, cursor: str) -> None:
         """One `execute(..)`, and what is done with what it returns."""
-        parent = self.module.parents[call]
+        whole = self._whole(call)
+        parent = self.module.parents[whole]
+        if self._awaited(call, Does.EXECUTE) is Does.ESCAPES and not isinstance(parent, ast.withitem):
+            self._add(Use(Does.ESCAPES, call, receiver, cursor))
         match parent:
             case ast.Expr():
-                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+                self._add(Use(Does.EXECUTE, whole, receiver, cursor))
             case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
-                self._add(Use(Does.EXECUTE, call, receiver, target.id))
+                self._add(Use(Does.EXECUTE, whole, receiver, target.id))
+                self._add_cursor(target)
+            case ast.withitem(optional_vars=ast.Name() as target):
+                self._add(Use(Does.EXECUTE, whole, receiver, target.id))
                 self._add_cursor(target)
             case ast.Attribute(attr=attr):
-                self._add(Use(Does.EXECUTE, call, receiver, cursor))
+                self._add(Use(Does.EXECUTE, whole, receiver, cursor))
                 self._chained(parent, attr, cursor)
-            case _ if self._iterates(call):
-                self._add(Use(Does.EXECUTE, call, receiver, cursor))
-                self._add(Use(Does.ITERATE, call, None, cursor))
+            case _ if self._iterates(whole):
+                self._add(Use(Does.EXECUTE, whole, receiver, cursor))
+                self._add(Use(Does.ITERATE, whole, None, cursor))
             case _:
-                self._add(Use(Does.EXECUTE, call, receiver, cursor))
-                self._add(Use(Does.ESCAPES, call, receiver, cursor))
+                self._add(Use(Does.EXECUTE, whole, receiver, cursor))
+                self._add(Use(Does.ESCAPES, whole, receiver, cursor))
 
     def _chained(self, attribute: ast.Attribute, attr: str, cursor: str) -> None:
         outer = self.module.parents[attribute]
         if isinstance(outer, ast.Call) and outer.func is attribute:
-            self._add(Use(_CURSOR_CALLS.get(attr, Does.ESCAPES), outer, None, cursor))
+            does = _CURSOR_CALLS.get(attr, Does.ESCAPES)
+            self._add(Use(self._awaited(outer, does), self._whole(outer), None, cursor))
         else:
             self._add(Use(_CURSOR_ATTRIBUTES.get(attr, Does.ESCAPES), attribute, None, cursor))
 
@@ -209,10 +243,14 @@ class Collector:
     def _iterates(self, node: ast.expr) -> bool:
         parent = self.module.parents[node]
         match parent:
-            case ast.For(iter=source) | ast.comprehension(iter=source):
-                return source is node
+            case ast.For(iter=source):
+                return source is node and not self.life.is_async
+            case ast.AsyncFor(iter=source):
+                return source is node and self.life.is_async
+            case ast.comprehension(iter=source, is_async=waits):
+                return source is node and bool(waits) is self.life.is_async
             case ast.Call(func=ast.Name(id=function)):
-                return function in _ITERATORS and node in parent.args
+                return function in _ITERATORS and node in parent.args and not self.life.is_async
             case _:
                 return False
 

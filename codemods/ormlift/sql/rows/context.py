@@ -75,7 +75,11 @@ def context(node: ast.expr, module: Module) -> Context:
             return _assigned(parent, targets, module)
         case ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
             return _assigned(parent, [target], module)
-        case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source) if source is node:
+        case (
+            ast.For(target=target, iter=source)
+            | ast.AsyncFor(target=target, iter=source)
+            | ast.comprehension(target=target, iter=source)
+        ) if source is node:
             return Context(Stands.LOOPED, parent, (target,))
         case ast.Subscript(value=value) if value is node and isinstance(parent.ctx, ast.Load):
             return _subscript(parent)

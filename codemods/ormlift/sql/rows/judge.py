@@ -41,9 +41,18 @@ class Keep:
 Judgement = ReplaceExpr | Effect | Obstacle | Keep
 
 
-def judge(follower: Follower, texts: Mapping[ast.expr, str], *, fresh: bool = False) -> Iterator[Judgement]:
-    """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep."""
-    judge_one = _Judge(follower.module, texts, fresh)
+def judge(
+    follower: Follower,
+    texts: Mapping[ast.expr, str],
+    *,
+    fresh: bool = False,
+    dicts: Mapping[ast.expr, ast.Call] | None = None,
+) -> Iterator[Judgement]:
+    """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep.
+
+    `dicts` are the rows of which `dict(zip(names, row))` is made, with that call.
+    """
+    judge_one = _Judge(follower.module, texts, fresh, dicts or {})
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -70,6 +79,7 @@ class _Judge:
     module: Module
     texts: Mapping[ast.expr, str]
     fresh: bool
+    dicts: Mapping[ast.expr, ast.Call]
 
     def _text(self, node: ast.expr) -> str:
         """The new text of an expression, which something is to be asked of."""
@@ -78,6 +88,9 @@ class _Judge:
         return text if isinstance(node, _PRIMARY) else f"({text})"
 
     def use(self, seen: Seen) -> Iterator[Judgement]:
+        if seen.node in self.dicts:
+            yield from self._zipped(seen, self.dicts[seen.node])
+            return
         match seen.fact.kind:
             case Is.CELL:
                 yield from self._cell(seen)
@@ -254,6 +267,23 @@ class _Judge:
             yield ReplaceExpr(self.module.span(decoder), text)
         elif self.module.text(node) != text:
             yield ReplaceExpr(self.module.span(node), text)
+
+    def _zipped(self, seen: Seen, whole: ast.Call) -> Iterator[Judgement]:
+        """`dict(zip(names, row))`: the row's own mapping has the names."""
+        columns = seen.fact.columns
+        named = all(column.label and column.label == column.attr for column in columns)
+        if seen.fact.kind is not Is.ROW or not seen.sure or not named:
+            yield self._obstacle(seen, "description", "makes a dict of what the statement's columns do not tell")
+            return
+        yield from self._kept_json(seen)
+        yield ReplaceExpr(self.module.span(whole), f"dict({self._text(seen.node)}._mapping)")
+        yield from self._values(seen)
+
+    def _kept_json(self, seen: Seen) -> Iterator[Judgement]:
+        """What is decoded by name later is out of sight: JSON stays the text that it was."""
+        for place, column in enumerate(seen.fact.columns):
+            if self._is_json(column) and not self.fresh:
+                yield Keep(seen.fact.columns, place)
 
     def _as_dict(self, seen: Seen) -> Iterator[Judgement]:
         if any(column.label != column.attr for column in seen.fact.columns):

@@ -1,0 +1,191 @@
+"""Connections and cursors that a module or an object keeps: `self.conn`, `self.cursor`, a global `db`.
+
+They are opened in one place and used in others of the same file. Each function that uses one is a life of its own: what
+it writes is committed in it, and the kept connection stays open beside it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ormlift.project.escape.choice import bound_in
+from ormlift.project.index import ProjectIndex
+from ormlift.schema import SessionSource, SourceKind, Tri
+from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
+from ormlift.sql.life.flow import flow
+from ormlift.sql.life.model import Host, How, Life, Receiver
+from ormlift.sql.life.uses import Collector
+from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
+
+_RUNS = frozenset(["execute", "cursor", "executemany", "execute_fetchall"])
+_Owner = ast.ClassDef | None
+_Key = tuple[_Owner, str]
+
+
+@dataclass
+class Kept:
+    """One connection that is kept."""
+
+    call: ast.Call  # what opens it
+    source: SessionSource
+    cursors: set[str] = field(default_factory=set)  # how its kept cursors are written
+
+
+def kept_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+    """The lives in one function of connections that are kept outside of it."""
+    if not isinstance(host, FunctionNode) or not _may_keep(host):
+        return
+    owner = module.enclosing_class(host)
+    for (home, name), kept in kept_connections(module, index).items():
+        if home not in (None, owner) or _stores(host, {name, *kept.cursors}, module):
+            continue
+        uses = [(n, dotted(n) in kept.cursors) for n in _loads(host, {name, *kept.cursors})]
+        if not uses:
+            continue
+        is_async = kept.source.driver in ASYNC_DRIVERS and isinstance(host, ast.AsyncFunctionDef)
+        origin = module.statement(uses[0][0])
+        names = frozenset({name, *kept.cursors})
+        life = Life(
+            module, host, flow(host.body, arguments=host.args), origin, kept.call, How.KEPT, kept.source, name,
+            is_async=is_async, kept=names,
+        )  # fmt: skip
+        collector = Collector(life, None, None)
+        for node, is_cursor in uses:
+            collector.keep(node, is_cursor=is_cursor)
+        collector.run()
+        if life.uses:
+            life.origin = module.statement(life.uses[0].node)
+            yield life
+
+
+def _may_keep(host: FunctionNode) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr in _RUNS for n in ast.walk(host))
+
+
+def _loads(host: FunctionNode, names: set[str]) -> list[Receiver]:
+    """Where the host reads one of `names`, outermost first in the text; nested functions speak for themselves."""
+    bound = {n.arg for n in ast.walk(host.args) if isinstance(n, ast.arg)}
+    found = []
+    for node in walk_scope(host):
+        if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+            continue
+        if dotted(node) in names and not (isinstance(node, ast.Name) and node.id in bound):
+            found.append(node)
+    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+
+def _stores(host: FunctionNode, names: set[str], module: Module) -> bool:
+    """Whether the host binds one of them itself, or a local of the same name, or a function around it does."""
+    outer = [a for a in module.ancestors(host) if isinstance(a, FunctionNode)]
+    if any(names & bound_in(function) for function in outer):
+        return True
+    return any(
+        isinstance(n, ast.Name | ast.Attribute) and not isinstance(n.ctx, ast.Load) and dotted(n) in names
+        for n in walk_scope(host)
+    )
+
+
+def kept_connections(module: Module, index: ProjectIndex) -> dict[_Key, Kept]:
+    """What the file keeps, by owner and how it is written."""
+    values: dict[_Key, list[ast.expr]] = {}
+    for node in module.parents:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            key = _key(node.targets[0], module)
+            if key is not None:
+                values.setdefault(key, []).append(node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            key = _key(node.target, module)
+            if key is not None:
+                values.setdefault(key, []).append(node.value)
+    found: dict[_Key, Kept] = {}
+    for key, given in values.items():
+        opened = [_opened(v, module, index) for v in given if not _is_none(v)]
+        sources = [o for o in opened if o is not None]
+        if sources and len(sources) == len(opened) and len({o[1].driver for o in sources}) == 1:
+            call, source = sources[0]
+            found[key] = Kept(call, _as_set(key, replace(source, shared=True), module))
+    for key, given in values.items():
+        owners = {_cursor_of(v, key, found, module) for v in given if not _is_none(v)}
+        if len(owners) == 1 and (owner := owners.pop()) is not None:
+            found[owner].cursors.add(key[1])
+    return {key: kept for key, kept in found.items() if kept.source.kind is SourceKind.CONNECTION}
+
+
+def _key(target: ast.expr, module: Module) -> _Key | None:
+    """The owner and the name of something kept: an attribute of self, a name of the module."""
+    match target:
+        case ast.Attribute(value=ast.Name(id="self")):
+            return module.enclosing_class(target), dotted(target)
+        case ast.Name(id=name):
+            function = module.enclosing_function(target)
+            if function is None:
+                return (None, name) if module.enclosing_class(target) is None else None
+            is_global = any(isinstance(n, ast.Global) and name in n.names for n in walk_scope(function))
+            return (None, name) if is_global else None
+        case _:
+            return None
+
+
+def _opened(value: ast.expr, module: Module, index: ProjectIndex) -> tuple[ast.Call, SessionSource] | None:
+    """The call that opens what is kept, also by way of a local name."""
+    value = value.value if isinstance(value, ast.Await) else value
+    if isinstance(value, ast.Name):
+        local = _local_value(value, module)
+        return _opened(local, module, index) if local is not None else None
+    if not isinstance(value, ast.Call):
+        return None
+    source = index.source_of(value, module) or direct_source(value, module)
+    return (value, source) if source is not None and source.kind is SourceKind.CONNECTION else None
+
+
+def _local_value(name: ast.Name, module: Module) -> ast.expr | None:
+    """What the one assignment to a local name gives it; never another name, so that this comes to an end."""
+    function = module.enclosing_function(name)
+    stores = [
+        n for n in walk_scope(function or module.tree)
+        if isinstance(n, ast.Name) and n.id == name.id and isinstance(n.ctx, ast.Store)
+    ]  # fmt: skip
+    if len(stores) != 1:
+        return None
+    parent = module.parents[stores[0]]
+    value = parent.value if isinstance(parent, ast.Assign) and parent.targets == stores else None
+    return None if isinstance(value, ast.Name) else value
+
+
+def _cursor_of(value: ast.expr, key: _Key, found: dict[_Key, Kept], module: Module) -> _Key | None:
+    """The kept connection that a value is a cursor of."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name() | ast.Attribute() as connection, attr="cursor"), args=[]):
+            for other, kept in found.items():
+                local = _local_value(connection, module) if isinstance(connection, ast.Name) else None
+                mine = local is not None and kept.call in ast.walk(local)
+                if other[0] in (None, key[0]) and (dotted(connection) == other[1] or mine):
+                    return other
+            return None
+        case _:
+            return None
+
+
+def _as_set(key: _Key, source: SessionSource, module: Module) -> SessionSource:
+    """The source, with what the file sets on the connection once it is open."""
+    for node in module.parents:
+        if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
+            continue
+        same = dotted(node.value) == key[1] and (key[0] is None or module.enclosing_class(node) is key[0])
+        statement = module.parents[node]
+        if not same or not isinstance(statement, ast.Assign):
+            continue
+        text = module.text(statement.value)
+        if node.attr == "row_factory" and text.endswith(".Row"):
+            source = replace(source, rows="mapping", row_factory="")
+        elif (node.attr, text) in (("autocommit", "True"), ("isolation_level", "None")):
+            source = replace(source, autocommit=Tri.YES)
+        else:
+            source = replace(source, settings=(*source.settings, (node.attr, text)))
+    return source
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
