@@ -134,8 +134,8 @@ EFFECTS = {
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
     "row-leaves": "A row is used as a whole. A SQLAlchemy Row equals a tuple, but is none for json.dumps, isinstance.",
     "commit-at-exit": (
-        "The raw code could leave without a commit, which took the write back (on a kept connection: left it for others "
-        "to commit); it is committed now."
+        "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "
+        "others to commit; it is committed now."
     ),
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",

@@ -411,6 +411,55 @@ async def two(log):
         project=PROJECT,
     ),
     Example(
+        title="a connection that the file does not open",
+        before="""\
+class Store:
+    def __init__(self, conn):
+        self.conn = conn
+
+    def titles(self):
+        return [row[0] for row in self.conn.execute("SELECT title FROM jobs")]
+""",
+        reason="connection-from-outside",
+        project=PROJECT,
+    ),
+    Example(
+        title="a dict of names and of what is no row",
+        before="""\
+from app.db import open_db
+
+
+def head(values):
+    conn = open_db()
+    cursor = conn.cursor()
+    cursor.execute("SELECT ticket, stage FROM jobs")
+    names = [column[0] for column in cursor.description]
+    conn.close()
+    return dict(zip(names, values))
+""",
+        reason="description",
+        project=PROJECT,
+    ),
+    Example(
+        title="a kept connection that may be another's",
+        before="""\
+from app.db import open_db
+
+
+class Store:
+    def __init__(self):
+        self.conn = open_db()
+
+    def take(self, conn):
+        self.conn = conn
+
+    def titles(self):
+        return [row[0] for row in self.conn.execute("SELECT title FROM jobs")]
+""",
+        reason="connection-from-outside",
+        project=PROJECT,
+    ),
+    Example(
         title="the description of one of two statements",
         before="""\
 from app.db import open_db
