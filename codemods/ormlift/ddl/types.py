@@ -1,0 +1,72 @@
+"""Which type a mapped column gets, so that its values come and go as the driver alone hands them over.
+
+SQLite's driver knows five kinds of values: what stands in a column of type DATE is text, in one of type BOOLEAN 0 or 1,
+in one of type DECIMAL an int or a float. A model with `Date`, `Boolean` or `Numeric` would turn them into something
+else, and code that compares or prints them would break. So the model says what really comes, and a remark says what the
+database calls it. The servers' drivers hand out dates and decimals by themselves; there the types are kept, but for the
+few that SQLAlchemy would turn into something else than the driver does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A column's type in the model."""
+
+    type: TypeEngine[Any]
+    remark: str = ""  # why it is not what the database calls it; empty: it is
+    anything: bool = False  # its values are of no one Python type
+
+
+def sqlite_type(declared: str) -> Chosen:
+    """The type for a column that SQLite's DDL declares so; empty where it declares none."""
+    from sqlalchemy import BigInteger, Float, Integer, LargeBinary, SmallInteger, String, Text
+
+    name = re.sub(r"\s+", " ", declared.partition("(")[0]).strip().upper()
+    if not name:
+        return Chosen(Text(), "no type: as it was stored", anything=True)
+    if "INT" in name:
+        whole = {"BIGINT": BigInteger, "SMALLINT": SmallInteger}.get(name, Integer)
+        return Chosen(whole())
+    if "CHAR" in name or "CLOB" in name or "TEXT" in name:
+        length = re.search(r"\(\s*(\d+)\s*\)", declared)
+        return Chosen(String(int(length[1])) if length and "CHAR" in name else Text())
+    if "BLOB" in name:
+        return Chosen(LargeBinary())
+    if "REAL" in name or "FLOA" in name or "DOUB" in name:
+        return Chosen(Float())
+    if name.startswith("BOOL"):
+        return Chosen(Integer(), f"{name}: 0 or 1")
+    if name.startswith(("DEC", "NUM", "MONEY")):
+        return Chosen(Float(), f"{name}: int or float")
+    return Chosen(Text(), f"{name}: text")
+
+
+def server_type(given: TypeEngine[Any], dialect: str, driver: str = "") -> Chosen:
+    """The type for a column of PostgreSQL or MySQL: as it is, unless the driver hands out something else."""
+    from sqlalchemy import JSON, Boolean, Enum, Integer, LargeBinary, SmallInteger, String, Text, Uuid
+    from sqlalchemy.dialects import mysql
+
+    name = type(given).__name__.upper()
+    if isinstance(given, mysql.SET):
+        return Chosen(Text(), "SET: text")
+    if isinstance(given, Enum) and dialect == "mysql":  # PostgreSQL wants its own type's name with a value
+        length = max((len(label) for label in given.enums), default=0)
+        return Chosen(String(length) if length else String(), "ENUM: text")
+    if dialect == "mysql" and isinstance(given, Boolean | mysql.TINYINT):
+        return Chosen(SmallInteger(), "BOOLEAN: 0 or 1" if name != "TINYINT" else "")
+    if dialect == "mysql" and isinstance(given, JSON):
+        return Chosen(Text(), "JSON: text")
+    if dialect == "mysql" and isinstance(given, mysql.BIT | mysql.YEAR):
+        return Chosen(Integer(), "YEAR: int") if isinstance(given, mysql.YEAR) else Chosen(LargeBinary())
+    if isinstance(given, Uuid) and driver != "psycopg":
+        return Chosen(Uuid(as_uuid=False), "UUID: text")
+    return Chosen(given)
