@@ -135,6 +135,31 @@ def write(root: Path, path: str, data: bytes) -> None:
         raise
 
 
+def create(root: Path, path: str, data: bytes) -> None:
+    """Make a file that is not there yet, with the folders above it. Raises OSError; then there is no file."""
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(root)):
+        raise OSError(0, "lies behind a symlink to outside of the root; not written")
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def remove(root: Path, path: str) -> None:
+    """Take a file away, and nothing but a file. Raises OSError."""
+    target = root / path
+    if not stat.S_ISREG(target.lstat().st_mode):
+        raise OSError(0, "a symlink or special file; not removed")
+    target.unlink()
+
+
 def _fill(draft: Path, data: bytes, like: os.stat_result) -> None:
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY, 0o600)
     with os.fdopen(handle, "wb") as file:

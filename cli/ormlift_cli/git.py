@@ -96,6 +96,14 @@ class Repository:
                 found[os.fsdecode(record[2:])] = "is marked assume-unchanged or skip-worktree in git; unmark it first"
         return found
 
+    def intend(self, path: str) -> None:
+        """Tell the index that a file is to come, so that it can be committed on its own. Raises GitError."""
+        self.run("-c", "advice.addIgnoredFile=false", "add", "--intent-to-add", "--", literal(path))
+
+    def forget(self, path: str) -> None:
+        """Take back `intend`."""
+        self.run("rm", "--cached", "--quiet", "--force", "--ignore-unmatch", "--", literal(path))
+
     def commit(self, path: str, message: str, started: Callable[[int], None]) -> None:
         """Commit this one file as it stands on disk; `started` is told git's process id. Raises GitError.
 

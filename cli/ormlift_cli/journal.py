@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ormlift.model import UserError
 
-from ormlift_cli.files import draft_of, read, write
+from ormlift_cli.files import create, draft_of, read, remove, write
 from ormlift_cli.git import Repository, literal
 
 try:
@@ -36,7 +37,8 @@ class Step:
 
     path: str  # relative to the top of the work tree
     head: str  # where HEAD stood before
-    after: str  # sha256 of the new content
+    after: str  # sha256 of the new content; empty where the file goes
+    created: bool = False  # the file was not there before
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,15 @@ class Journal:
         draft_of(top / step.path).unlink(missing_ok=True)
         old, new = (self._entry(commit, step.path) for commit in (step.head, "HEAD"))
         if old != new:
-            self._settle_index(step.path, old, new)
+            self._settle_index(step, old, new)
             return []
+        before = (self.folder / "before").read_bytes()
         try:
             current = read(top, step.path)
         except OSError:
-            return [f"{step.path}: is gone since a run was interrupted; left so"]
-        before = (self.folder / "before").read_bytes()
+            return self._settle_gone(step, before)
+        if step.created:
+            return self._settle_created(step, current)
         if current == before:
             return []
         if digest(current) != step.after:
@@ -132,10 +136,28 @@ class Journal:
         write(top, step.path, before)
         return [f"{step.path}: an interrupted run had written it without a commit; set back"]
 
-    def _settle_index(self, path: str, old: str, new: str) -> None:
+    def _settle_gone(self, step: Step, before: bytes) -> list[str]:
+        if step.created:
+            self.repository.forget(step.path)
+            return []
+        if step.after:
+            return [f"{step.path}: is gone since a run was interrupted; left so"]
+        create(self.repository.top, step.path, before)
+        return [f"{step.path}: an interrupted run had removed it without a commit; put back"]
+
+    def _settle_created(self, step: Step, current: bytes) -> list[str]:
+        if digest(current) != step.after:
+            return [f"{step.path}: was changed after a run was interrupted; left as it is"]
+        remove(self.repository.top, step.path)
+        self.repository.forget(step.path)
+        return [f"{step.path}: an interrupted run had made it without a commit; removed"]
+
+    def _settle_index(self, step: Step, old: str, new: str) -> None:
         """Git was killed after it moved the branch and before it moved the index: let the index follow."""
-        if new and self.repository.index_entry(path).rsplit(" ", 1)[0] == old:
-            self.repository.index_follows(path, "HEAD")
+        if new and (step.created or self.repository.index_entry(step.path).rsplit(" ", 1)[0] == old):
+            self.repository.index_follows(step.path, "HEAD")
+        elif not new:
+            self.repository.forget(step.path)
 
     def _entry(self, commit: str, path: str) -> str:
         fields = self.repository.run("ls-tree", "-z", commit, "--", literal(path)).split(b"\t")[0].decode().split()
@@ -181,7 +203,7 @@ class Journal:
         draft.write_text(json.dumps(value))
         os.replace(draft, self.folder / name)  # noqa: PTH105
 
-    def _get(self, name: str) -> dict[str, str]:
+    def _get(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads((self.folder / name).read_text())
         except (FileNotFoundError, ValueError):
@@ -189,8 +211,10 @@ class Journal:
         return value if isinstance(value, dict) else {}
 
 
-def digest(data: bytes) -> str:
-    """The hash by which the journal knows a content."""
+def digest(data: bytes | None) -> str:
+    """The hash by which the journal knows a content; empty for none."""
+    if data is None:
+        return ""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from ormlift_cli.files import read, write
+from ormlift_cli.files import create, read, remove, write
 from ormlift_cli.git import GitError, Repository
 from ormlift_cli.journal import Journal, Step, digest
 
@@ -21,8 +23,8 @@ class Change:
     """A file's content before and after, and the message of its commit."""
 
     path: str  # relative to the top of the work tree
-    before: bytes
-    after: bytes
+    before: bytes | None  # None: there is no such file yet
+    after: bytes | None  # None: the file goes
     message: str
 
 
@@ -34,13 +36,15 @@ def land(change: Change, repository: Repository, journal: Journal) -> str:
     top = repository.top
     head = repository.head()
     _check_still(repository, change)
-    journal.begin(Step(change.path, head, digest(change.after)), change.before)
+    journal.begin(Step(change.path, head, digest(change.after), change.before is None), change.before or b"")
     try:
-        write(top, change.path, change.after)
+        _put(top, change.path, change.before, change.after)
     except OSError as error:
         journal.end()
         raise LandingError(f"could not be written: {error.strerror or error}") from error
     try:
+        if change.before is None:
+            repository.intend(change.path)
         repository.commit(change.path, change.message, journal.committing)
     except (GitError, OSError) as error:
         if repository.head() == head:
@@ -53,8 +57,22 @@ def land(change: Change, repository: Repository, journal: Journal) -> str:
     return made
 
 
+def _put(top: Path, path: str, before: bytes | None, after: bytes | None) -> None:
+    """Lead the file from one content to the other. Raises OSError."""
+    if after is None:
+        remove(top, path)
+    elif before is None:
+        create(top, path, after)
+    else:
+        write(top, path, after)
+
+
 def _check_still(repository: Repository, change: Change) -> None:
     """The file must be what was planned on; it may have been saved in an editor since."""
+    if change.before is None:
+        if os.path.lexists(repository.top / change.path):
+            raise LandingError("is there already; move it away, or name another file")
+        return
     try:
         current = read(repository.top, change.path)
     except OSError as error:
@@ -65,14 +83,19 @@ def _check_still(repository: Repository, change: Change) -> None:
 
 def _take_back(repository: Repository, change: Change) -> None:
     try:
-        write(repository.top, change.path, change.before)
-    except OSError as error:
-        what = f"git commit failed, and the old content could not be written back ({error.strerror or error})"
+        _put(repository.top, change.path, change.after, change.before)
+        if change.before is None:
+            repository.forget(change.path)
+    except (OSError, GitError) as error:
+        why = getattr(error, "strerror", "") or error
+        what = f"git commit failed, and the old content could not be written back ({why})"
         raise LandingError(f"{what}: `git checkout -- {change.path}` does it") from error
 
 
 def _follow_hook(repository: Repository, change: Change, made: str) -> None:
     """A hook may have put its own version of the file into the commit, which leaves git's index behind."""
+    if change.after is None:
+        return
     try:
         if read(repository.top, change.path) != change.after:
             repository.index_follows(change.path, made)

@@ -128,6 +128,8 @@ def _revert(entry: Entry, repository: Repository) -> Change | None:
     """
     old, own = repository.blob(entry.parent, entry.path), repository.blob(entry.commit, entry.path)
     now = repository.blob("HEAD", entry.path)
+    if old is None and own is not None:
+        return _unmade(entry, repository, now, own)
     if old is None or own is None:
         raise LandingError(f"was not a file before commit {entry.commit[:12]}; revert it by hand")
     if now is None:
@@ -144,6 +146,18 @@ def _revert(entry: Entry, repository: Repository) -> Change | None:
         raise LandingError(f"cannot be read: {error.strerror or error}") from error
     after = new if before == now else repository.on_disk(entry.path, new)
     return Change(entry.path, before, after, _message(entry))
+
+
+def _unmade(entry: Entry, repository: Repository, now: bytes | None, own: bytes) -> Change | None:
+    """The change that takes away a file that the commit made; None where it is gone already."""
+    if now is None:
+        return None
+    if now != own:
+        raise LandingError(f"was changed since commit {entry.commit[:12]} made it; remove it by hand, if it is to go")
+    try:
+        return Change(entry.path, read(repository.top, entry.path), None, _message(entry))
+    except OSError as error:
+        raise LandingError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _merged(now: bytes, own: bytes, old: bytes) -> bytes | None:

@@ -107,6 +107,19 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     return result
 
 
+def index_of(project: Project, terminal: Terminal) -> ProjectIndex:
+    """What is known of the whole project; nothing is planned."""
+    from ormlift.project.graph import ImportGraph
+    from ormlift.project.index import link
+
+    from ormlift_cli.pool import cores
+
+    with terminal.progress() as progress:
+        files = _read(project, select(project, ()), [], progress)
+        known = link(_facts(files.for_index, cores(), progress))
+    return replace(known, imports=ImportGraph(files.imports), style=files.style)
+
+
 def _narrowed(request: Request, project: Project, known: Sequence[Codemod]) -> tuple[Settings, list[Codemod]]:
     """The settings and codemods of this run."""
     ids = [codemod.id for codemod in known]

@@ -181,3 +181,4 @@ class Engine:
     url: str  # the URL where it is a literal, else the source text of the argument
     dialect: str = ""  # sqlite | postgresql | mysql; empty where it could not be read
     literal: bool = False
+    creator: str = ""  # the function of the project that opens its connections, as `path:name`; empty: the URL does

@@ -152,9 +152,8 @@ def _in_python(source: Source) -> Iterator[tuple[int, str]]:
     except SyntaxError:
         return
     constants = _constants(module.tree)
-    for node in module.parents:
-        if not isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp) or not _outermost(node, module):
-            continue
+    texts = [n for n in module.parents if isinstance(n, ast.Constant | ast.JoinedStr | ast.BinOp)]
+    for node in sorted((n for n in texts if _outermost(n, module)), key=lambda n: (n.lineno, n.col_offset)):
         text = _text(node, constants)
         if getattr(module.parents.get(node), "attr", "") == "format":
             text = re.sub(r"\{\w*\}", _HOLE, text)

@@ -85,7 +85,7 @@ def _run_on_sqlite(ddl: Ddl) -> Tables:
         engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
         for name in _names(connection):
             _reflect(name, engine, tables)
-        _options(connection, tables)
+        _options(engine, tables)
     return tables
 
 
@@ -157,9 +157,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _options(connection: sqlite3.Connection, tables: Tables) -> None:
+def _options(engine: Engine, tables: Tables) -> None:
     """What reflection does not tell: AUTOINCREMENT and WITHOUT ROWID, under which no part of the key may be NULL."""
-    for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"):
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
+    for name, sql in rows:
         table = tables.metadata.tables.get(name)
         if table is None:
             continue
@@ -188,4 +190,6 @@ def reflected(engine: Engine, mapped: Collection[str] = (), schema: str | None =
             chosen = server_type(column.type, dialect, engine.dialect.driver)
             column.type = chosen.type
             tables.remarks[table.name, column.name] = chosen
+    if dialect == "sqlite":
+        _options(engine, tables)
     return settled(tables, mapped)

@@ -127,6 +127,7 @@ class EngineFacts:
     line: int
     url: str
     literal: bool
+    creator: str = ""  # `creator=`, dotted as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +309,12 @@ def _engine(name: str, call: ast.Call, constants: dict[str, ast.expr]) -> Engine
     for _ in range(3):
         if isinstance(node, ast.Name) and node.id in constants:
             node = constants[node.id]
+    creator = next((dotted(k.value) for k in call.keywords if k.arg == "creator"), "")
     if node is None:
-        return EngineFacts(name, call.lineno, "", literal=False)
+        return EngineFacts(name, call.lineno, "", literal=False, creator=creator)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return EngineFacts(name, call.lineno, node.value, literal=True)
-    return EngineFacts(name, call.lineno, ast.unparse(node), literal=False)
+        return EngineFacts(name, call.lineno, node.value, literal=True, creator=creator)
+    return EngineFacts(name, call.lineno, ast.unparse(node), literal=False, creator=creator)
 
 
 def _registering_calls(module: Module) -> list[ast.Call]:

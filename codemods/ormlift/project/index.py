@@ -86,6 +86,10 @@ class ProjectIndex:
             found = [m for m in found if preferred(m)] or found
         return found[0] if len(found) == 1 else None
 
+    def declarative_bases(self) -> tuple[tuple[str, str], ...]:
+        """Module and name of each declarative base of the application."""
+        return tuple((self._names.module(path), name) for path, name in ModelLinker(self._names).bases())
+
     def source_of(self, call: ast.Call, module: Module) -> SessionSource | None:
         """What session or connection a call hands out, or None where it is no such call or nothing is known of it."""
         value = self._value(call, module)
@@ -289,7 +293,7 @@ def link(facts: Iterable[FileFacts]) -> ProjectIndex:
         tuple(factories),
         tuple(_sources(values)),
         tuple(s for f in files for s in scopes_of(f, values)),
-        tuple(_engine(f.path, e) for f in files for e in f.engines),
+        tuple(_engine(f.path, e, names) for f in files for e in f.engines),
         tuple(_session_events(files)),
         facts=files,
     )
@@ -315,10 +319,12 @@ def _sources(values: Values) -> list[SessionSource]:
     return found
 
 
-def _engine(path: str, facts: EngineFacts) -> Engine:
+def _engine(path: str, facts: EngineFacts, names: Names) -> Engine:
     text = facts.url if facts.literal else facts.url.lstrip("rfb").lstrip("'\"")
     scheme = text.partition(":")[0].partition("+")[0].lower() if "://" in text else ""
-    return Engine(facts.name, path, facts.line, facts.url, DIALECTS.get(scheme, ""), facts.literal)
+    place = names.place(path, facts.creator) if facts.creator else None
+    creator = f"{place.path}:{place.name}" if place is not None and place.path else ""
+    return Engine(facts.name, path, facts.line, facts.url, DIALECTS.get(scheme, ""), facts.literal, creator)
 
 
 def _session_events(files: Iterable[FileFacts]) -> list[str]:

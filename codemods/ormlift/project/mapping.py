@@ -62,6 +62,14 @@ class ModelLinker:
         found = [self._foreign_keys(m) for m in found]
         return tuple(sorted(found, key=lambda m: (is_test_path(m.path), m.path, m.line)))
 
+    def bases(self) -> list[Key]:
+        """The declarative bases of the application: classes, and variables that `declarative_base()` made."""
+        found = [key for key, facts in self.classes.items() if facts.declarative or self._is_base(key, facts)]
+        for path, facts in self.names.files.items():
+            held = [b.name for b in facts.bindings if not b.owner and self._is_base_variable(path, b.name)]
+            found += [(path, name) for name in held]
+        return sorted({key for key in found if not is_test_path(key[0])})
+
     def base_key(self, path: str, name: str) -> Key | None:
         """The project's class that a base's name means."""
         place = self.names.place(path, name)
@@ -94,6 +102,12 @@ class ModelLinker:
         if last(target.name) in DECLARATIVE and not target.path:
             return True
         return self._is_db_model(base) or self._is_base_variable(target.path, target.name)
+
+    def _is_base(self, key: Key, facts: ClassFacts) -> bool:
+        """Whether a class only makes the base that others inherit from."""
+        places = [self.names.place(key[0], base) for base in facts.bases]
+        made = any(base.endswith("()") and self._declarative_base(key, base) for base in facts.bases)
+        return not facts.table and (made or any(not p.path and last(p.name) in DECLARATIVE for p in places))
 
     def _is_base_variable(self, path: str, name: str) -> bool:
         facts = self.names.files.get(path)

@@ -24,6 +24,15 @@ _READ = re.compile(r"session\.(row_factory|isolation_level|autocommit)\b")
 _SETUPS = frozenset(["connect", "first_connect", "do_connect", "checkout"])
 
 
+def opens_engine(life: Life, index: ProjectIndex) -> bool:
+    """Whether the engine opens its connections by this very function, so that they are the same and set up the same."""
+    source = life.source
+    if life.manager is not None or source.owner or life.call.args or life.call.keywords:
+        return False
+    plain = source.row_factory in ("", "tuple", "sqlite3.Row")
+    return plain and any(engine.creator == f"{source.path}:{source.name}" for engine in index.engines)
+
+
 def opener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
     """Effects of leaving the opener out. Raises Refused where it makes values come otherwise."""
     source, name = life.source, f"{dotted(life.call.func)}()"
@@ -44,10 +53,10 @@ def opener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
             f"turns errors of the block into {life.manager.wraps}" if life.manager.wraps else "keeps errors to itself"
         )
         yield Effect("driver-exception", life.line, f"{name} {what}; now callers see SQLAlchemy's")
-    yield from _listener_effects(life, index)
+    yield from listener_effects(life, index)
 
 
-def _listener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
+def listener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
     """The engine's connections may be set up by listeners, which raw ones never met."""
     for facts in index.facts:
         for listener in facts.listeners if not is_test_path(facts.path) else ():

@@ -14,7 +14,7 @@ from ormlift.project.names import is_test_path
 from ormlift.schema import Engine, Scope, SessionFactory, SourceKind, Tri
 from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import How, Life
-from ormlift.sql.life.opener import chooses_database, opener_effects
+from ormlift.sql.life.opener import chooses_database, listener_effects, opener_effects, opens_engine
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
 
@@ -146,6 +146,9 @@ def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Ite
     if _varies(life):
         message = f"the loop around line {life.line} opens another database each time, and a session has one"
         raise Refused("several-databases", f"{message}; leave it raw, or give each its engine")
+    if opens_engine(life, index):
+        yield from listener_effects(life, index)
+        return
     yield from opener_effects(life, index)
     known = _is_configured(life, settings) or any(_is_engine_of(engine, life) for engine in index.engines)
     if known and not chooses_database(life):
