@@ -1,4 +1,4 @@
-"""The project's texts that may hold DDL: its Python files and its .sql files."""
+"""The project's texts that may hold SQL: its Python files and its .sql files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ormlift.source import decode
 from ormlift_cli.files import NEVER_OURS, SELDOM_OURS, read
 from ormlift_cli.project import Project, git_listing, select
 
-_NEEDLES = (b"create", b"alter")
+_NEEDLES = (b"create", b"alter", b"select", b"insert", b"update", b"delete", b"replace")
 
 
 def sources(project: Project) -> list[Source]:
-    """Every file that may make a table, decoded; one that cannot be is left out."""
+    """Every file that may hold a statement, decoded; one that cannot be is left out."""
     found = []
     for path in sorted({*select(project, ()).found.files, *_sql_files(project)}):
         try:

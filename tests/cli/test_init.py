@@ -266,3 +266,21 @@ def test_a_database_is_read_instead(shop):
     assert "Item" not in done.stdout
     done = shop.run("models", "--database-url", "nonsense")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_missing_columns_are_listed_and_added_where_it_is_asked_for(alchemy):
+    alchemy.put("work.py", "run('SELECT colour FROM items')\n")
+    alchemy.commit()
+    state = alchemy.snapshot()
+    done = alchemy.run("models", "--missing-columns")
+    assert done.returncode == 0, done.stderr
+    assert "items.colour: missing in Item of store/db.py:10; Text" in done.stdout
+    assert "named in work.py:1" in done.stdout
+    assert alchemy.snapshot() == state
+    done = alchemy.run("models", "--missing-columns", "--add")
+    assert "make sure that the database has them" in done.stderr
+    assert "    colour = Column(Text)\n" in alchemy.read("store/db.py").decode()
+    assert alchemy.subjects()[0] == "Add colour to the models of store/db.py"
+    assert "no column is missing" in alchemy.run("models", "--missing-columns").stderr
+    assert alchemy.run("rollback").returncode == 0
+    assert alchemy.snapshot() == state

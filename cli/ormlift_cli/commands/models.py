@@ -43,9 +43,9 @@ def models(
     """Write declarative models for tables that have none, from the DDL in the code or a database."""
     output = output_of(verbose, quiet, color)
     if missing_columns or add:
-        from ormlift_cli import missing
+        from ormlift_cli.missing import run as run_missing
 
-        leave(lambda: missing.run(path, output, add=add, commit=not no_commit))
+        leave(lambda: run_missing(path, output, add=add, commit=not no_commit))
     leave(lambda: run(path, write_to, database_url, output, commit=not no_commit))
 
 

@@ -16,7 +16,7 @@ from ormlift.model import Source
 from ormlift.project.names import is_test_path
 from ormlift.syntax import Module, dotted, module_level
 
-_HOLE = "\0"  # stands in a text for what is put in at run time
+HOLE = "\0"  # stands in a text for what is put in at run time
 _NAME = r"(?:\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|[\w$\0]+)"
 _CREATE = re.compile(
     rf"\s*CREATE\s+(?P<temp>(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\s+)?(?:UNLOGGED\s+)?TABLE\s+"
@@ -88,17 +88,15 @@ def _read(path: str, line: int, sql: str) -> Statement | Unread | None:
     create = _CREATE.match(sql)
     if create and not create["temp"]:
         schema, name = bare(create["name"])
-        if _HOLE in sql:
-            return Unread(
-                path, line, f"the table {name.replace(_HOLE, '?')} is made of text that is put in at run time"
-            )
+        if HOLE in sql:
+            return Unread(path, line, f"the table {name.replace(HOLE, '?')} is made of text that is put in at run time")
         if create["rest"] != "(":
             made = "from a query" if (create["rest"] or "").upper() == "AS" else "in a form that is not read"
             return Unread(path, line, f"the table {name} is made {made}") if create["rest"] else None
         return Statement(path, line, "create", name, sql, schema)
     for kind, pattern in (("index", _INDEX), ("add", _ADD)):
         match = pattern.match(sql)
-        if match and _HOLE not in sql:
+        if match and HOLE not in sql:
             schema, name = bare(match["name"])
             return Statement(path, line, kind, name, sql, schema)
     return None
@@ -146,7 +144,12 @@ def _in_sql(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _in_python(source: Source) -> Iterator[tuple[int, str]]:
-    """The texts of a Python file that hold DDL, with what is not known of them as a hole."""
+    """The texts of a Python file that hold DDL."""
+    yield from ((line, text) for line, text in texts_of(source) if _HINT.search(text))
+
+
+def texts_of(source: Source) -> Iterator[tuple[int, str]]:
+    """The texts of a Python file with their lines, put together where they are parts; what is not known is `HOLE`."""
     try:
         module = Module.parse(source)
     except SyntaxError:
@@ -156,8 +159,8 @@ def _in_python(source: Source) -> Iterator[tuple[int, str]]:
     for node in sorted((n for n in texts if _outermost(n, module)), key=lambda n: (n.lineno, n.col_offset)):
         text = _text(node, constants)
         if getattr(module.parents.get(node), "attr", "") == "format":
-            text = re.sub(r"\{\w*\}", _HOLE, text)
-        if text and _HINT.search(text) and text.count(_HOLE) < len(text):
+            text = re.sub(r"\{\w*\}", HOLE, text)
+        if text and text.count(HOLE) < len(text):
             yield node.lineno, text
 
 
@@ -174,9 +177,9 @@ def _constants(tree: ast.Module) -> dict[str, str]:
         if isinstance(statement, ast.Assign):
             for target in statement.targets:
                 value = statement.value
-                plain = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else _HOLE
+                plain = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else HOLE
                 found.setdefault(dotted(target), []).append(plain)
-    return {name: values[0] for name, values in found.items() if len(values) == 1 and _HOLE not in values}
+    return {name: values[0] for name, values in found.items() if len(values) == 1 and HOLE not in values}
 
 
 def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
@@ -190,9 +193,9 @@ def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _text(left, constants) + _text(right, constants)
         case ast.BinOp(op=ast.Mod(), left=left):
-            return re.sub(r"%\(\w+\)s|%s", _HOLE, _text(left, constants))
+            return re.sub(r"%\(\w+\)s|%s", HOLE, _text(left, constants))
         case ast.Name(id=name) if name in constants:
             return constants[name]
         case ast.Call(args=[inner], keywords=[]) if dotted(node.func).rpartition(".")[2] in ("dedent", "cleandoc"):
             return inspect.cleandoc(_text(inner, constants))
-    return _HOLE
+    return HOLE

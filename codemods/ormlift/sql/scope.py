@@ -124,7 +124,7 @@ class Scope:
             model = None if model is not None and model.schema else model
         if model is None:
             said = f"{table.db}.{table.name}" if table.db else table.name
-            raise Refused("table-not-mapped", f"The table `{said}` has no mapped class; write a model for it.")
+            raise Refused("table-not-mapped", f"The table `{said}` has no mapped class; `ormlift models` writes one.")
         return model
 
     def column(self, node: exp.Column) -> ColumnRef:
@@ -134,7 +134,8 @@ class Scope:
             owners = " and ".join(f"`{entity.model.name}`" for entity in self._candidates(node)) or "no table"
             raise Refused(
                 "column-not-mapped",
-                f"The column `{node.name}` is not mapped by {owners}; add it to the model or mend the statement.",
+                f"The column `{node.name}` is not mapped by {owners}; add it to the model (`ormlift models "
+                "--missing-columns --add` does) or mend the statement.",
             )
         return ref
 

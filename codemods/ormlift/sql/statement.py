@@ -158,8 +158,10 @@ REASONS: Mapping[str, str] = {
     "several-statements": "The string holds more than one statement: execute them one by one.",
     "sql-not-parsed": "The SQL could not be parsed, or its placeholders do not fit the driver's style.",
     "sql-not-supported": "The statement uses a construct that is not written yet; the message names it.",
-    "table-not-mapped": "A table of the statement has no mapped class: write a model for it.",
-    "column-not-mapped": "The mapped class lacks a column of the statement: add it, or mend the statement.",
+    "table-not-mapped": "A table of the statement has no mapped class. `ormlift models` writes one, from the DDL in "
+    "the code or from a database.",
+    "column-not-mapped": "The mapped class lacks a column of the statement. `ormlift models --missing-columns` lists "
+    "all such columns, and adds them with --add; or mend the statement.",
     "arguments-mismatch": "The number of parameters passed is not the number of placeholders.",
 }
 

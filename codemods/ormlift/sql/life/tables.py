@@ -44,7 +44,7 @@ def _missing(schema: str, table: str, same: list[MappedClass]) -> str:
     if same:
         where = f"the schema {same[0].schema}" if same[0].schema else "no schema"
         return f"names {schema}.{table}, and {same[0].name} is mapped in {where}; make them agree"
-    return f"names the table {table}, which has no mapped class; write a model for it"
+    return f"names the table {table}, which has no mapped class; `ormlift models` writes one"
 
 
 def _is_home(path: str) -> bool:
