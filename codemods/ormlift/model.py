@@ -133,7 +133,18 @@ class DropWithItem:
     span: Span
 
 
-Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropWithItem
+@dataclass(frozen=True, slots=True)
+class AddParameter:
+    """The function whose `def` stands at `span` takes the parameter `text` behind its others.
+
+    It has a default, and stands in front of `*args` and of those that are passed by name.
+    """
+
+    span: Span
+    text: str
+
+
+Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropWithItem | AddParameter
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
-from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Rewrite, Span, Wrap
+from ormlift.model import (
+    AddParameter,
+    DropFinally,
+    DropWithItem,
+    Op,
+    ReplaceExpr,
+    ReplaceStatement,
+    Rewrite,
+    Span,
+    Wrap,
+)
 from ormlift.source import newline_of, split_lines
 from ormlift.syntax import FunctionNode, Module
 
@@ -105,6 +115,8 @@ def _op_lines(op: Op) -> tuple[int, int]:
             return first.line, last.end_line
         case ReplaceExpr(span, _) | ReplaceStatement(span, _) | DropFinally(span) | DropWithItem(span):
             return span.line, span.end_line
+        case AddParameter(span, _):
+            return span.line, span.line
 
 
 def _piece(module: Module, first: int, last: int) -> tuple[int, int]:

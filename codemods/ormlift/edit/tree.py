@@ -12,7 +12,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ormlift.edit.errors import LayoutError
-from ormlift.model import DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
+from ormlift.model import AddParameter, DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
 
 _Key = tuple[int, int]
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement  # what a suite's list holds
@@ -50,9 +50,10 @@ class _Editor(cst.CSTTransformer):
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
         self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
+        self._parameters = {_start(op.span): op for op in ops if isinstance(op, AddParameter)}
         spans = [op.first if isinstance(op, Wrap) else op.span for op in ops]
         self._lines = sorted({span.line for span in spans})
-        self._edited = {*self._statements, *self._finals, *self._wraps}
+        self._edited = {*self._statements, *self._finals, *self._wraps, *self._parameters}
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
         self._ops = ops
@@ -171,7 +172,25 @@ class _Editor(cst.CSTTransformer):
             return self._without_finally(key, node, pending)
         if key in self._emptied and isinstance(node, cst.With):
             return self._body(node, _joined(pending, _leading(node)))
+        if key in self._parameters and isinstance(node, cst.FunctionDef):
+            node = self._with_parameter(key, node)
         return [_with_leading(node, _joined(pending, _leading(node)))], []
+
+    def _with_parameter(self, key: _Key, node: cst.FunctionDef) -> cst.FunctionDef:
+        """The function with one parameter more, set as those before it are."""
+        op = self._parameters[key]
+        self._left.discard(op)
+        made = cst.parse_statement(f"def f({op.text}): pass\n")
+        assert isinstance(made, cst.FunctionDef)
+        new, before = made.params.params[0], list(node.params.params)
+        if before:
+            last = before[-1]
+            apart = [p.comma for p in before if isinstance(p.comma, cst.Comma)]
+            comma = apart[0] if len(before) > 1 else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+            trailing = last.comma if isinstance(last.comma, cst.Comma) else cst.MaybeSentinel.DEFAULT
+            before[-1] = last.with_changes(comma=comma)
+            new = new.with_changes(comma=trailing)
+        return node.with_changes(params=node.params.with_changes(params=[*before, new]))
 
     def _replaced(
         self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]

@@ -47,6 +47,10 @@ class Locals:
     params: dict[str, str] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)  # names that outlive the call: globals; dotted names always do
 
+    def binds(self, name: str) -> bool:
+        """Whether the function itself binds a name."""
+        return name in self.values or name in self.params
+
 
 def read_locals(function: FunctionNode | None, statements: list[ast.stmt] | None = None) -> Locals:
     """The local variables of a function, its parameters, and the attributes it sets on them.
@@ -111,6 +115,8 @@ def annotation_name(node: ast.expr | None) -> str:
             return ""
     if isinstance(node, ast.Subscript) and dotted(node.value).rpartition(".")[2] == "Optional":
         return annotation_name(node.slice)
+    if isinstance(node, ast.Subscript) and dotted(node.value).rpartition(".")[2] == "Annotated":
+        return annotation_name(node.slice.elts[0]) if isinstance(node.slice, ast.Tuple) else ""
     if isinstance(node, ast.Subscript) and dotted(node.value).rpartition(".")[2] in YIELDING:
         return annotation_name(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):

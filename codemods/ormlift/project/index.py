@@ -98,6 +98,37 @@ class ProjectIndex:
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
 
+    def session_at(self, node: ast.expr, module: Module) -> SessionSource | None:
+        """The session or connection that a name, an attribute or a call is where it stands, or None."""
+        value = self._value_at(node, module)
+        return value.handed if value is not None and value.what == "handed" else None
+
+    def _value_at(self, node: ast.expr, module: Module) -> Value | None:
+        root = dotted(node).partition(".")[0]
+        values, function = self._values_for(module), module.enclosing_function(node)
+        while function is not None and root and not self._surroundings_of(function, module)[0].binds(root):
+            function = module.enclosing_function(function)
+        owner = module.enclosing_class(node)
+        known, imports = self._surroundings_of(function or module.enclosing_function(node), module)
+        where = Where(module.source.path, owner.name if owner is not None else "", imports)
+        return values.evaluate(read_handle(node, known), where)
+
+    def scope_at(self, node: ast.expr, module: Module) -> Scope | None:
+        """The scope that a name or attribute names, without calling it; None for what is no context manager."""
+        value = self._value_at(node, module)
+        if value is None or value.what != "function" or value.function is None or not value.function.is_scope:
+            return None
+        known = self._scopes.get((value.path, value.function.owner, value.function.name))
+        return known or function_scope(value.path, value.function, self._values_for(module))
+
+    def yielded_by(self, node: ast.expr, module: Module) -> SessionSource | None:
+        """The session that the generator named by an expression yields, as a dependency hands it in; None for none."""
+        value = self._value_at(node, module)
+        if value is None or value.function is None or not value.function.generator:
+            return None
+        given = self._values_for(module).yielded(value.path, value.function)
+        return given.handed if given is not None and given.what == "handed" else None
+
     def is_of_project(self, target: str, module: Module) -> bool:
         """Whether an import's dotted target leads into a file of the project."""
         holder = target.rpartition(".")[0]
@@ -263,12 +294,18 @@ class ProjectIndex:
             return None
         owner = module.enclosing_class(call)
         values = self._values_for(module)
+        known, imports = self._surroundings_of(function, module)
+        where = Where(module.source.path, owner.name if owner is not None else "", imports)
+        return values.evaluate(read_handle(call, known), where)
+
+    def _surroundings_of(
+        self, function: FunctionNode | None, module: Module
+    ) -> tuple[Locals, tuple[tuple[str, str], ...]]:
+        self._values_for(module)
         if function not in self._surroundings:
             imports = tuple(module.local_imports(function).items()) if function is not None else ()
             self._surroundings[function] = (read_locals(function), imports)
-        known, imports = self._surroundings[function]
-        where = Where(module.source.path, owner.name if owner is not None else "", imports)
-        return values.evaluate(read_handle(call, known), where)
+        return self._surroundings[function]
 
 
 def _is_nested_def(call: ast.Call, module: Module) -> bool:

@@ -1,6 +1,6 @@
 """The codemods, in the order they run."""
 
-from ormlift.rules import cursor_on_session, cursor_to_orm, session_config, session_scope
+from ormlift.rules import async_session, cursor_on_session, cursor_to_orm, session_config, session_scope
 from ormlift.rules.base import Codemod
 
 ALL: tuple[Codemod, ...] = (
@@ -8,4 +8,5 @@ ALL: tuple[Codemod, ...] = (
     cursor_to_orm.CODEMOD,
     cursor_on_session.CODEMOD,
     session_config.CODEMOD,
+    async_session.CODEMOD,
 )

@@ -1,0 +1,137 @@
+"""`session.query(..)` on an AsyncSession, which has no such method, to `select(..)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ormlift.model import Fault, ImportNeed, Reason, ReplaceExpr, Severity, Site
+from ormlift.project.held import Held
+from ormlift.project.index import ProjectIndex
+from ormlift.rules._async_session.words import coroutine_around, refused, repaired
+from ormlift.syntax import Module, dotted
+
+_KEPT = frozenset({"filter", "filter_by", "where", "order_by", "limit", "offset", "join", "outerjoin", "options",
+                   "distinct", "group_by", "having", "with_for_update", "execution_options"})  # fmt: skip
+_LOADS_MANY = frozenset({"joinedload", "contains_eager"})
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """`session.query(what).filter(..)...all()`, taken apart."""
+
+    whole: ast.expr  # with the await around it, if there is one
+    what: ast.Call  # the call of query()
+    kept: tuple[ast.Call, ...]  # the calls that a select has as well
+    end: ast.Call | None  # the call that runs it
+    odd: str = ""  # a call that a select has not
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Finds and rewrites them in one file."""
+
+    module: Module
+    index: ProjectIndex
+    held: Held
+
+    def sites(self) -> Iterator[Site]:
+        """All of them."""
+        for call in self.module.calls:
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "query" and self.held.is_async(call.func.value):
+                yield self._site(call, call.func)
+
+    def _site(self, call: ast.Call, func: ast.Attribute) -> Site:
+        text = f"{dotted(func)}() is called on an AsyncSession: AttributeError, it has no attribute 'query'"
+        fault = Fault("query-on-async", Severity.CRITICAL, text)
+        chain = self._chain(call)
+        line, end = chain.whole.lineno, chain.whole.end_lineno or chain.whole.lineno
+        why = coroutine_around(self.module, call)
+        if why:
+            reason = Reason("not-in-coroutine", f"{why}; make it async, or use a Session that is not")
+            return refused(line, end, reason, fault)
+        if chain.end is None:
+            where = chain.odd or "what runs the query"
+            reason = Reason("unusual-query", f"{where} can't be followed; write it as a select by hand")
+            return refused(line, end, reason, fault)
+        new = self._written(ast.unparse(func.value), chain)
+        if new is None or "#" in self.module.text(chain.whole):
+            reason = Reason("unusual-query", f"{chain.end.func.attr if isinstance(chain.end.func, ast.Attribute) else ''}() "
+                            "has no plain counterpart here; write it as a select by hand")  # fmt: skip
+            return refused(line, end, reason, fault)
+        text, needs = new
+        op = ReplaceExpr(self.module.span(chain.whole), text)
+        return repaired(line, end, (op,), fault, "raised AttributeError", imports=needs)
+
+    def _chain(self, query: ast.Call) -> _Chain:
+        kept: list[ast.Call] = []
+        node: ast.Call = query
+        while True:
+            attribute = self.module.parents[node]
+            outer = self.module.parents.get(attribute)
+            if not (isinstance(attribute, ast.Attribute) and isinstance(outer, ast.Call) and outer.func is attribute):
+                return _Chain(node, query, tuple(kept), None)
+            if attribute.attr not in _KEPT:
+                break
+            kept.append(outer)
+            node = outer
+        around = self.module.parents[outer]
+        whole = around if isinstance(around, ast.Await) else outer
+        ends = ("all", "first", "one", "one_or_none", "scalar", "count", "get", "exists")
+        odd = "" if attribute.attr in ends else f"{attribute.attr}()"
+        after = self.module.parents[whole]
+        if isinstance(after, ast.Attribute) and attribute.attr in ("exists",):
+            odd = "exists()"
+        return _Chain(whole, query, tuple(kept), None if odd else outer, odd)
+
+    def _written(self, session: str, chain: _Chain) -> tuple[str, tuple[ImportNeed, ...]] | None:
+        """The new text and the imports that it needs, or None."""
+        assert chain.end is not None
+        assert isinstance(chain.end.func, ast.Attribute)
+        names = [ast.unparse(a) for a in chain.what.args]
+        if not names or chain.what.keywords:
+            return None
+        entity = len(names) == 1 and self._is_model(chain.what.args[0])
+        parts = [f".{c.func.attr}({_arguments(c)})" for c in chain.kept if isinstance(c.func, ast.Attribute)]
+        statement = f"select({', '.join(names)}){''.join(parts)}"
+        needs = (ImportNeed("sqlalchemy", "select"),)
+        rows = f"(await {session}.execute({{}}))"
+        if entity:
+            rows += ".scalars()" + (".unique()" if self._joins(chain) else "")
+        match chain.end.func.attr:
+            case "all" if not chain.end.args:
+                return f"{rows.format(statement)}.all()", needs
+            case "first":
+                return f"{rows.format(statement + '.limit(1)')}.first()", needs
+            case "one" | "one_or_none" as end:
+                return f"{rows.format(statement)}.{end}()", needs
+            case "scalar" if not entity:
+                return f"{rows.format(statement)}.scalar_one_or_none()", needs
+            case "count":
+                inner = f"select(func.count()).select_from({statement}.subquery())"
+                return f"(await {session}.execute({inner})).scalar()", (*needs, ImportNeed("sqlalchemy", "func"))
+            case "get" if entity and not chain.kept and len(chain.end.args) == 1:
+                return f"await {session}.get({names[0]}, {_arguments(chain.end)})", ()
+            case _:
+                return None
+
+    def _is_model(self, node: ast.expr) -> bool:
+        last = dotted(node).rpartition(".")[2]
+        return any(m.name == last and not m.is_table for m in self.index.models)
+
+    @staticmethod
+    def _joins(chain: _Chain) -> bool:
+        """Whether rows may repeat an entity, which a query leaves out by itself."""
+        nodes = (n for c in chain.kept for n in ast.walk(c) if isinstance(n, ast.Call))
+        return any(dotted(n.func).rpartition(".")[2] in _LOADS_MANY or _is_join(n) for n in nodes)
+
+
+def _is_join(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "outerjoin")
+
+
+def _arguments(call: ast.Call) -> str:
+    given = [ast.unparse(a) for a in call.args]
+    given += [f"{k.arg}={ast.unparse(k.value)}" if k.arg else f"**{ast.unparse(k.value)}" for k in call.keywords]
+    return ", ".join(given)

@@ -1,0 +1,5 @@
+"""Examples of `async-session`."""
+
+from ormlift.rules.base import Example
+
+EXAMPLES: tuple[Example, ...] = ()
