@@ -54,8 +54,7 @@ def _stray(
             text = f"line {node.lineno} uses {name} outside of the statements that follow line {assign.lineno}"
             return Reason("used-elsewhere", f"{text}; move it behind them")
     for node in [n for s in rest for n in (s, *walk_scope(s))]:
-        nested = isinstance(node, (*FunctionNode.__args__, ast.Lambda))
-        if nested and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
+        if isinstance(node, FunctionNode | ast.Lambda) and _mentions(node, {name}):
             text = f"a nested function on line {node.lineno} uses {name} and may run after the block"
             return Reason("captured", f"{text}; pass it as an argument")
     return None

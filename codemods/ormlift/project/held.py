@@ -36,7 +36,7 @@ class Held:
         return found is not None and found.kind is SourceKind.ASYNC_SESSION
 
     def _read(self, node: ast.expr) -> SessionSource | None:
-        found = self.index.session_at(node, self.module)
+        found = self.index.held_by(node, self.module)
         if found is not None:
             return found if found.kind in KINDS else None
         dependency = self.dependency(node)
@@ -62,25 +62,37 @@ def injected(function: FunctionNode) -> list[tuple[str, ast.expr]]:
     pairs = [*zip(plain, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     found = []
     for argument, default in pairs:
-        annotated = argument.annotation
-        inside = annotated.slice.elts[1:] if _is_annotated(annotated) else []
-        given = next((what for node in (default, *inside) if (what := _depends(node)) is not None), None)
+        given = next(
+            (what for node in (default, *_annotations(argument.annotation)) if (what := depends_on(node)) is not None),
+            None,
+        )
         if given is not None:
             found.append((argument.arg, given))
     return found
 
 
-def _is_annotated(node: ast.expr | None) -> bool:
-    return (
-        isinstance(node, ast.Subscript)
-        and dotted(node.value).rpartition(".")[2] == "Annotated"
-        and isinstance(node.slice, ast.Tuple)
-    )
+def _annotations(node: ast.expr | None) -> list[ast.expr]:
+    """What `Annotated[<type>, ...]` says beside the type."""
+    match node:
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[_, *said])):
+            return said if dotted(value).rpartition(".")[2] == "Annotated" else []
+        case _:
+            return []
 
 
-def _depends(node: ast.expr | None) -> ast.expr | None:
+def depends_on(node: ast.expr | None) -> ast.expr | None:
+    """What `Depends(<what>)` is given; None for any other node."""
     match node:
         case ast.Call(func=func, args=[given, *_]) if dotted(func).rpartition(".")[2] in ("Depends", "Security"):
             return given
         case _:
             return None
+
+
+_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "api_route", "websocket"})
+
+
+def is_route(function: FunctionNode) -> bool:
+    """Whether FastAPI calls a function: by its decorator, or because it takes what is injected."""
+    calls = [d.func for d in function.decorator_list if isinstance(d, ast.Call)]
+    return bool(injected(function)) or any(isinstance(f, ast.Attribute) and f.attr in _VERBS for f in calls)

@@ -98,11 +98,6 @@ class ProjectIndex:
         handed = value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
 
-    def session_at(self, node: ast.expr, module: Module) -> SessionSource | None:
-        """The session or connection that a name, an attribute or a call is where it stands, or None."""
-        value = self._value_at(node, module)
-        return value.handed if value is not None and value.what == "handed" else None
-
     def _value_at(self, node: ast.expr, module: Module) -> Value | None:
         root = dotted(node).partition(".")[0]
         values, function = self._values_for(module), module.enclosing_function(node)
@@ -156,6 +151,16 @@ class ProjectIndex:
         """Whether a file's text names anything that hands out a session: if not, it need not be parsed to look."""
         return self._session_names.search(text) is not None
 
+    def names_async_session(self, text: str) -> bool:
+        """Whether a file's text names anything of the project that hands out an async session."""
+        return self._async_names is not None and self._async_names.search(text) is not None
+
+    @cached_property
+    def _async_names(self) -> re.Pattern[str] | None:
+        names = {f.name for f in self.factories if f.is_async} | {s.name for s in self.scopes if s.is_async}
+        names |= {s.name for s in self.sources if s.is_async or s.kind is SourceKind.ASYNC_SESSION}
+        return mentions(name.rpartition(".")[2] for name in names) if names else None
+
     @cached_property
     def _session_names(self) -> re.Pattern[str]:
         kinds = (*SESSIONS, SourceKind.GENERATOR, SourceKind.UNKNOWN)
@@ -165,11 +170,7 @@ class ProjectIndex:
 
     def held_by(self, node: ast.expr, module: Module) -> SessionSource | None:
         """What session or connection an expression holds; a scoped_session counts as the session it stands for."""
-        function = module.enclosing_function(node)
-        owner = module.enclosing_class(node)
-        imports = tuple(module.local_imports(function).items()) if function is not None else ()
-        where = Where(module.source.path, owner.name if owner is not None else "", imports)
-        value = self._values_for(module).evaluate(read_handle(node, read_locals(function)), where)
+        value = self._value_at(node, module)
         if value is not None and value.factory is not None and value.factory.scoped and value.what == "factory":
             return session_of(value.factory, {})
         return value.handed if value is not None and value.what == "handed" else None

@@ -14,7 +14,8 @@ Which form is right follows from the definition of what is called, read in the p
 - a coroutine that returns a session: `async with await get_session() as s`;
 - a factory: `async with factory() as s`;
 - an async generator, as FastAPI takes for a dependency, is no context manager: in a route it belongs into
-  `Depends(get_db)`, elsewhere it is wrapped: `async with asynccontextmanager(get_db)() as s`.
+  `Depends(get_db)`, elsewhere it is wrapped: `async with asynccontextmanager(get_db)() as s`;
+- the other way round, `Depends` of an `@asynccontextmanager` gets the generator inside it, `get_session.__wrapped__`.
 
 The new block holds every use of the session and of what was made with it. Where that can't be, the site stays.
 
@@ -37,7 +38,6 @@ from ormlift.rules._async_session.queries import Queries
 from ormlift.rules._async_session.words import ID
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.async_session import EXAMPLES
-from ormlift.schema import SourceKind
 from ormlift.syntax import Module
 
 
@@ -51,11 +51,7 @@ def find(module: Module, context: Context) -> Iterator[Site]:
 
 def relevant(text: str, index: ProjectIndex) -> bool:
     """Whether a text may hold an async session at all."""
-    if "AsyncSession" in text:
-        return True
-    known = any(f.is_async for f in index.factories) or any(s.is_async for s in index.scopes)
-    known = known or any(s.kind is SourceKind.ASYNC_SESSION or s.is_async for s in index.sources)
-    return known and ("async" in text or "await" in text or "with " in text) and index.may_hand_out_sessions(text)
+    return "AsyncSession" in text or index.names_async_session(text)
 
 
 FAULTS = {
@@ -64,6 +60,10 @@ FAULTS = {
         "raises AttributeError, such as '_AsyncGeneratorContextManager' object has no attribute 'execute'."
     ),
     "awaited-scope": "What is called can't be awaited: the line raises TypeError each time that it runs.",
+    "scope-as-dependency": (
+        "`Depends` is given a context manager. FastAPI enters generators only: the route gets the manager itself, or "
+        "newer versions raise TypeError, in each request."
+    ),
     "not-a-scope": "What is called can't be entered by `async with`: the line raises TypeError each time that it runs.",
     "sync-with": "An async session or scope is entered by a plain `with`, which raises TypeError each time.",
     "missing-await": "A method of the session gives a coroutine that is never awaited: it does not run at all.",
@@ -97,6 +97,8 @@ EFFECTS = {
         "The line failed each time that it ran, and now works: what stands behind it runs for the first time. Read it "
         "as if it were new code."
     ),
+    "now-injected": "FastAPI makes the session before the route runs, and ends it behind the route, not in its middle.",
+    "handler-after-close": "A handler did its work before the session was closed, and does it behind the close.",
     "now-closed": "The session was left open and is now closed at the end of the block, which rolls back what is open.",
 }
 

@@ -31,18 +31,9 @@ class Uses:
 
     def problem(self, shape: Shape, values: Values) -> Reason | None:
         """The first thing that stands in the way of the shape, or None."""
-<<<<<<< HEAD
         found = [*self._binding(), *self._captured(shape), *self._inside(shape), *self._kept(shape, values)]
         found += [*self._after(shape)]
         return found[0] if found else None
-=======
-        return next(iter(self.problems(shape, values)), None)
-
-    def problems(self, shape: Shape, values: Values) -> list[Reason]:
-        """All that stands in the way of the shape."""
-        found = [*self._binding(), *self._captured(), *self._inside(shape), *self._kept(shape, values)]
-        return [*found, *self._after(shape)]
->>>>>>> ae62ecf (async-session: sessions of asyncio that are opened, awaited or asked the wrong way)
 
     def rebound(self, shape: Shape) -> Reason | None:
         """The one thing that keeps `with <the call itself> as name` from closing what the close did."""

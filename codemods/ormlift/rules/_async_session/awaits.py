@@ -156,7 +156,9 @@ class Awaits:
     def _result_awaited(self, node: ast.Await) -> Site:
         assert isinstance(node.value, ast.Call)
         words = f"{ast.unparse(node.value.func).rpartition('.')[2]}()"
-        text = f"{words} of a result gives it at once: `await` raises TypeError, object can't be used in 'await' expression"
+        text = (
+            f"{words} of a result gives it at once: `await` of it raises TypeError, can't be used in 'await' expression"
+        )
         fault = Fault("not-awaitable", Severity.CRITICAL, text)
         op = ReplaceExpr(self.module.span(node), self.module.text(node.value))
         return repaired(node.lineno, _end(node), (op,), fault, "raised TypeError")

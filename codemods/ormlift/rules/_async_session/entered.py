@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ormlift.model import (
+    AddParameter,
     DropFinally,
     DropWithItem,
     Effect,
@@ -29,7 +30,8 @@ from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.uses import Uses
 from ormlift.project.extent import extent_of
 from ormlift.project.flow import Knowledge
-from ormlift.project.flow.values import Values
+from ormlift.project.flow.knowledge import is_quiet
+from ormlift.project.held import depends_on, is_route
 from ormlift.project.index import ProjectIndex
 from ormlift.rules._async_session.words import ID, USED, coroutine_around, refused, repaired
 from ormlift.schema import SourceKind
@@ -57,6 +59,8 @@ class Entered:
     def sites(self) -> Iterator[Site]:
         """All that are wrong."""
         for call in self.module.calls:
+            if (injected := depends_on(call)) is not None:
+                yield from self._injected(call, injected)
             given = self._given(call)
             if given is not None:
                 site = self._judge(call, given)
@@ -91,7 +95,9 @@ class Entered:
                     return self._by_hand(around, name, call, given)
                 return self._taken(around, name, call, given, awaited=awaited is not None)
             case ast.Attribute(attr=attr) if attr in USED and not (right and given in (Given.COROUTINE, Given.SESSION)):
-                reason = Reason("unnamed", f"it is used on the spot; open it by `async with {self._opened(call, given)} as s`")
+                reason = Reason(
+                    "unnamed", f"it is used on the spot; open it by `async with {self._opened(call, given)} as s`"
+                )
                 return refused(node.lineno, _end(around), reason, self._wrong(call, given, awaited=awaited is not None))
             case _:
                 return None
@@ -128,6 +134,35 @@ class Entered:
     def _needs(self, given: Given) -> tuple[ImportNeed, ...]:
         return (ImportNeed("contextlib", "asynccontextmanager"),) if given is Given.GENERATOR else ()
 
+    # In FastAPI's hands
+
+    def _injected(self, call: ast.Call, given: ast.expr) -> Iterator[Site]:
+        """A scope that FastAPI is told to call: it injects generators, and no context managers."""
+        scope = self.index.scope_at(given, self.module) if dotted(given) else None
+        if scope is None or not scope.is_async or scope.yields != "session":
+            return
+        words = dotted(given)
+        text = (
+            f"{words} is an @asynccontextmanager, which FastAPI does not enter: '{Given.SCOPE}' object has no "
+            "attribute 'execute' in the route, or is not an async iterator in newer versions"
+        )
+        fault = Fault("scope-as-dependency", Severity.CRITICAL, text)
+        op = ReplaceExpr(self.module.span(given), f"{self.module.text(given)}.__wrapped__")
+        yield repaired(call.lineno, _end(call), (op,), fault, "failed in each request")
+
+    def _into_parameter(self, place: ast.stmt, gone: Op, name: str, call: ast.Call, fault: Fault) -> Rewrite | None:
+        """In a route the generator of a dependency belongs into its parameters; None where this is no route."""
+        function = self.module.enclosing_function(place)
+        fastapi = any(target.partition(".")[0] == "fastapi" for target in self.module.imports.values())
+        if function is None or not (fastapi and is_route(function)) or call.args or call.keywords:
+            return None
+        needs = (ImportNeed("sqlalchemy.ext.asyncio", "AsyncSession"), ImportNeed("fastapi", "Depends"))
+        parameter = f"{name}: AsyncSession = Depends({ast.unparse(call.func)})"
+        ops = (AddParameter(self.module.span(function), parameter), gone)
+        now = Effect("now-injected", function.lineno, f"FastAPI hands {name} in, and ends it when the response is made")
+        end = place.end_lineno or place.lineno
+        return repaired(function.lineno, end, ops, fault, "led to an error", imports=needs, effects=(now,))
+
     # In a with
 
     def _with_item(self, call: ast.Call, node: ast.expr, item: ast.withitem, given: Given) -> Site | None:
@@ -142,21 +177,26 @@ class Entered:
         if awaited:
             fault = self._wrong(call, given, awaited=True)
         else:
-            words = f"{dotted(call.func)}() gives a {given}"
+            words = f"{dotted(call.func)}() gives {_an(given)}"
             text = f"'{given}' object does not support the asynchronous context manager protocol"
-            fault = Fault("not-a-scope", Severity.CRITICAL, f"{words}, which `async with` can't enter: TypeError, {text}")
+            fault = Fault(
+                "not-a-scope", Severity.CRITICAL, f"{words}, which `async with` can't enter: TypeError, {text}"
+            )
+        if given is Given.GENERATOR and isinstance(item.optional_vars, ast.Name):
+            gone = DropWithItem(self.module.span(node))
+            route = self._into_parameter(statement, gone, item.optional_vars.id, call, fault)
+            if route is not None:
+                return route
         new = self._opened(call, given, self.module.text(call))
         op = ReplaceExpr(self.module.span(node), new)
-        return repaired(
-            statement.lineno, _end(node), (op,), fault, "raised TypeError", imports=self._needs(given)
-        )
+        return repaired(statement.lineno, _end(node), (op,), fault, "raised TypeError", imports=self._needs(given))
 
     def _sync_with(
         self, call: ast.Call, node: ast.expr, item: ast.withitem, statement: ast.With, given: Given
     ) -> Site | None:
         if given is Given.COROUTINE and node is call and self._runs_it(call):
             return None
-        words = f"{dotted(call.func)}() gives a {given}"
+        words = f"{dotted(call.func)}() gives {_an(given)}"
         text = f"'{given}' object does not support the context manager protocol"
         fault = Fault("sync-with", Severity.CRITICAL, f"{words}, which `with` can't enter: TypeError, {text}")
         line, end = statement.lineno, _end(statement)
@@ -186,6 +226,10 @@ class Entered:
         if not awaited and not self._used_as_session(assign, name):
             return None
         fault = self._wrong(call, given, awaited=awaited)
+        if given is Given.GENERATOR and self._bound_once(assign, name):
+            route = self._into_parameter(assign, ReplaceStatement(self.module.span(assign)), name, call, fault)
+            if route is not None:
+                return route
         extent = extent_of(self.module, assign, name)
         if isinstance(extent, Reason):
             return refused(assign.lineno, _end(assign), extent, fault)
@@ -196,6 +240,11 @@ class Entered:
         ops = (ReplaceStatement(span(assign)), Wrap(span(extent.body[0]), span(extent.body[-1]), header))
         raised = "raised TypeError" if awaited else "led to AttributeError"
         return repaired(assign.lineno, extent.end_line, ops, fault, raised, imports=self._needs(given))
+
+    def _bound_once(self, assign: ast.stmt, name: str) -> bool:
+        function = self.module.enclosing_function(assign)
+        nodes = ast.walk(function) if function is not None else ()
+        return sum(1 for n in nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)) == 1
 
     def _used_as_session(self, assign: ast.stmt, name: str) -> bool:
         """Whether the variable is used as a session, and never as what it is: entered, awaited or iterated."""
@@ -218,12 +267,14 @@ class Entered:
             return None
         if self._entered(function, name):
             return None
-        closes = [n for n in ast.walk(function) if self._closes(n, name)]
+        closes = [n for n in ast.walk(function) if isinstance(n, ast.Call) and self._closes(n, name)]
         words = f"{dotted(call.func)}()"
         if closes:
             text = f"the session of {words} is closed by hand on line {closes[0].lineno}; `async with` closes it always"
             return self._closed(assign, name, call, given, function, Fault("closed-by-hand", Severity.LOW, text))
-        text = f"nothing closes the session of {words}: its connection does not go back to the pool until it is collected"
+        text = (
+            f"nothing closes the session of {words}: its connection does not go back to the pool until it is collected"
+        )
         fault = Fault("never-closed", Severity.HIGH, text)
         extent = extent_of(self.module, assign, name)
         if isinstance(extent, Reason):
@@ -259,15 +310,26 @@ class Entered:
         ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), header))
         if shape.opened is not None:
             ops.append(DropFinally(span(shape.opened)))
-        return Rewrite(ID, shape.first.lineno, shape.end_line, tuple(ops), fault=fault)
+        effects = tuple(self._handlers_behind(shape))
+        return Rewrite(ID, shape.first.lineno, shape.end_line, tuple(ops), effects=effects, fault=fault)
+
+    def _handlers_behind(self, shape: Shape) -> Iterator[Effect]:
+        """Where the block stands inside the try, its handlers run behind the close, no more before it."""
+        around = self.module.parents.get(shape.body[0])
+        if shape.kind != "inside" or not isinstance(around, ast.Try):
+            return
+        for handler in around.handlers:
+            calls = [n for s in handler.body for n in ast.walk(s) if isinstance(n, ast.Call)]
+            if not all(is_quiet(call.func) for call in calls):
+                text = f"the handler on line {handler.lineno} ran before the session was closed, and now runs behind it"
+                yield Effect("handler-after-close", handler.lineno, text)
 
     def _shape(self, assign: ast.stmt, name: str, function: FunctionNode) -> Shape | Reason:
         look = LocalLook(self.module, self.knowledge, self.index)
         shape = Matcher(self.module, name, assign, look.is_closer, self.knowledge).match()
         if isinstance(shape, Reason):
             return shape
-        uses = Uses(self.module, function, name, assign, look.is_closer)
-        return uses.problem(shape, Values(shape.body, name, self.knowledge)) or shape
+        return Uses(self.module, function, name, assign, look.is_closer).rebound(shape) or shape
 
     def _hands_out(self, function: FunctionNode, name: str) -> bool:
         """Whether the function gives the session to others, who close it."""
@@ -296,6 +358,10 @@ class Entered:
                 return base == name
             case _:
                 return False
+
+
+def _an(given: Given) -> str:
+    return f"{'a' if given is Given.COROUTINE else 'an'} {given}"
 
 
 def _end(node: ast.expr | ast.stmt) -> int:

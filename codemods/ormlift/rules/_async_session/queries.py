@@ -39,7 +39,11 @@ class Queries:
     def sites(self) -> Iterator[Site]:
         """All of them."""
         for call in self.module.calls:
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "query" and self.held.is_async(call.func.value):
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr == "query"
+                and self.held.is_async(call.func.value)
+            ):
                 yield self._site(call, call.func)
 
     def _site(self, call: ast.Call, func: ast.Attribute) -> Site:
@@ -57,8 +61,7 @@ class Queries:
             return refused(line, end, reason, fault)
         new = self._written(ast.unparse(func.value), chain)
         if new is None or "#" in self.module.text(chain.whole):
-            reason = Reason("unusual-query", f"{chain.end.func.attr if isinstance(chain.end.func, ast.Attribute) else ''}() "
-                            "has no plain counterpart here; write it as a select by hand")  # fmt: skip
+            reason = Reason("unusual-query", "the query has no plain counterpart; write it as a select by hand")
             return refused(line, end, reason, fault)
         text, needs = new
         op = ReplaceExpr(self.module.span(chain.whole), text)

@@ -1,0 +1,348 @@
+"""Programs of asyncio run on aiosqlite before and after `async-session`: what failed each time, and then works."""
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ormlift.rules.async_session import CODEMOD
+
+from tests.rules.check_runs import World, client_of, world_of
+
+DB = """
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+engine = create_async_engine("sqlite+aiosqlite:///DATABASE", poolclass=NullPool)
+async_session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+@asynccontextmanager
+async def session_scope():
+    session = async_session()
+    try:
+        yield session
+        await session.commit()
+    except Exception:
+        await session.rollback()
+        raise
+    finally:
+        await session.close()
+
+
+async def get_session() -> AsyncSession:
+    return async_session()
+
+
+async def get_db():
+    async with async_session() as session:
+        yield session
+"""
+HEAD = """
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import async_session, get_db, get_session, session_scope
+from app.models import Job, Task
+
+
+async def rows():
+    async with async_session() as checking:
+        return (await checking.execute(text("SELECT id, name FROM jobs ORDER BY id"))).all()
+"""
+# name, program, error of `work()` before (None: it does not raise), result of work() after, names in the table after
+CASES = [
+    (
+        "a scope taken for the session",
+        """
+async def work():
+    session = session_scope()
+    result = await session.execute(select(Job.name).order_by(Job.id))
+    return result.scalars().all()
+""",
+        "'_AsyncGeneratorContextManager' object has no attribute 'execute'",
+        ["one", "two"],
+        ["one", "two"],
+    ),
+    (
+        "a scope that is awaited, and commits",
+        """
+async def work():
+    session = await session_scope()
+    job = await session.get(Job, 1)
+    job.name = "new"
+    return job.id
+""",
+        "can't be used in 'await' expression",
+        1,
+        ["new", "two"],
+    ),
+    (
+        "a scope that is awaited in an async with",
+        """
+async def work():
+    async with await session_scope() as session:
+        return (await session.get(Job, 2)).name
+""",
+        "can't be used in 'await' expression",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a coroutine that is entered",
+        """
+async def work():
+    async with get_session() as session:
+        return (await session.get(Job, 2)).name
+""",
+        "does not support the asynchronous context manager protocol",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a coroutine taken for the session",
+        """
+async def work():
+    session = get_session()
+    return (await session.get(Job, 2)).name
+""",
+        "'coroutine' object has no attribute 'get'",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a generator that is entered",
+        """
+async def work():
+    async with get_db() as session:
+        return (await session.get(Job, 2)).name
+""",
+        "'async_generator' object does not support the asynchronous context manager protocol",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a generator taken for the session",
+        """
+async def work():
+    session = get_db()
+    job = await session.get(Job, 2)
+    return job.name
+""",
+        "'async_generator' object has no attribute 'get'",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a plain with",
+        """
+async def work():
+    with session_scope() as session:
+        return (await session.get(Job, 2)).name
+""",
+        "does not support the context manager protocol",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a plain with on a session of a factory",
+        """
+async def work():
+    with async_session() as session:
+        return (await session.get(Job, 2)).name
+""",
+        "does not support the context manager protocol",
+        "two",
+        ["one", "two"],
+    ),
+    (
+        "a commit that nothing awaits",
+        """
+async def work():
+    async with async_session() as session:
+        session.add(Job(name="three"))
+        session.commit()
+    return "stored"
+""",
+        None,
+        "stored",
+        ["one", "two", "three"],
+    ),
+    (
+        "a result that is not awaited first",
+        """
+async def work():
+    async with async_session() as session:
+        return await session.execute(select(Job.name)).scalars().all()
+""",
+        "'coroutine' object has no attribute 'scalars'",
+        ["one", "two"],
+        ["one", "two"],
+    ),
+    (
+        "a variable that holds a coroutine",
+        """
+async def work():
+    async with async_session() as session:
+        result = session.execute(select(Job.name).order_by(Job.id))
+        return [name for (name,) in result.all()]
+""",
+        "'coroutine' object has no attribute 'all'",
+        ["one", "two"],
+        ["one", "two"],
+    ),
+    (
+        "a result that is awaited",
+        """
+async def work():
+    async with async_session() as session:
+        result = await session.execute(select(Job.id).order_by(Job.id))
+        return await result.scalar()
+""",
+        "can't be used in 'await' expression",
+        1,
+        ["one", "two"],
+    ),
+    (
+        "add that is awaited",
+        """
+async def work():
+    async with session_scope() as session:
+        await session.add(Job(name="three"))
+    return "added"
+""",
+        "can't be used in 'await' expression",
+        "added",
+        ["one", "two", "three"],
+    ),
+    (
+        "queries on an AsyncSession",
+        """
+async def work():
+    async with async_session() as session:
+        first = session.query(Job).filter(Job.name != "none").order_by(Job.id.desc()).first()
+        every = session.query(Job).filter_by(name="one").all()
+        count = await session.query(Job).filter(Job.id > 0).count()
+        pairs = session.query(Job.id, Job.name).order_by(Job.id).all()
+        joined = session.query(Job).join(Task).order_by(Job.id).all()
+        name = session.query(Job.name).filter(Job.id == 2).scalar()
+        got = session.query(Job).get(1)
+        none = session.query(Job).filter(Job.id == 99).one_or_none()
+        names = [first.name, [j.name for j in every], count, [tuple(p) for p in pairs]]
+        return [*names, [j.name for j in joined], name, got.name, none]
+""",
+        "'AsyncSession' object has no attribute 'query'",
+        ["two", ["one"], 2, [(1, "one"), (2, "two")], ["one"], "two", "one", None],
+        ["one", "two"],
+    ),
+    (
+        "a session that nothing closes",
+        """
+async def work():
+    session = await get_session()
+    jobs = (await session.scalars(select(Job).order_by(Job.id))).all()
+    return [job.name for job in jobs]
+""",
+        None,
+        ["one", "two"],
+        ["one", "two"],
+    ),
+    (
+        "a session that is closed by hand",
+        """
+async def work():
+    session = await get_session()
+    try:
+        session.add(Job(name="three"))
+        await session.commit()
+        return (await session.get(Job, 3)).name
+    finally:
+        await session.close()
+""",
+        None,
+        "three",
+        ["one", "two", "three"],
+    ),
+]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with world_of(tmp_path, CODEMOD, DB, HEAD) as made, warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that nothing awaits are what is shown
+        yield made
+
+
+@pytest.mark.parametrize(("name", "program", "error", "result", "names"), CASES, ids=[c[0] for c in CASES])
+def test_failed_before_and_works_after(
+    world: World, name: str, program: str, error: str | None, result: object, names: list[str]
+) -> None:
+    before, after = world.before(program), world.after(program)
+    if error is not None:
+        with pytest.raises((AttributeError, TypeError), match=error.replace("(", r"\(")):
+            asyncio.run(before.work())
+    else:
+        assert asyncio.run(before.work()) == result
+    world.fill()
+    assert asyncio.run(after.work()) == result
+    assert [row[1] for row in asyncio.run(after.rows())] == names
+
+
+def test_a_commit_that_nothing_awaits_stored_nothing(world: World) -> None:
+    program = next(c[1] for c in CASES if c[0] == "a commit that nothing awaits")
+    before = world.before(program)
+    asyncio.run(before.work())
+    assert [row[1] for row in asyncio.run(before.rows())] == ["one", "two"]
+
+
+def test_a_session_closed_by_hand_is_safe(world: World) -> None:
+    program = next(c[1] for c in CASES if c[0] == "a session that is closed by hand")
+    assert world.planned(program, unsafe=False) is not None
+    for name, other, *_ in CASES:
+        if name != "a session that is closed by hand":
+            assert world.planned(other, unsafe=False) is None, name
+
+
+ROUTES = """
+from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import get_db, session_scope
+from app.models import Job
+
+app = FastAPI()
+
+
+@app.get("/injected/{job_id}")
+async def injected(job_id: int, db: AsyncSession = Depends(session_scope)):
+    job = await db.get(Job, job_id)
+    return {"name": job.name}
+
+
+@app.get("/called/{job_id}")
+async def called(job_id: int):
+    db = get_db()
+    job = await db.get(Job, job_id)
+    return {"name": job.name}
+
+
+@app.get("/entered/{job_id}")
+async def entered(
+    job_id: int,
+):
+    async with get_db() as db:
+        job = await db.get(Job, job_id)
+    return {"name": job.name}
+"""
+
+
+@pytest.mark.parametrize("path", ["/injected/2", "/called/2", "/entered/2"])
+def test_routes_answer(world: World, path: str) -> None:
+    before = client_of(world.before(ROUTES, head=False).app)
+    with pytest.raises((AttributeError, TypeError)):
+        before.get(path)
+    after = client_of(world.after(ROUTES, head=False).app)
+    assert after.get(path).json() == {"name": "two"}
