@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_kept
+from ormlift.rules.examples import cursor_holes, cursor_kept
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import How, Life
@@ -105,7 +105,10 @@ REASONS = {
     "commit-at-exit": "`with connect() as conn` commits at its end, and the scope does not. Configure one that does.",
     "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
     "autocommit": "A write in autocommit mode stands inside an expression. Give it a statement of its own.",
-    "dynamic-sql": "The SQL is put together at run time. Write each statement as one literal, with parameters.",
+    "dynamic-sql": (
+        "The SQL is put together at run time, of more than literals, values and lists of placeholders. Write each "
+        "statement as one literal, with parameters."
+    ),
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
     "execute-many": "executemany, executescript and callproc are not rewritten yet.",
     "description": "More than the columns' names is read of cursor.description. Name the columns in the code.",
@@ -126,6 +129,10 @@ EFFECTS = {
     "other-database": (
         "The raw connection is taken to reach the engine's own database, which the code does not show. If it does, "
         "name what opens it under `connections`."
+    ),
+    "interpolated": (
+        "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
+        "longer does. That mends an injection; look where code relied on it."
     ),
     "driver-exception": (
         "A handler catches the driver's exceptions. SQLAlchemy's is caught beside it from now on; its text and "
@@ -166,5 +173,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(*EXAMPLES, *cursor_kept.EXAMPLES),
+    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES),
 )

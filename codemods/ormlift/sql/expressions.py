@@ -6,7 +6,7 @@ import keyword
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ormlift.sql.binding import OWN_NONE, Binder, Use
+from ormlift.sql.binding import OWN_NONE, Binder, SlotAtom, Use
 from ormlift.sql.layout import (
     ATOM,
     COMPARE,
@@ -220,13 +220,29 @@ class Expressions:
         return method(self._sql(first), name, self.against(tree.args["expression"], first, Use.PLAIN))
 
     def _in(self, tree: exp.In, name: str) -> Node:
+        from sqlglot import exp
+
         if tree.args.get("query") or tree.args.get("unnest") or tree.args.get("field"):
             raise unsupported("IN with a subquery")
         first = self.value(tree.this)
+        if len(tree.expressions) == 1 and isinstance(tree.expressions[0], exp.Placeholder):
+            slot = _slot(tree.expressions[0])
+            if self.binder.arguments[slot].many:
+                return method(self._sql(first), name, self._listed(slot, first))
         types = {self._python_type(item) for item in tree.expressions}
         use = Use.MEMBER if len(tree.expressions) == 1 or (len(types) == 1 and types != {""}) else Use.AMONG
         members = [self.against(item, first, use) for item in tree.expressions]
         return method(self._sql(first), name, Items("", "[", tuple(members), "]"))
+
+    def _listed(self, slot: int, first: Value) -> Node:
+        """The list that a placeholder stands for; each item by itself where the column's type would convert it."""
+        text = self.binder.arguments[slot].text
+        if self.dialect != "sqlite":
+            self.binder.found("empty-list")
+        node = self.binder.slot(slot, first.ref, first.kind, Use.MEMBER)
+        if type(node) is SlotAtom:
+            return node
+        return SlotAtom(f"[{self.names.sa('literal')}(item) for item in {text}]", slot=slot)
 
     def _python_type(self, tree: exp.Expr) -> str:
         """The Python type of a value as it is bound, empty where it is not known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ormlift.model import Certificate, Reason, Verdict
 from ormlift.sql.arguments import completed, dumped
@@ -107,7 +107,7 @@ class Stage:
         """The SQL that comes out, with the slots of `none` as None."""
         from ormlift.sql.compiled import caught, compile_for
 
-        values = {**sentinels(self.arguments), **{f"_p{n}": None for n in none}}
+        values = {**sentinels(self.arguments), **{f"_p{n}": [None] if self.arguments[n].many else None for n in none}}
         return compile_for(caught(self.written, self.synthetic, values), self.statement.dialect)
 
     def difference(self, none: Mapping[int, None], after: Compiled, steps: list[str]) -> str:
@@ -197,9 +197,10 @@ def _sentinel(number: int, argument: Argument) -> str | int:
     return 7_700_000_001 + number
 
 
-def sentinels(arguments: tuple[Argument, ...]) -> dict[str, str | int | None]:
+def sentinels(arguments: tuple[Argument, ...]) -> dict[str, Any]:
     """A stand-in value for each slot, by the name that the text on stand-ins gives it."""
-    return {f"_p{number}": _sentinel(number, argument) for number, argument in enumerate(arguments)}
+    values = {f"_p{number}": _sentinel(number, argument) for number, argument in enumerate(arguments)}
+    return {key: [value] if a.many else value for (key, value), a in zip(values.items(), arguments, strict=True)}
 
 
 def _first_difference(old: Shape, new: Shape) -> str:

@@ -87,6 +87,7 @@ class Argument:
     type: str = ""  # `str`, `int`, `float`, `bool`, `bytes`, `datetime`, `date`, `time`, `Decimal`, `UUID`, `None`,
     # `dict`, `list`; empty: unknown. A literal's type and None-ness are read from `text` where it is one.
     shown: str = ""  # the text to judge by, where `text` is a stand-in for it
+    many: bool = False  # a list of values, of `IN (..)`
 
 
 @dataclass(frozen=True)
@@ -174,5 +175,6 @@ EFFECTS: Mapping[str, str] = {
     "inherits-mapped": "The class inherits from a mapped one: the ORM adds criteria or joins.",
     "orm-hooks": "The class has hooks that run under the ORM only.",
     "timestamp-format": "A timestamp from Python is stored in another format than CURRENT_TIMESTAMP's.",
+    "empty-list": "An empty list made `IN ()`, which the server does not parse; now it matches nothing.",
     "json-null": "None written to a JSON column is stored as JSON null, no longer as SQL NULL.",
 }

@@ -167,7 +167,8 @@ def run_written(stage: Stage, contents: list[list[tuple[Any, ...]]], values: lis
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     try:
         with Session(engine) as session:
-            given = {f"_p{n}": value for n, value in enumerate(values)}
+            lists = [argument.many for argument in stage.arguments]
+            given = {f"_p{n}": [value] if lists[n] else value for n, value in enumerate(values)}
             try:
                 result = evaluate(
                     stage.written.text, stage.written.imports, {**stage.synthetic.classes, **given, "session": session}

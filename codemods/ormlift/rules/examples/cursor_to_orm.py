@@ -582,7 +582,7 @@ from app.db import open_db
 
 def move(values):
     conn = open_db()
-    conn.execute("UPDATE jobs SET stage = ? WHERE ticket = ?", values)
+    conn.execute("UPDATE jobs SET stage = ? WHERE ticket = ?", values())
     conn.commit()
     conn.close()
 """,

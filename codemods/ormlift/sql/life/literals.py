@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Sequence
+import re
+import string
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.sql.life.flow import Flow
+from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
 from ormlift.syntax import FunctionNode, Module, dotted, module_level
 
@@ -30,6 +33,8 @@ class Parameters:
     texts: dict[int | str, str] = field(default_factory=dict)
     nodes: dict[int | str, ast.expr] = field(default_factory=dict)  # the expression behind each, where it is written
     passed: bool = True  # false: the driver gets no parameters at all
+    many: frozenset[int | str] = frozenset()  # those that stand for a whole list
+    bound: tuple[str, ...] = ()  # texts of values that were part of the SQL text
     variables: tuple[ast.Name, ...] = ()  # local variables that hold nothing but the parameters, all of them taken over
 
 
@@ -43,7 +48,13 @@ def sql_text(node: ast.expr, life: Life, depth: int = _DEPTH) -> Text | None:
         case ast.JoinedStr(values=values):
             return _joined([_hole(v, life, depth) for v in values])
         case ast.BinOp(op=ast.Add(), left=left, right=right):
-            return _joined([sql_text(left, life, depth - 1), sql_text(right, life, depth - 1)])
+            return _added(sql_text(left, life, depth - 1), sql_text(right, life, depth - 1), left, right, life)
+        case ast.BinOp(op=ast.Mod(), left=left, right=right):
+            return _percent(left, right, life, depth)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(template)), attr="format")):
+            return _format(template, node, life, depth)
+        case ast.Call(func=ast.Attribute(attr="join")):
+            return _listed(node, life)
         case ast.Name():
             return _named(node, life, depth)
         case ast.Attribute():
@@ -72,8 +83,86 @@ def _joined(parts: Sequence[Text | None]) -> Text | None:
 def _hole(node: ast.expr, life: Life, depth: int) -> Text | None:
     if isinstance(node, ast.FormattedValue):
         plain = node.conversion == -1 and node.format_spec is None
-        return sql_text(node.value, life, depth - 1) if plain else None
+        if not plain:
+            return None
+        return sql_text(node.value, life, depth - 1) or _value(node.value, life)
     return sql_text(node, life, depth - 1)
+
+
+def _added(left: Text | None, right: Text | None, first: ast.expr, second: ast.expr, life: Life) -> Text | None:
+    """`"..." + x`: text that is known, and a value between."""
+    if left is None and right is None:
+        return None
+    return _joined([left or _value(first, life), right or _value(second, life)])
+
+
+def _value(node: ast.expr, life: Life) -> Text | None:
+    """A value that is put into the text: a mark stands for it."""
+    if isinstance(node, ast.Call) and dotted(node.func) == "str" and len(node.args) == 1:
+        known = value_facts(node.args[0], life).type
+        return _marked(Hole(node.args[0], many=False, known=known or "number"), life)  # a name would be text already
+    return _marked(Hole(node, many=False, known=value_facts(node, life).type), life)
+
+
+def _listed(node: ast.expr, life: Life) -> Text | None:
+    source = listed(node)
+    return _marked(Hole(source, many=True, known=""), life) if source is not None else None
+
+
+def _marked(hole: Hole, life: Life) -> Text:
+    for mark, known in life.holes.items():
+        if known.node is hole.node and known.many is hole.many:
+            return Text(mark)
+    mark = chr(FIRST + len(life.holes))
+    life.holes[mark] = hole
+    return Text(mark)
+
+
+def _percent(left: ast.expr, right: ast.expr, life: Life, depth: int) -> Text | None:
+    """`"..." % (a, b)`."""
+    template = sql_text(left, life, depth - 1)
+    values = right.elts if isinstance(right, ast.Tuple) else [right]
+    parts = re.split(r"(%[sd%])", template.value) if template is not None else []
+    if template is None or any("%" in part for part in parts[::2]):
+        return None
+    if sum(part in ("%s", "%d") for part in parts) != len(values):
+        return None
+    given = iter(values)
+    filled = [_percented(p, given, life, depth) for p in parts]
+    whole = _joined(filled)
+    return whole and Text(whole.value, (*template.variables, *whole.variables))
+
+
+def _percented(part: str, given: Iterator[ast.expr], life: Life, depth: int) -> Text | None:
+    if part == "%d":
+        return _marked(Hole(next(given), many=False, known="int"), life)
+    return _put(next(given), life, depth) if part == "%s" else Text("%" if part == "%%" else part)
+
+
+def _format(template: str, call: ast.Call, life: Life, depth: int) -> Text | None:
+    """`"...".format(a, b=c)`."""
+    named = {k.arg: k.value for k in call.keywords if k.arg}
+    if len(named) != len(call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    parts: list[Text | None] = []
+    try:
+        fields = list(string.Formatter().parse(template))
+    except ValueError:
+        return None
+    for number, (text, key, spec, conversion) in enumerate(fields):
+        parts.append(Text(text))
+        if key is None:
+            continue
+        if spec or conversion:
+            return None
+        place = number if not key else int(key) if key.isdigit() else None
+        value = named.get(key) if place is None else (call.args[place] if place < len(call.args) else None)
+        parts.append(_put(value, life, depth) if value is not None else None)
+    return _joined(parts)
+
+
+def _put(node: ast.expr, life: Life, depth: int) -> Text | None:
+    return sql_text(node, life, depth - 1) or _value(node, life)
 
 
 def _named(node: ast.Name, life: Life, depth: int) -> Text | None:
@@ -160,7 +249,56 @@ def parameters(call: ast.Call, life: Life) -> Parameters | None:
         return Parameters(passed=False)
     if isinstance(node, ast.Name):
         return _variable(node, call, life)
-    return _literal(node, life)
+    return _literal(node, life) or _spread(node, life)
+
+
+def opaque(call: ast.Call, keys: Sequence[int | str], life: Life) -> Parameters | None:
+    """Parameters in a name that nothing is known of, read one by one."""
+    if len(call.args) != 2 or not isinstance(call.args[1], ast.Name) or call.keywords:
+        return None
+    name = call.args[1]
+    named = any(isinstance(key, str) for key in keys)
+    if value_facts(name, life).type in ("str", "int", "list" if named else "dict"):
+        return None
+    return Parameters({key: f'{name.id}["{key}"]' if named else f"{name.id}[{key}]" for key in keys})
+
+
+def whole_list(call: ast.Call, life: Life) -> Parameters | None:
+    """All parameters are one list: `execute(sql, ids)`."""
+    if len(call.args) != 2 or call.keywords:
+        return None
+    node = call.args[1]
+    return Parameters({0: item_list(node, life.module)}, {0: node}, many=frozenset({0}))
+
+
+def _spread(node: ast.expr, life: Life) -> Parameters | None:
+    """`[a, *ids]`, `(a,) + tuple(ids)`: some of them are lists."""
+    elements = _elements(node)
+    if elements is None:
+        return None
+    texts: dict[int | str, str] = {}
+    nodes: dict[int | str, ast.expr] = {}
+    many = set()
+    for n, (element, several) in enumerate(elements):
+        texts[n] = item_list(element, life.module) if several else life.module.text(element)
+        nodes[n] = element
+        many |= {n} if several else set()
+    return Parameters(texts, nodes, many=frozenset(many))
+
+
+def _elements(node: ast.expr) -> list[tuple[ast.expr, bool]] | None:
+    match node:
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return [(e.value, True) if isinstance(e, ast.Starred) else (e, False) for e in elts]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            first, second = _elements(left), _elements(right)
+            return None if first is None or second is None else [*first, *second]
+        case ast.Call(func=ast.Name(id="tuple" | "list"), args=[inner], keywords=[]):
+            return _elements(inner) if isinstance(inner, ast.Tuple | ast.List | ast.BinOp) else [(inner, True)]
+        case ast.Name():
+            return [(node, True)]
+        case _:
+            return None
 
 
 def lone_value(call: ast.Call, life: Life) -> Parameters | None:
@@ -195,7 +333,7 @@ def _variable(name: ast.Name, call: ast.Call, life: Life) -> Parameters | None:
     """Parameters in a local variable: taken over one by one where that reads the same values, else indexed."""
     definitions = life.flow.of(name)
     value = only_value(definitions, life.module)
-    literal = _literal(value, life) if value is not None else None
+    literal = (_literal(value, life) or _spread(value, life)) if value is not None else None
     if value is None or literal is None:
         return None
     (definition,) = definitions
@@ -203,10 +341,12 @@ def _variable(name: ast.Name, call: ast.Call, life: Life) -> Parameters | None:
     executed = [n for n in loads if _is_parameter(n, life.module)]
     if not isinstance(value, ast.Tuple) and len(executed) != len(loads):
         return None
-    beside = _next_to(value, call, life.module)
-    if beside or all(_is_stable(node, life) for node in literal.nodes.values()):
+    beside = next_to(value, call, life.module)
+    if beside or all(is_stable(node, life) for node in literal.nodes.values()):
         whole = (definition,) if isinstance(definition, ast.Name) else ()
-        return Parameters(literal.texts, literal.nodes, variables=whole)
+        return Parameters(literal.texts, literal.nodes, variables=whole, many=literal.many)
+    if literal.many:
+        return None
     return Parameters({key: f"{name.id}[{key!r}]" for key in literal.texts}, literal.nodes)
 
 
@@ -221,7 +361,7 @@ def _is_parameter(node: ast.Name, module: Module) -> bool:
     return isinstance(parent.func, ast.Attribute) and parent.func.attr == "execute"
 
 
-def _is_stable(node: ast.expr, life: Life) -> bool:
+def is_stable(node: ast.expr, life: Life) -> bool:
     """Whether the value is the same wherever in the function it is read."""
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
@@ -232,7 +372,8 @@ def _is_stable(node: ast.expr, life: Life) -> bool:
     return True
 
 
-def _next_to(value: ast.expr, call: ast.Call, module: Module) -> bool:
+def next_to(value: ast.expr, call: ast.Call, module: Module) -> bool:
+    """Whether the call's statement is the one after the value's."""
     first, second = module.statement(value), module.statement(call)
     try:
         suite = module.suite(first)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ormlift.schema import Scope, SessionSource
 from ormlift.sql.life.flow import Flow
+from ormlift.sql.life.holes import Hole
 from ormlift.syntax import FunctionNode, Module, dotted
 
 Host = FunctionNode | ast.Module
@@ -91,6 +92,7 @@ class Life:
     cursors: set[str] = field(default_factory=set)  # variables that hold cursors
     inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
     is_async: bool = False  # its calls are awaited
+    holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
 
     @property

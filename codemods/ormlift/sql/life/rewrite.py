@@ -26,6 +26,7 @@ from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
+from ormlift.sql.life.holes import listed
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
     LASTROWID_NAMES,
@@ -360,19 +361,32 @@ class _Rewriter:
 
     def _idle_variables(self) -> set[ast.stmt]:
         """Assignments of SQL and parameters that nothing reads any more."""
-        idle: set[ast.stmt] = set()
         if not isinstance(self.life.host, FunctionNode):
-            return idle
-        gone = {n for p in self.prepared for a in _arguments(p.execution.call) for n in ast.walk(a)}
-        for name in {v for p in self.prepared for v in p.variables}:
-            loads = [
-                n for (n, key), d in self.life.flow.reaching.items() if key == name.id and name in d and n is not name
-            ]
-            if all(n in gone for n in loads) and name.id not in self.life.flow.captured:
-                statement = self.module.statement(name)
-                if not any(isinstance(n, ast.Call) for n in ast.walk(statement)):
-                    idle.add(statement)
-        return idle
+            return set()
+        called = {n for p in self.prepared for a in _arguments(p.execution.call) for n in ast.walk(a)}
+        names = [v for p in self.prepared for v in p.variables if v.id not in self.life.flow.captured]
+        left = {name: self.module.statement(name) for name in names if self._does_nothing(self.module.statement(name))}
+        while True:  # what is read by one that stays, stays
+            gone = called.union(*(set(ast.walk(s)) for s in left.values()))
+            stays = [name for name in left if not self._loads(name) <= gone]
+            if not stays:
+                return set(left.values())
+            for name in stays:
+                del left[name]
+
+    def _loads(self, name: ast.Name) -> set[ast.AST]:
+        """Where what is bound to a name here may be read."""
+        reaching = self.life.flow.reaching.items()
+        return {n for (n, key), d in reaching if key == name.id and name in d and n is not name}
+
+    def _does_nothing(self, statement: ast.stmt) -> bool:
+        """Whether an assignment can go without a trace: it calls nothing, but to join placeholders."""
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if value is not None and listed(value) is not None:
+            return True
+        calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
+        joined = {n for c in calls if listed(c) is not None for n in ast.walk(c)}
+        return all(c in joined or dotted(c.func) == "str" or _formats(c) for c in calls)
 
     def _idle_imports(self) -> Iterator[ast.stmt]:
         """Imports inside the function of what opened the connection, where nothing else reads them."""
@@ -408,6 +422,7 @@ class _Rewriter:
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in _count_effects(p)]
+        self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [Effect("model-chosen", p.execution.line, words) for p in self.prepared for words in p.chosen]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
@@ -495,6 +510,18 @@ def _loops(use: Use, other: Use, life: Life) -> bool:
     """Whether a commit stands in a loop that goes on fetching."""
     loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
     return any(a in loops for a in life.module.ancestors(other.node))
+
+
+def _formats(call: ast.Call) -> bool:
+    """`"..".format(..)`."""
+    func = call.func
+    return isinstance(func, ast.Attribute) and func.attr == "format" and isinstance(func.value, ast.Constant)
+
+
+def _bound_effect(prepared: Prepared) -> Effect:
+    values = ", ".join(prepared.bound)
+    message = f"{values} was put into the SQL text and is bound now: a quote in it no longer ends the string"
+    return Effect("interpolated", prepared.execution.line, message)
 
 
 def _closer_effects(life: Life) -> Iterator[Effect]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
@@ -13,12 +13,24 @@ from ormlift.sql.life.awaits import awaited_text
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
-from ormlift.sql.life.literals import Parameters, lone_value, parameters, sql_text, value_facts
+from ormlift.sql.life.holes import Filled, fill
+from ormlift.sql.life.literals import (
+    Parameters,
+    is_stable,
+    lone_value,
+    next_to,
+    opaque,
+    parameters,
+    sql_text,
+    value_facts,
+    whole_list,
+)
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.tables import mapped
 from ormlift.sql.life.text import edited_text, line_length
+from ormlift.sql.placeholders import placeholders
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
 
 
@@ -32,6 +44,7 @@ class Prepared:
     models: Mapping[str, MappedClass]
     variables: tuple[ast.Name, ...]  # local variables that hold nothing but its SQL or its parameters
     chosen: tuple[str, ...] = ()  # models that were taken among several of a table, in words
+    bound: tuple[str, ...] = ()  # values that were part of the SQL text
     fetch: Fetch = Fetch.NONE
     target: ast.expr | None = None  # the expression that becomes the written one; None: a statement is written
     prefix: str = ""  # `result = `
@@ -50,21 +63,94 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     if text is None:
         message = f"the SQL on line {execution.line} is put together at run time; write it as one literal"
         raise Refused("dynamic-sql", message)
-    passed = parameters(call, life)
     dialect = dialect_of(life, index, settings)
     style = paramstyle(life.source.driver, dialect)
-    if passed is not None and not passed.passed and style != "qmark":
+    sql = text.value
+    filled: list[Filled] = []
+    if any(mark in sql for mark in life.holes):
+        sql, filled = fill(sql, life.holes, style, dialect, execution.line, lambda node: life.module.text(node))
+    _check_still(filled, call, life)
+    passed = _passed(call, keys_of(sql, style, dialect), filled, dialect, life)
+    if passed is not None and not passed.passed and style != "qmark" and not filled:
         style = ""
-    statement = _read(text.value, style, dialect, execution)
-    if passed is None and dialect == "mysql" and len(statement.slots) == 1:
+    statement = _read(sql, style, dialect, execution)
+    if passed is None and dialect == "mysql" and len(statement.slots) == 1 and not filled:
         passed = lone_value(call, life)
     if passed is None:
         message = f"the parameters on line {execution.line} are not written one by one; write them as a tuple"
         raise Refused("parameters-unknown", message)
+    if passed.many:
+        slots = tuple(replace(slot, many=slot.key in passed.many) for slot in statement.slots)
+        statement = replace(statement, slots=slots)
     _check_parameters(statement, passed, execution)
     variables = (*text.variables, *passed.variables)
     models, chosen = models_of(statement, index, settings, execution)
-    return Prepared(execution, statement, passed, models, variables, chosen)
+    return Prepared(execution, statement, passed, models, variables, chosen, bound=passed.bound)
+
+
+def _check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
+    """A value that was put into the text earlier must be the same at the call. Raises Refused."""
+    for hole in filled:
+        for node in hole.values:
+            statement = life.module.statement(node)
+            here = statement is life.module.statement(call) or next_to(node, call, life.module)
+            if not here and not is_stable(node, life):
+                message = f"what is put into the SQL on line {node.lineno} may be another when line {call.lineno} runs"
+                raise Refused("dynamic-sql", f"{message}; pass it as a parameter")
+
+
+def keys_of(sql: str, style: str, dialect: str) -> list[int | str]:
+    """What the placeholders are called; none where they cannot be told, which reading the text will say."""
+    try:
+        return list(dict.fromkeys(p.key for p in placeholders(sql, style, dialect)))
+    except ValueError:
+        return []
+
+
+def _passed(call: ast.Call, keys: list[int | str], filled: list[Filled], dialect: str, life: Life) -> Parameters | None:
+    """The parameters of all placeholders: those that are passed, and what was put into the text."""
+    passed = parameters(call, life)
+    if not filled:
+        if passed is not None and passed.many:
+            passed = None
+        alone = len(keys) == 1 and dialect == "mysql"  # a driver that takes what is no tuple for the only parameter
+        return passed if passed is not None or not keys or alone else opaque(call, keys, life)
+    lists = [f for f in filled if f.many]
+    if lists and (passed is None or not passed.many):
+        passed = whole_list(call, life) if passed is None else passed
+    if passed is None or any(isinstance(key, str) for key in passed.texts):
+        return None
+    return _merged(len(keys), filled, passed)
+
+
+def _merged(count: int, filled: list[Filled], passed: Parameters) -> Parameters | None:
+    """One parameter for each placeholder; None where lists do not meet the lists that they were counted by."""
+    by_place = {f.place: f for f in filled}
+    texts: dict[int | str, str] = {}
+    nodes: dict[int | str, ast.expr] = {}
+    given = iter(sorted(k for k in passed.texts if isinstance(k, int)))
+    many: set[int | str] = set()
+    for place in range(count):
+        hole = by_place.get(place)
+        if hole is not None and hole.bound:
+            texts[place] = hole.text
+            if hole.node is not None:
+                nodes[place] = hole.node
+            continue
+        key = next(given, None)
+        if key is None or (key in passed.many) is not (hole is not None):
+            return None
+        texts[place] = passed.texts[key]
+        if key in passed.nodes:
+            nodes[place] = passed.nodes[key]
+        if hole is not None:
+            if hole.text != passed.texts[key]:
+                return None
+            many.add(place)
+    if next(given, None) is not None:
+        return None
+    bound = tuple(f.text for f in filled if f.bound)
+    return Parameters(texts, nodes, variables=passed.variables, many=frozenset(many), bound=bound)
 
 
 def dialect_of(life: Life, index: ProjectIndex, settings: Settings) -> str:
@@ -257,6 +343,8 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
 def _argument(prepared: Prepared, key: int | str, life: Life, edits: Mapping[Span, str]) -> Argument:
     node = prepared.parameters.nodes.get(key)
     text = prepared.parameters.texts[key]
+    if key in prepared.parameters.many:
+        return Argument(text, many=True)
     if node is None:
         return Argument(text)
     facts = value_facts(node, life)

@@ -1,0 +1,199 @@
+"""Holes in SQL text: a list of placeholders as long as a Python list, or a value put into the text.
+
+The text holds a mark for each hole until its placeholders are numbered. A list becomes one placeholder that stands for
+many values (`.in_(ids)`), a value becomes a parameter like any other.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.placeholders import pieces, placeholders
+from ormlift.syntax import Module, dotted
+
+FIRST = 0xE000  # private use: no SQL holds such a character
+_MARK = re.compile("[\ue000-\uefff]")
+_VALUE_BEFORE = re.compile(r"(?:=|<|>|\bLIKE|\bLIMIT|\bOFFSET|\bBETWEEN|\bAND|\bVALUES\s*\(|,|\()\s*$", re.IGNORECASE)
+_SURE_BEFORE = re.compile(r"\b(?:LIMIT|OFFSET)\s*$", re.IGNORECASE)
+_VALUE_AFTER = re.compile(r"\s*(?:$|[),;]|\b(?:AND|OR|ORDER|GROUP|LIMIT|OFFSET|WHERE|THEN|RETURNING)\b)", re.IGNORECASE)
+_NUMBERS = frozenset({"int", "float", "bool", "Decimal", "number"})
+_HOLDERS = frozenset({"?", "%s"})
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """Something that is put into the text."""
+
+    node: ast.expr  # the value; of a list: what is as long as the list of placeholders
+    many: bool  # a list of placeholders
+    known: str  # the value's Python type, where it is known
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a hole has become: the parameter at this place."""
+
+    place: int  # among all placeholders
+    text: str
+    node: ast.expr | None
+    many: bool
+    bound: bool  # a value that was part of the text and is bound now
+    values: tuple[ast.expr, ...] = ()  # what of the code is bound
+
+
+def listed(node: ast.expr) -> ast.expr | None:
+    """The list that `",".join("?" for _ in ids)` and the like makes a placeholder for each item of; else None."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(comma)), attr="join"), args=[made], keywords=[]):
+            return _repeated(made) if comma.strip() == "," else None
+        case _:
+            return None
+
+
+def _repeated(node: ast.expr) -> ast.expr | None:
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            length, item = (left, right) if _length(left) is not None else (right, left)
+            return _length(length) if _is_holder(item) else None
+        case (
+            ast.GeneratorExp(elt=item, generators=[ast.comprehension(iter=source, ifs=[])])
+            | ast.ListComp(elt=item, generators=[ast.comprehension(iter=source, ifs=[])])
+        ):
+            return _source(source) if _is_text(item) else None
+        case ast.Call(func=ast.Name(id="map"), args=[ast.Lambda(body=item), source], keywords=[]):
+            return source if _is_text(item) else None
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
+            return _repeated(inner)
+        case _ if isinstance(node, ast.Call) and dotted(node.func) in ("itertools.repeat", "repeat"):
+            return _length(node.args[1]) if len(node.args) == 2 and _is_text(node.args[0]) else None
+        case _:
+            return None
+
+
+def _source(node: ast.expr) -> ast.expr | None:
+    """`ids`, or `range(len(ids))`."""
+    if isinstance(node, ast.Call) and dotted(node.func) == "range":
+        return _length(node.args[0]) if len(node.args) == 1 else None
+    return node
+
+
+def _length(node: ast.expr) -> ast.expr | None:
+    match node:
+        case ast.Call(func=ast.Name(id="len"), args=[inner], keywords=[]):
+            return inner
+        case _:
+            return None
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in _HOLDERS
+
+
+def _is_holder(node: ast.expr) -> bool:
+    """`"?"` (which join takes apart by its characters), `["%s"]`."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return len(node.elts) == 1 and _is_text(node.elts[0])
+    return isinstance(node, ast.Constant) and node.value == "?"
+
+
+def fill(
+    sql: str, holes: dict[str, Hole], style: str, dialect: str, line: int, said: Callable[[ast.expr], str]
+) -> tuple[str, list[Filled]]:
+    """The text with a placeholder in each hole, and what they stand for. Raises Refused where a hole is no value."""
+    holder = "%s" if style in ("format", "pyformat", "") else "?"
+    try:
+        parts = list(_parts(sql, holes, dialect, line))
+    except ValueError as error:
+        raise Refused("sql-not-parsed", f"line {line}: the text cannot be read: {error}") from None
+    text = "".join(holder if isinstance(part, tuple) else part for part in parts)
+    at, starts = 0, {}
+    for part in parts:
+        if isinstance(part, tuple):
+            starts[at] = part
+        at += len(holder) if isinstance(part, tuple) else len(part)
+    try:
+        found = placeholders(text, style or "format", dialect)
+    except ValueError as error:
+        raise Refused("sql-not-parsed", f"line {line}: the placeholders cannot be read: {error}") from None
+    filled = [_filled(n, starts[p.start], said) for n, p in enumerate(found) if p.start in starts]
+    if any(isinstance(p.key, str) for p in found):
+        raise Refused(
+            "dynamic-sql", f"the SQL on line {line} has holes beside named parameters; write it as one literal"
+        )
+    return text, filled
+
+
+Part = str | tuple[list["Hole | str"], bool]  # plain text; or what is in a hole, and whether it stood in quotes
+
+
+def _parts(sql: str, holes: dict[str, Hole], dialect: str, line: int) -> Iterator[Part]:
+    for piece in pieces(sql, dialect):
+        text = sql[piece.start : piece.end]
+        if not _MARK.search(text):
+            yield text
+        elif piece.quoted:
+            if not text.startswith("'") or piece.comment:
+                _refuse(line)
+            content = [
+                holes[p] if p in holes else p.replace("''", "'") for p in re.split(f"({_MARK.pattern})", text[1:-1])
+            ]
+            if any(isinstance(p, Hole) and p.many for p in content) or ("\\" in text and dialect == "mysql"):
+                _refuse(line)
+            yield [p for p in content if p != ""], True
+        else:
+            yield from _bare(text, holes, line, sql[: piece.start], sql[piece.end :])
+
+
+def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str) -> Iterator[Part]:
+    split = re.split(f"({_MARK.pattern})", text)
+    for number, part in enumerate(split):
+        if part not in holes:
+            yield part
+            continue
+        hole = holes[part]
+        left, right = before + "".join(split[:number]), "".join(split[number + 1 :]) + after
+        sure = hole.many or hole.known in _NUMBERS or _SURE_BEFORE.search(left)
+        if not sure or not _VALUE_BEFORE.search(left) or not _VALUE_AFTER.match(right):
+            _refuse(line)
+        if hole.many and not (re.search(r"\bIN\s*\(\s*$", left, re.IGNORECASE) and right.lstrip().startswith(")")):
+            _refuse(line)
+        yield [hole], False
+
+
+def _refuse(line: int) -> None:
+    message = f"what is put into the SQL on line {line} may be more than a value: a name, or a piece of SQL"
+    raise Refused("dynamic-sql", f"{message}; write each statement as one literal, with parameters")
+
+
+def _filled(place: int, part: tuple[list[Hole | str], bool], said: Callable[[ast.expr], str]) -> Filled:
+    content, quoted = part
+    (first, *rest) = content
+    if isinstance(first, Hole) and not rest:
+        text = said(first.node)
+        if quoted and first.known != "str":
+            return Filled(place, f"str({text})", None, many=False, bound=True, values=(first.node,))
+        bound = (first.node,) if not first.many else ()
+        return Filled(place, text, first.node, first.many, bound=not first.many, values=bound)
+    texts = [said(p.node) for p in content if isinstance(p, Hole)]
+    if any(c in text for text in texts for c in '"\\\n{}'):
+        _refuse(first.node.lineno if isinstance(first, Hole) else 0)
+    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
+    values = tuple(p.node for p in content if isinstance(p, Hole))
+    return Filled(place, f'f"{text}"', None, many=False, bound=True, values=values)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("{", "{{").replace("}", "}}")
+
+
+def item_list(node: ast.expr, module: Module) -> str:
+    """The list itself: without `tuple(..)` and `list(..)` around it."""
+    match node:
+        case ast.Call(func=ast.Name(id="tuple" | "list"), args=[inner], keywords=[]):
+            return item_list(inner, module)
+        case _:
+            return module.text(node)
