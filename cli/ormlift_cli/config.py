@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,7 +34,8 @@ KEYS = (
     "commits",
     "gate",
 )
-SCOPE_KEYS = ("scope", "import", "where", "decorated-by", "in-class-with")
+STATED = ("commits", "rolls-back", "closes", "swallows", "shared", "expires", "async")  # what a scope does: true, false
+SCOPE_KEYS = ("scope", "import", "where", "decorated-by", "in-class-with", *STATED, "wraps", "factory")
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,20 @@ def _scope(table: Table, where: str) -> ScopeChoice:
         where=values.texts(table, "where", where),
         decorated_by=values.text_or_texts(table, "decorated-by", where),
         in_class_with=attribute.removeprefix("self."),
+        stated=tuple(_stated(table, where)),
     )
+
+
+def _stated(table: Table, where: str) -> Iterator[tuple[str, str]]:
+    """What the user says that a scope does."""
+    for key in STATED:
+        if key in table:
+            yield key, "yes" if values.switch(table, key, where) else "no"
+    if "wraps" in table:
+        yield "wraps", _dotted(values.text(table["wraps"], f"{where}.wraps"), f"{where}.wraps")
+    if "factory" in table:
+        origin = _reference(values.text(table["factory"], f"{where}.factory"), f"{where}.factory")
+        yield "factory", f"{origin.module}:{origin.expression}"
 
 
 def _scope_reference(table: Table, scope: str, where: str) -> ScopeChoice:

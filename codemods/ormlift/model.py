@@ -127,6 +127,14 @@ class DropFinally:
 
 
 @dataclass(frozen=True, slots=True)
+class DropHandlers:
+    """The handlers of the try at `span` go, but for the first `kept`; a try left with nothing is opened likewise."""
+
+    span: Span
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DropWithItem:
     """The item of a `with` whose expression stands at `span` goes; a `with` left with none is opened into its suite."""
 
@@ -144,7 +152,7 @@ class AddParameter:
     text: str
 
 
-Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropWithItem | AddParameter
+Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropHandlers | DropWithItem | AddParameter
 
 
 @dataclass(frozen=True, slots=True, order=True)

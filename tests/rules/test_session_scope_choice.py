@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ormlift.model import ScopeChoice, Settings, Source, Status
+from ormlift.model import ScopeChoice, Settings, Source, Status, Unchanged
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
@@ -295,3 +295,123 @@ def test_what_would_change_nothing_is_offered() -> None:
 def test_it_is_offered_where_the_site_is_refused() -> None:
     body = UNCOMMITTED.replace("s.add(Job", "items.append(s)\n        s.add(Job").replace("items.append(s)", "t = s")
     assert _told(body, scopes=COMMITS).endswith('use one name, or scope-choice = "faithful" for `with SessionLocal()`')
+
+
+def _stated(scope: ScopeChoice, body: str = UNCOMMITTED) -> list[str]:
+    code = f"from app.db import SessionLocal\nfrom app.models import Job\n\n\ndef work():\n{body}"
+    files = {"app/db.py": DB, "app/models.py": MODELS, "app/jobs.py": code}
+    index = link(read_facts(Source(path, text)) for path, text in files.items())
+    settings = Settings(scopes=(scope,), codemods=("session-scope",), unsafe=True)
+    outcome = plan_file(Source("app/jobs.py", code), index, settings)
+    return sorted(effect.code for site in outcome.sites for effect in site.effects)  # type: ignore[union-attr]
+
+
+OUTSIDE = ScopeChoice("unit", "company.database")
+ONLY_CLOSES = (("commits", "no"), ("closes", "yes"), ("swallows", "no"), ("factory", "app.db:SessionLocal"))
+
+
+def test_a_scope_outside_of_the_project_is_asked_for() -> None:
+    assert _stated(OUTSIDE) == ["commits-uncommitted", "scope-unknown"]
+    assert "state it in [[tool.ormlift.scopes]]" in _told(UNCOMMITTED, scopes=(OUTSIDE,))
+
+
+@pytest.mark.parametrize(
+    ("stated", "effects"),
+    [
+        (ONLY_CLOSES, []),
+        ((*ONLY_CLOSES[1:], ("commits", "yes")), ["commits-uncommitted"]),
+        ((*ONLY_CLOSES, ("swallows", "yes")), ["swallows-errors"]),
+        ((*ONLY_CLOSES, ("shared", "yes")), ["shared-session"]),
+        ((*ONLY_CLOSES, ("closes", "no")), ["not-closed"]),
+        ((*ONLY_CLOSES, ("wraps", "DatabaseTrouble")), ["wraps-errors"]),
+        (ONLY_CLOSES[:-1], ["other-engine"]),
+    ],
+    ids=lambda v: "" if isinstance(v, list) else " ".join(f"{k}={x}" for k, x in v),
+)
+def test_what_is_stated_of_a_scope_counts(stated: tuple[tuple[str, str], ...], effects: list[str]) -> None:
+    assert _stated(ScopeChoice("unit", "company.database", stated=stated)) == effects
+
+
+def test_what_is_stated_counts_over_what_is_read() -> None:
+    assert _stated(ScopeChoice("commits", "app.db")) == ["commits-uncommitted"]
+    assert _stated(ScopeChoice("commits", "app.db", stated=(("commits", "no"),))) == []
+
+
+MOVED = (
+    Case(
+        "a read",
+        """
+        def work():
+            with SessionLocal() as s:
+                return s.query(Job).count()
+        """,
+        "commits",
+        rest="from app.db import SessionLocal\n",
+    ),
+    Case(
+        "a change that is committed last",
+        """
+        def work(name="more"):
+            with closing(SessionLocal()) as s:
+                s.add(Job(name=name))
+                s.commit()
+            return name
+
+
+        def twice():
+            try:
+                work("first")
+            except SQLAlchemyError as error:
+                return type(error).__name__
+        """,
+        "commits",
+        calls=("work()", "twice()"),
+        rest="from contextlib import closing\nfrom app.db import SessionLocal\n",
+    ),
+    Case(
+        "an instance of a session that does not expire",
+        """
+        def work():
+            with get_keeping() as s:
+                job = Job(name="more")
+                s.add(job)
+                s.commit()
+                return job
+
+
+        def name():
+            return work().name
+        """,
+        "keeps",
+        calls=("name()",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", MOVED, ids=lambda c: c.title)
+def test_a_with_of_its_own_is_moved_to_the_scope(case: Case, tmp_path: Path) -> None:
+    files, outcome = plan_of(case)
+    assert [(site.status, site.effects) for site in outcome.sites] == [(Status.REWRITTEN, ())]
+    assert f"with {case.scope}() as s:" in files["app/jobs.py"]
+    assert ".commit()" not in files["app/jobs.py"] or case.scope == "keeps"
+    assert run_of(files_of(case), case.calls, tmp_path / "before.db") == run_of(
+        files, case.calls, tmp_path / "after.db"
+    )
+
+
+def test_a_with_of_its_own_is_told_what_would_change_and_stays_where_the_choice_is_faithful(tmp_path: Path) -> None:
+    body = """
+        def work():
+            with SessionLocal() as s:
+                s.add(Job(name="more"))
+                s.flush()
+        """
+    case = Case("moved", body, "commits", rest="from app.db import SessionLocal\n")
+    files, outcome = plan_of(case)
+    assert [effect.code for site in outcome.sites for effect in site.effects] == ["commits-uncommitted"]
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    assert before["rows"] != run_of(files, case.calls, tmp_path / "after.db")["rows"]
+    text = files_of(case)["app/jobs.py"]
+    index = link(read_facts(Source(path, held)) for path, held in files_of(case).items())
+    for settings in (Settings(scopes=COMMITS, scope_choice="faithful", unsafe=True), Settings(unsafe=True)):
+        assert isinstance(plan_file(Source("app/jobs.py", text), index, settings), Unchanged)

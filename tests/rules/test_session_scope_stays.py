@@ -219,7 +219,9 @@ STAYS = {
 
 NO_SITES = {
     "a function that hands it out": "def mine():\n    return SessionLocal()\n",
-    "a with of its own": "def work():\n    with SessionLocal() as s:\n        return s.query(Job).count()\n",
+    "a with of its own that yields": "def work():\n    with SessionLocal() as s:\n        yield s.query(Job).count()\n",
+    "a transaction of its own": "def work():\n    with SessionLocal.begin() as s:\n        s.query(Job).count()\n",
+    "a with for two": "def work():\n    with SessionLocal() as s, s.begin():\n        s.query(Job).count()\n",
     "a dependency that is injected": "def work(db=Depends(get_db)):\n    return db.query(Job).count()\n",
     "another's session": READS.replace("get_session()", "None"),
     "a function of its own by the same name": READS.replace(

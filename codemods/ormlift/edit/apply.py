@@ -11,6 +11,7 @@ from ormlift.edit.imports import edit_imports
 from ormlift.model import (
     AddParameter,
     DropFinally,
+    DropHandlers,
     DropWithItem,
     Op,
     ReplaceExpr,
@@ -113,7 +114,13 @@ def _op_lines(op: Op) -> tuple[int, int]:
     match op:
         case Wrap(first, last, _):
             return first.line, last.end_line
-        case ReplaceExpr(span, _) | ReplaceStatement(span, _) | DropFinally(span) | DropWithItem(span):
+        case (
+            ReplaceExpr(span, _)
+            | ReplaceStatement(span, _)
+            | DropFinally(span)
+            | DropHandlers(span)
+            | DropWithItem(span)
+        ):
             return span.line, span.end_line
         case AddParameter(span, _):
             return span.line, span.line

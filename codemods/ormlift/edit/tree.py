@@ -12,7 +12,17 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ormlift.edit.errors import LayoutError
-from ormlift.model import AddParameter, DropFinally, DropWithItem, Op, ReplaceExpr, ReplaceStatement, Span, Wrap
+from ormlift.model import (
+    AddParameter,
+    DropFinally,
+    DropHandlers,
+    DropWithItem,
+    Op,
+    ReplaceExpr,
+    ReplaceStatement,
+    Span,
+    Wrap,
+)
 
 _Key = tuple[int, int]
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement  # what a suite's list holds
@@ -49,11 +59,12 @@ class _Editor(cst.CSTTransformer):
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
+        self._kept = {_start(op.span): op.kept for op in ops if isinstance(op, DropHandlers)}
         self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
         self._parameters = {_start(op.span): op for op in ops if isinstance(op, AddParameter)}
         spans = [op.first if isinstance(op, Wrap) else op.span for op in ops]
         self._lines = sorted({span.line for span in spans})
-        self._edited = {*self._statements, *self._finals, *self._wraps, *self._parameters}
+        self._edited = {*self._statements, *self._finals, *self._kept, *self._wraps, *self._parameters}
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
         self._ops = ops
@@ -168,8 +179,8 @@ class _Editor(cst.CSTTransformer):
         """One statement after its ops: the statements that stand for it, and comments for what follows."""
         if key in self._statements:
             return self._replaced(key, node, pending)
-        if key in self._finals:
-            return self._without_finally(key, node, pending)
+        if key in self._finals or key in self._kept:
+            return self._without_parts(key, node, pending)
         if key in self._emptied and isinstance(node, cst.With):
             return self._body(node, _joined(pending, _leading(node)))
         if key in self._parameters and isinstance(node, cst.FunctionDef):
@@ -216,19 +227,28 @@ class _Editor(cst.CSTTransformer):
         new[0] = _with_leading(new[0], [*lead, *_leading(new[0])])
         return new, []
 
-    def _without_finally(
+    def _without_parts(
         self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]
     ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
-        if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
+        """A try without its finally, or some of its handlers."""
+        if not isinstance(node, cst.Try | cst.TryStar) or (key in self._finals and node.finalbody is None):
             message = "the try has no finally"
             raise LayoutError(message)
         for op in self._ops:
-            if isinstance(op, DropFinally) and _start(op.span) == key:
+            if isinstance(op, DropFinally | DropHandlers) and _start(op.span) == key:
                 self._left.discard(op)
-        comments = _inner_comments(node.finalbody)
+        kept = self._kept.get(key, len(node.handlers))
+        final = None if key in self._finals else node.finalbody
+        gone: list[cst.CSTNode] = [*node.handlers[kept:]]
+        gone += [node.finalbody] if node.finalbody is not None and final is None else []
+        comments = [line for part in gone for line in _inner_comments(part)]
         lead = _joined(pending, _leading(node))
-        if node.handlers:
-            return [_trimmed(node.with_changes(finalbody=None, leading_lines=lead))], comments
+        if kept:
+            left = node.with_changes(handlers=node.handlers[:kept], finalbody=final, leading_lines=lead)
+            return [_trimmed(left) if final is None else left], comments
+        if node.orelse is not None or final is not None:
+            message = "the try has more than its handlers"
+            raise LayoutError(message)
         body, rest = self._body(node, lead)
         return body, [*rest, *comments]
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from ormlift.model import ImportNeed, ScopeChoice, Settings
 from ormlift.project.index import ProjectIndex
-from ormlift.schema import Scope
+from ormlift.project.known import session_of
+from ormlift.schema import Scope, Tri
 from ormlift.syntax import FunctionNode, Module, dotted
 
 
@@ -89,7 +90,39 @@ def configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:
     """A scope of the configuration: what is read of its definition, under what the user states of it."""
     first = choice.expression.partition(".")[0]
     need = ImportNeed(choice.module, first) if choice.module else None
-    return ChosenScope(choice.expression, need, index.scope_named(choice))
+    scope = index.scope_named(choice)
+    if choice.stated:
+        name = choice.expression.rpartition(".")[2]
+        scope = _stated(scope or Scope(name, choice.module, "", 0), dict(choice.stated), index)
+    return ChosenScope(choice.expression, need, scope)
+
+
+def _stated(scope: Scope, stated: dict[str, str], index: ProjectIndex) -> Scope:
+    """A scope with what is stated of it in place of what was read; stating anything takes it for read."""
+    module, _, name = stated.get("factory", "").partition(":")
+    factory = index.factory_named(module, name) if name else None
+    if factory is not None:
+        made = session_of(factory, {})
+        expires, origin = made.expire_on_commit, made.factory
+        scope = replace(scope, expire_on_commit=expires, bind=made.bind, factory=origin, options=made.options)
+
+    def said(key: str, read: Tri) -> Tri:
+        return Tri(stated[key]) if key in stated else read
+
+    return replace(
+        scope,
+        commits=said("commits", scope.commits),
+        rolls_back=said("rolls-back", scope.rolls_back),
+        closes=said("closes", scope.closes),
+        swallows=said("swallows", scope.swallows),
+        shared=said("shared", scope.shared),
+        expire_on_commit=said("expires", scope.expire_on_commit),
+        wraps=stated.get("wraps", scope.wraps),
+        wraps_all=scope.wraps_all or "wraps" in stated,
+        is_async=said("async", Tri.YES if scope.is_async else Tri.NO) is Tri.YES,
+        commits_on_failure=Tri.NO if "rolls-back" in stated else scope.commits_on_failure,
+        unread="",
+    )
 
 
 def matches(pattern: str, path: str) -> bool:

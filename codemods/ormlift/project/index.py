@@ -219,6 +219,12 @@ class ProjectIndex:
             fits = [s for s in fits if s.module == choice.module or s.module.startswith(f"{choice.module}.")]
         return fits[0] if len(fits) == 1 else None
 
+    def factory_named(self, module: str, name: str) -> SessionFactory | None:
+        """The session factory of a module, by the name of its variable; None where the project has none such."""
+        path = self._names.locate(module, "")
+        found = [f for f in self.factories if f.path == path and name in (f.name, f"{f.owner}.{f.name}")]
+        return found[0] if len(found) == 1 else None
+
     def _scope_at(self, path: str, expression: str) -> Scope | None:
         handle = (
             read_handle(ast.parse(expression, mode="eval").body, read_locals(None)) if _is_dotted(expression) else None

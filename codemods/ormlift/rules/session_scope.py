@@ -9,7 +9,8 @@
 A site is a statement `name = <call>` whose call is known to hand out a session: a factory, a function or method that
 returns one, `next()` of a generator dependency. Also sites, and always refused: a session that is stored on an object,
 chosen (`s = given or get_session()`), or used without a name. No sites are `return get_session()` and `yield`, where
-the caller's call is the site, and `with get_session() as s`, which has its scope.
+the caller's call is the site, and `with session_scope() as s`, which has its scope. `with SessionLocal() as s` is a
+site where a scope is configured that can take it over.
 
 Handlers, `else` and returns keep their order relative to rollback and close: the try goes inside the scope whole. Where
 the assignment stands inside the try and its handlers don't know the session, the scope goes inside the try instead, so
@@ -19,7 +20,11 @@ The close may stand in a finally, at the end, or on each way out: before a retur
 before the try, `if s: s.close()`) goes with it; a cleanup in the same finally stays, in its order to the close.
 
 A close that an error would have skipped (`s = get_session(); ...; s.close()` without a finally) is now always reached:
-that is what the scope is for, and not told as an effect.
+that is what the scope is for, and not told as an effect. A session that nothing closes at all is closed behind the last
+use of it and its instances, which is told.
+
+A `commit()` that ends the block goes where the scope commits at its exit. With `redundant-rollback = "drop"` so do
+handlers that only roll back and raise again.
 
 What a scope does at exit is read from its definition. If that changes what the block does, the effects say so, each
 with the line that shows it. A scope that commits makes changes permanent that the block left uncommitted; it expires
@@ -27,20 +32,26 @@ instances that outlive the block; one that wraps errors hides their type from wh
 
 Where the session comes from is compared too: what the function that handed it out does besides (sets it up, adds rows,
 listens, counts), and the options of the two factories, unless the scope calls that very function.
+
+With `scope-choice = "faithful"` a site whose behaviour the scope would change goes to one that does not: another of the
+project, or the session itself, which is a context manager that only closes (`with SessionLocal() as s`, SQLAlchemy 1.4
+or newer). Without it, that is offered.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ormlift.model import (
     DropFinally,
+    DropHandlers,
     Effect,
     Op,
     Reason,
     Refusal,
+    ReplaceExpr,
     ReplaceStatement,
     Rewrite,
     Site,
@@ -50,12 +61,13 @@ from ormlift.project.choose import ChosenScope, choose_scope, surroundings
 from ormlift.project.escape.choice import Named, name_scope
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
-from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, owner
+from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, opened_sessions, owner
 from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.rules._session_scope.tidy import last_commit, redundant_handlers
 from ormlift.rules._session_scope.ways import by_itself, other_scopes
 from ormlift.rules._session_scope.words import EFFECTS, REASONS
 from ormlift.rules.base import Codemod, Context
@@ -70,8 +82,11 @@ HANDED = SESSIONS | {SourceKind.GENERATOR}
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every session of the file, as a rewrite or a refusal."""
     finder = _Finder(module, context, Knowledge.of(context.index, module))
-    for found in find_sessions(module, context.index):
-        yield finder.site(found)
+    sites = [finder.site(found) for found in find_sessions(module, context.index)]
+    if context.settings.scopes:
+        moved = (finder.moved(*opened) for opened in opened_sessions(module, context.index))
+        sites += [site for site in moved if site is not None]
+    yield from sorted(sites, key=lambda site: (site.line, -site.end_line))
 
 
 @dataclass(frozen=True)
@@ -141,6 +156,21 @@ class _Finder:
         if other is not None:
             first = replace(first, message=f'{first.message}, or scope-choice = "faithful" for `{other[1]}`')
         return first, shape.end_line
+
+    def moved(self, found: Found, around: ast.With | ast.AsyncWith) -> Rewrite | None:
+        """A session that has its own `with`, under the scope that is configured; None where it is to stay."""
+        function = owner(self.module, around)
+        if self._by_place(found) is not None or isinstance(function, ast.ClassDef):
+            return None
+        look = LocalLook(self.module, self.knowledge, self.context.index)
+        life = _Life(found, function, Shape("with", tuple(around.body), (), around=around), look)
+        choice, settings = self._chosen(life), self.context.settings
+        if choice is None or choice.expression not in {c.expression for c in settings.scopes}:
+            return None
+        rewrite = self._under(life, choice)
+        if not isinstance(rewrite, Rewrite) or (settings.scope_choice == "faithful" and rewrite.effects):
+            return None
+        return rewrite
 
     def _ended_by(self, life: _Life) -> ast.Call | None:
         """The call that a session is handed to, and that may close it."""
@@ -262,10 +292,30 @@ class _Finder:
     def _ops(self, shape: Shape, found: Found, named: Named) -> tuple[Op, ...]:
         span = self.module.span
         ops: list[Op] = [ReplaceStatement(span(s)) for s in shape.removed]
-        ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), f"{named.opens} as {found.name}"))
+        if shape.around is not None:
+            ops.append(ReplaceExpr(span(shape.around.items[0].context_expr), named.call))
+        else:
+            ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), f"{named.opens} as {found.name}"))
         if shape.opened is not None:
             ops.append(DropFinally(span(shape.opened)))
+        ops += self._tidied(shape.body, shape.opened, found.name, named, set(map(id, shape.removed)))
         return tuple(ops)
+
+    def _tidied(
+        self, body: Sequence[ast.stmt], opened: ast.Try | None, name: str, named: Named, gone: set[int]
+    ) -> Iterator[Op]:
+        """The edits that take out of a block what the scope does by itself."""
+        left: dict[ast.stmt, int] = {}
+        if self.context.settings.redundant_rollback == "drop":
+            found = {s: redundant_handlers(s, opened, name, named) for s in body}
+            left = {s: kept for s, kept in found.items() if kept is not None}
+            yield from (DropHandlers(self.module.span(s), kept) for s, kept in left.items())
+        bare = [opened] if opened is not None and not opened.handlers and not opened.orelse else []
+        stay = [s for s in body if id(s) not in gone]
+        flat = [*bare, *(s for s, kept in left.items() if not kept)]
+        commit = last_commit(stay, flat, name, named, self.knowledge)
+        if commit is not None:
+            yield ReplaceStatement(self.module.span(commit))
 
 
 def _end(found: Found) -> int:

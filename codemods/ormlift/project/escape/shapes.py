@@ -33,11 +33,13 @@ class Shape:
     opened: ast.Try | None = None  # the try whose finally goes whole
     closes: tuple[ast.stmt, ...] = ()  # the closes, wherever they stand
     last: ast.stmt | None = None  # the last statement that belongs to the site
+    around: ast.With | ast.AsyncWith | None = None  # the `with` that opens and closes it already
 
     @property
     def first(self) -> ast.stmt:
         """The statement that opens the site; a try that is opened into the scope is a part of it."""
-        opened = [self.opened] if self.opened is not None and not self.opened.handlers else []
+        opened: list[ast.stmt] = [self.opened] if self.opened is not None and not self.opened.handlers else []
+        opened += [self.around] if self.around is not None else []
         return min((*self.removed, *self.body, *opened), key=lambda s: s.lineno)
 
     @property

@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
+_CLOSING = ("closing", "aclosing")
 SESSIONS = frozenset({SourceKind.SESSION, SourceKind.SHARED_SESSION, SourceKind.ASYNC_SESSION})
 
 
@@ -22,6 +23,7 @@ class Form(Enum):
     CHOSEN = "chosen"  # `name = name or <call>`: it may be another's
     UNUSUAL = "unusual"  # several targets, `:=`
     UNNAMED = "unnamed"  # used at once, or passed on
+    OPENED = "opened"  # `with <call> as name`: it closes by itself
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,28 @@ def find_sessions(module: Module, index: ProjectIndex) -> Iterator[Found]:
             found = _found(module, call, source) if source.kind in SESSIONS else None
         if found is not None and not _taken_for_connection(module, found):
             yield found
+
+
+def opened_sessions(module: Module, index: ProjectIndex) -> Iterator[tuple[Found, ast.With | ast.AsyncWith]]:
+    """Sessions that a `with` of their own opens and closes: `with SessionLocal() as s`, `with closing(..) as s`."""
+    for call in module.calls:
+        node: ast.AST = call
+        parent = module.parents[call]
+        awaited = isinstance(parent, ast.Await)
+        if awaited or (isinstance(parent, ast.Call) and dotted(parent.func).rpartition(".")[2] in _CLOSING):
+            node, parent = parent, module.parents[parent]
+        around = module.parents.get(parent)
+        if not (isinstance(parent, ast.withitem) and isinstance(around, ast.With | ast.AsyncWith)):
+            continue
+        named = parent.optional_vars
+        begins = isinstance(call.func, ast.Attribute) and call.func.attr == "begin"
+        if not isinstance(named, ast.Name) or len(around.items) != 1 or begins or parent.context_expr is not node:
+            continue
+        source = index.source_of(call, module)
+        if source is None or source.kind not in (SourceKind.SESSION, SourceKind.ASYNC_SESSION) or source.shared:
+            continue
+        if isinstance(around, ast.AsyncWith) is (source.kind is SourceKind.ASYNC_SESSION):
+            yield Found(call, source, around, Form.OPENED, named.id, awaited), around
 
 
 def _taken_for_connection(module: Module, found: Found) -> bool:
@@ -124,12 +148,7 @@ def _form(module: Module, node: ast.expr, parent: ast.AST) -> Form | None:
         case ast.BoolOp() | ast.IfExp():
             outer = module.statement(node)
             return None if isinstance(outer, ast.Return) else Form.CHOSEN
-        case ast.Call(func=func) if dotted(func).rpartition(".")[2] in (
-            "closing",
-            "aclosing",
-            "enter_context",
-            "Depends",
-        ):
+        case ast.Call(func=func) if dotted(func).rpartition(".")[2] in (*_CLOSING, "enter_context", "Depends"):
             return None
         case ast.Attribute(attr="begin") if _opened(module, parent):
             return None

@@ -146,15 +146,21 @@ def _told(engine: str) -> str:
     return "an engine of its own" if engine.startswith("?") else engine.rpartition(":")[2]
 
 
+_STATE = (
+    "state it in [[tool.ormlift.scopes]], by the keys commits, rolls-back, closes, swallows, shared, expires, wraps "
+    "and factory"
+)
+
+
 def _scope_effects(block: Block, chosen: Chosen, source: SessionSource) -> Iterator[Effect]:
     scope, words = chosen.scope, chosen.words
     if scope is None:
-        text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors"
+        text = f"what {words} does at exit could not be read: it may commit, close, or wrap errors; {_STATE}"
         yield Effect("scope-unknown", block.line, text)
         return
     yield from _other_engine(block, scope, words, source)
     if scope.unread:
-        text = f"what {words} does at exit could not be read: its block stands in `with {scope.unread}`"
+        text = f"what {words} does at exit could not be read: its block stands in `with {scope.unread}`; {_STATE}"
         yield Effect("scope-unknown", block.line, text)
     if chosen.tri("closes") is not Tri.YES and chosen.tri("shared") is not Tri.YES:
         not_read = "is not known to close" if chosen.tri("closes") is Tri.UNKNOWN else "does not close"

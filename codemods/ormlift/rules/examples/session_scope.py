@@ -77,6 +77,8 @@ class Job(Base):
     done = Column(Boolean, default=False)
 """
 PROJECT: Mapping[str, str] = {"app/db.py": _FACTORY + _COMMITS + _WRAPS + _READS, "app/models.py": _MODELS}
+DROPS = Settings(scopes=(ScopeChoice("session_scope", "app.db"),), redundant_rollback="drop")
+FAITHFUL = Settings(scopes=(ScopeChoice("session_scope", "app.db"),), scope_choice="faithful")
 COMMITS = Settings(scopes=(ScopeChoice("session_scope", "app.db"),))
 WRAPS = Settings(scopes=(ScopeChoice("wrapping_scope", "app.db"),))
 READS = Settings(scopes=(ScopeChoice("read_scope", "app.db"),))
@@ -228,7 +230,6 @@ from app.models import Job
 def add(name):
     with session_scope() as session:
         session.add(Job(name=name))
-        session.commit()
     return name
 """,
         project=PROJECT,
@@ -421,7 +422,6 @@ def rename(job_id, name):
         if job is None:
             raise KeyError(job_id)
         job.name = name
-        session.commit()
 """,
         effects=("wraps-errors",),
         project=PROJECT,
@@ -488,6 +488,106 @@ def total():
         effects=("now-closed",),
         project=PROJECT,
         settings=COMMITS,
+    ),
+    Example(
+        "a handler that only rolls back, which is dropped where that is asked for",
+        before="""\
+from app.db import get_session, session_scope
+from app.models import Job
+
+
+def rename(name):
+    session = get_session()
+    try:
+        session.get(Job, 1).name = name
+        session.commit()
+    except Exception:
+        # nothing is kept
+        session.rollback()
+        raise
+    finally:
+        session.close()
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+
+
+def rename(name):
+    with session_scope() as session:
+        session.get(Job, 1).name = name
+        # nothing is kept
+""",
+        project=PROJECT,
+        settings=DROPS,
+    ),
+    Example(
+        "a handler that does more stays, those behind it go",
+        before="""\
+from app.db import get_session, session_scope
+from app.models import Job
+
+
+def rename(name):
+    session = get_session()
+    try:
+        session.get(Job, 1).name = name
+        session.commit()
+    except ValueError:
+        session.rollback()
+        raise RuntimeError(name)
+    except Exception:
+        session.rollback()
+        raise
+    finally:
+        session.close()
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+
+
+def rename(name):
+    with session_scope() as session:
+        try:
+            session.get(Job, 1).name = name
+            session.commit()
+        except ValueError:
+            session.rollback()
+            raise RuntimeError(name)
+""",
+        project=PROJECT,
+        settings=DROPS,
+    ),
+    Example(
+        "the scope would commit a change that was discarded, so that the faithful choice is the session itself",
+        before="""\
+from app.db import SessionLocal, session_scope
+from app.models import Job
+
+
+def preview(name):
+    session = SessionLocal(autoflush=False)
+    try:
+        job = session.get(Job, 1)
+        job.name = name
+        return job.name, session.query(Job).count()
+    finally:
+        session.close()
+""",
+        after="""\
+from app.db import SessionLocal, session_scope
+from app.models import Job
+
+
+def preview(name):
+    with SessionLocal(autoflush=False) as session:
+        job = session.get(Job, 1)
+        job.name = name
+        return job.name, session.query(Job).count()
+""",
+        project=PROJECT,
+        settings=FAITHFUL,
     ),
     Example(
         "never closed, and used no more",
