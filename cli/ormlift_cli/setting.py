@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ormlift.model import Source
@@ -28,6 +28,7 @@ class ScopePlan:
     after: Source
     title: str
     body: str
+    note: str = ""  # what the project needs from now on
 
 
 def proposed_steps(phases: Sequence[ProposedPhase]) -> list[Step]:
@@ -89,7 +90,8 @@ def plan_scope(proposal: Proposal, found: Survey) -> tuple[ScopePlan | None, str
         except (SetupError, OSError, SyntaxError, UnicodeDecodeError) as error:
             problem = str(error)
             continue
-        return _plan(before, written, f"whose engine opens its connections by {opener.name}"), ""
+        plan = _plan(before, written, f"whose engine opens its connections by {opener.name}")
+        return replace(plan, note="SQLAlchemy is needed from now on: add it to the project's dependencies"), ""
     return None, problem
 
 

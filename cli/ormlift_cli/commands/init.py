@@ -143,6 +143,8 @@ def _write_scope(proposal: Proposal, found: Survey, wish: Wish, console: Console
     step = Step(plan.after.path, plan.before, encode(plan.after), plan.title, plan.body, "init")
     run = land_steps([step], found.project, console, commit=wish.commit)
     console.say(f"{plan.after.path}: {plan.name}() written" + (f" and committed (run {run})" if run else ""))
+    if plan.note:
+        console.say(plan.note)
     return True
 
 

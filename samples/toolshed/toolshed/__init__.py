@@ -1,0 +1,1 @@
+"""Toolshed: who has borrowed which tool, since when, and what they owe."""
