@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ormlift.project.facts import FileFacts
     from ormlift.project.graph import ImportLine
     from ormlift.project.index import ProjectIndex
+    from ormlift.project.mentions import Mentions
     from ormlift.rules.base import Codemod
 
 _INDEX_IN_POOL_FROM = 6_000_000  # bytes from which workers are worth their start: an index takes 0.1 s a megabyte
@@ -97,6 +98,8 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     jobs = request.jobs or cores()
     known = link(_facts(files.for_index, jobs, progress))
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
+    if any(c.id == "mapper-health" for c in codemods):
+        index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
     result.looked, result.files = frozenset(selection.selected), frozenset(selection.found.files)
     result.mistakes += selection.mistakes
@@ -204,6 +207,20 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
         if path in selected and (_IGNORE_COMMENT in data or _wanted(data, needles)):
             result.to_plan.append((path, data))
     return result
+
+
+def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:
+    """What all files say of the names that a broken mapper asks for; nothing is read where none looks broken."""
+    from ormlift.project.mentions import Search
+
+    asked = index.health.asked()
+    if not asked:
+        return None
+    search = Search(asked, index.imports)
+    for path in files:
+        with suppress(OSError):
+            search.look(path, read(project.root, path).decode(errors="replace"))
+    return search.found()
 
 
 def _wanted(data: bytes, needles: Iterable[tuple[bytes, ...]]) -> bool:

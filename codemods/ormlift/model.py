@@ -152,7 +152,15 @@ class AddParameter:
     text: str
 
 
-Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropHandlers | DropWithItem | AddParameter
+@dataclass(frozen=True, slots=True)
+class CommentOut:
+    """The statement at `span` becomes a comment, line by line as it stands, below the comment `above`."""
+
+    span: Span
+    above: str = ""  # lines without their `#`
+
+
+Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropHandlers | DropWithItem | AddParameter | CommentOut
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -36,6 +36,15 @@ class Relationship:
     attr: str
     target: str  # class name as written; empty where it could not be read
     line: int = 0
+    by_name: bool = False  # the target is text, looked up among the mapped classes when the mappers are configured
+    back_populates: str = ""
+    backref: str = ""
+    secondary: str = ""  # the association table: a variable or class, or the table's name in quotes
+    joined: bool = False  # `primaryjoin` or `secondaryjoin` is given, so that foreign keys need not lead the way
+    foreign_keys: bool = False  # `foreign_keys` is given, so that several foreign keys are no matter
+    remote_side: bool = False
+    unread: bool = False  # some of it could not be read: `**options`, a call that makes it
+    inherited: bool = False  # it is written in a mixin or base, not in the class itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,9 @@ class MappedClass:
     plain_properties: tuple[str, ...] = ()  # properties that read no more of the instance than its columns
     mutating_properties: tuple[str, ...] = ()  # properties whose getter changes the instance or may
     hybrids: tuple[str, ...] = ()  # hybrid properties and methods: attributes that are no columns
+    registry: str = ""  # the declarative base, as `path:name` of its definition; empty where it was not found
+    own_columns: tuple[str, ...] = ()  # attributes of the columns that the class itself writes, not a mixin or base
+    composite_keys: bool = False  # a ForeignKeyConstraint is among its foreign keys
 
     def column(self, name: str) -> MappedColumn | None:
         """The column whose name in the database is `name`, compared as SQL does: without case."""

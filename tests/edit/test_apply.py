@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 from ormlift.edit import LayoutError, apply
 from ormlift.model import (
+    CommentOut,
     DropFinally,
     DropWithItem,
     ImportNeed,
@@ -419,3 +420,82 @@ def test_one_blank_line_stays_where_a_statement_between_two_is_gone() -> None:
     assert edit(
         module, ReplaceStatement(assign), Wrap(guarded, guarded, "with scope() as s"), DropFinally(guarded)
     ) == ("def f():\n    a()\n\n    with scope() as s:\n        x()\n")
+
+
+COMMENTED = {
+    "in the middle, with comments of its own": (
+        """\
+        class A:
+            x = 1
+
+            # why
+            y = make(
+                "b",  # inside
+                c={
+                    1: 2,
+                },
+            )  # behind
+
+            z = 3
+        """,
+        """\
+        class A:
+            x = 1
+
+            # why
+            # TODO: later
+            # y = make(
+            #     "b",  # inside
+            #     c={
+            #         1: 2,
+            #     },
+            # )  # behind
+
+            z = 3
+        """,
+    ),
+    "at the end": (
+        """\
+        class A:
+            x = 1
+            y = make()
+
+
+        class B:
+            pass
+        """,
+        """\
+        class A:
+            x = 1
+            # TODO: later
+            # y = make()
+
+
+        class B:
+            pass
+        """,
+    ),
+    "alone, and indented by tabs": (
+        "class A:\n\ty = make(\n\t\t1,\n\t)\n",
+        "class A:\n\t# TODO: later\n\t# y = make(\n\t# \t1,\n\t# )\n\tpass\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), COMMENTED.values(), ids=COMMENTED.keys())
+def test_a_statement_becomes_a_comment(before: str, after: str) -> None:
+    module = parse(dedent(before))
+    target = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "y")
+    assert edit(module, CommentOut(module.span(target), "TODO: later")) == dedent(after)
+
+
+def test_two_statements_become_comments_at_once() -> None:
+    module = parse("class A:\n    y = 1\n    x = 2\n    z = 3\n")
+    ops = [CommentOut(module.span(s)) for s in module.tree.body[0].body[::2]]  # type: ignore[attr-defined]
+    assert edit(module, *ops) == "class A:\n    # y = 1\n    x = 2\n    # z = 3\n"
+
+
+def test_what_shares_its_line_is_not_commented_out() -> None:
+    module = parse("class A:\n    y = 1; x = 2\n")
+    with pytest.raises(LayoutError):
+        edit(module, CommentOut(module.span(module.tree.body[0].body[0])))  # type: ignore[attr-defined]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ormlift.model import Outcome, Planned, Settings, SiteReport, Source, Status, Unchanged
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
+from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import ProjectIndex, link
+from ormlift.project.mentions import Search
 from ormlift.rules.base import Codemod, Example
 
 PATH = "app/jobs.py"
@@ -13,7 +17,13 @@ PATH = "app/jobs.py"
 
 def index_with(example: Example, text: str) -> ProjectIndex:
     """The index of an example's project, with the file as it stands."""
-    return link(read_facts(Source(path, held)) for path, held in {**example.project, PATH: text}.items())
+    texts = {**example.project, PATH: text}
+    known = link(read_facts(Source(path, held)) for path, held in texts.items())
+    index = replace(known, imports=ImportGraph({path: import_lines(held) for path, held in texts.items()}))
+    search = Search(index.health.asked(), index.imports)
+    for path, held in texts.items():
+        search.look(path, held)
+    return replace(index, mentions=search.found())
 
 
 def plan(codemod: Codemod, example: Example, text: str, *, unsafe: bool = True) -> Outcome:

@@ -10,6 +10,7 @@ from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
 from ormlift.model import (
     AddParameter,
+    CommentOut,
     DropFinally,
     DropHandlers,
     DropWithItem,
@@ -120,6 +121,7 @@ def _op_lines(op: Op) -> tuple[int, int]:
             | DropFinally(span)
             | DropHandlers(span)
             | DropWithItem(span)
+            | CommentOut(span, _)
         ):
             return span.line, span.end_line
         case AddParameter(span, _):

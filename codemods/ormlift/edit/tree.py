@@ -14,6 +14,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from ormlift.edit.errors import LayoutError
 from ormlift.model import (
     AddParameter,
+    CommentOut,
     DropFinally,
     DropHandlers,
     DropWithItem,
@@ -57,6 +58,7 @@ class _Editor(cst.CSTTransformer):
         self._default = indent
         self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
+        self._comments = {_start(op.span): op for op in ops if isinstance(op, CommentOut)}
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
         self._kept = {_start(op.span): op.kept for op in ops if isinstance(op, DropHandlers)}
@@ -64,7 +66,7 @@ class _Editor(cst.CSTTransformer):
         self._parameters = {_start(op.span): op for op in ops if isinstance(op, AddParameter)}
         spans = [op.first if isinstance(op, Wrap) else op.span for op in ops]
         self._lines = sorted({span.line for span in spans})
-        self._edited = {*self._statements, *self._finals, *self._kept, *self._wraps, *self._parameters}
+        self._edited = {*self._statements, *self._comments, *self._finals, *self._kept, *self._wraps, *self._parameters}
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
         self._ops = ops
@@ -179,6 +181,8 @@ class _Editor(cst.CSTTransformer):
         """One statement after its ops: the statements that stand for it, and comments for what follows."""
         if key in self._statements:
             return self._replaced(key, node, pending)
+        if key in self._comments:
+            return self._commented(self._comments[key], node, pending)
         if key in self._finals or key in self._kept:
             return self._without_parts(key, node, pending)
         if key in self._emptied and isinstance(node, cst.With):
@@ -226,6 +230,19 @@ class _Editor(cst.CSTTransformer):
             lead = [*lead, *kept]
         new[0] = _with_leading(new[0], [*lead, *_leading(new[0])])
         return new, []
+
+    def _commented(
+        self, op: CommentOut, node: _Statement, pending: list[cst.EmptyLine]
+    ) -> tuple[list[_Statement], list[cst.EmptyLine]]:
+        """Nothing, and the statement's own lines as comments."""
+        if isinstance(node, cst.SimpleStatementLine) and len(node.body) > 1:
+            message = "a statement shares its line with another"
+            raise LayoutError(message)
+        self._left.discard(op)
+        code = cst.Module([_with_leading(node, [])]).code  # libcst keeps continuation lines relative to their block
+        lines = [f"# {line}".rstrip() for line in (*op.above.splitlines(), *code.rstrip().splitlines())]
+        made = [cst.EmptyLine(comment=cst.Comment(line)) for line in lines]
+        return [], [*_joined(pending, _leading(node)), *made]
 
     def _without_parts(
         self, key: _Key, node: _Statement, pending: list[cst.EmptyLine]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ormlift.model import Source
 from ormlift.project.bodies import flat
-from ormlift.project.columns import last, type_of
-from ormlift.project.models import ClassFacts, TableFacts, head_of, read_class, read_table
+from ormlift.project.columns import called, last, type_of
+from ormlift.project.models import RELATIONSHIP_CALLS, ClassFacts, TableFacts, head_of, read_class, read_table
+from ormlift.project.relations import read_relationship
 from ormlift.project.scopes import ExitFacts
 from ormlift.project.sessions import (
     Binding,
@@ -21,6 +23,7 @@ from ormlift.project.sessions import (
     read_functions,
 )
 from ormlift.project.urls import urls
+from ormlift.schema import Relationship
 from ormlift.syntax import FunctionNode, Module, dotted
 
 NEEDLES: tuple[bytes, ...] = (
@@ -149,6 +152,7 @@ class FileFacts:
     types: tuple[tuple[str, str, str], ...] = ()  # variables that hold a column type: name, the type, its arguments
     catches: tuple[str, ...] = ()  # bare names of what it calls where a handler catches a driver's own errors
     urls: tuple[tuple[str, str], ...] = ()  # names that a database's URL is bound to, and its scheme
+    added: tuple[tuple[str, Relationship], ...] = ()  # `Class.attr = relationship(...)`, the class dotted, as written
 
 
 def worth_parsing(text: str) -> bool:
@@ -192,6 +196,7 @@ def module_facts(module: Module) -> FileFacts:
         types=tuple(_types(statements)),
         catches=_catches(module),
         urls=urls(module.source.text),
+        added=tuple(_added(statements, imports)),
     )
 
 
@@ -257,6 +262,21 @@ def _tables(statements: list[ast.stmt], imports: dict[str, str]) -> list[TableFa
             table = read_table(statement.targets[0].id, statement.value, imports)
             found += [table] if table is not None else []
     return found
+
+
+def _added(statements: list[ast.stmt], imports: dict[str, str]) -> Iterator[tuple[str, Relationship]]:
+    """Attributes that are set on a class from outside; of one that is no relationship only the name counts."""
+    for statement in statements:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        owner = dotted(target.value) if isinstance(target, ast.Attribute) else ""
+        if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Attribute) or not owner:
+            continue
+        value = statement.value
+        if isinstance(value, ast.Call) and last(owner)[:1].isupper():
+            if called(value, imports) in RELATIONSHIP_CALLS:
+                yield owner, read_relationship(target.attr, value, None, imports)
+            else:
+                yield owner, Relationship(target.attr, "", statement.lineno, unread=True)
 
 
 def _types(statements: list[ast.stmt]) -> list[tuple[str, str, str]]:

@@ -94,6 +94,26 @@ class ImportGraph:
         """
         return not self.files or self.imported_from(path, name) or path in self._whole
 
+    def holds(self, module: str) -> bool:
+        """Whether an absolute import leads into the project, to a file that exists or to one that does not."""
+        return module.partition(".")[0] in self._folders or next(self._resolve("", module), None) is not None
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return frozenset(part for path in self.files for part in _parts(path)[:-1])
+
+    @cached_property
+    def asked_for(self) -> frozenset[str]:
+        """The files that any other file imports, at its top or inside a function."""
+        return frozenset(
+            target
+            for path, lines in self.files.items()
+            for line in lines
+            for name in line.names or ("",)
+            for target in self._files_of(path, line.module, name)
+            if target != path
+        )
+
     @cached_property
     def _whole(self) -> frozenset[str]:
         """The modules that other files import as such: `import jobs`, `from app import jobs`."""

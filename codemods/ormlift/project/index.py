@@ -13,12 +13,14 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
 from ormlift.project.exits import function_scope, scopes_of
-from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of
+from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
+from ormlift.project.health import Health
 from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker
+from ormlift.project.mentions import Mentions
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.sessions import FunctionFacts
 from ormlift.project.values import Value, Values, Where
@@ -49,9 +51,23 @@ class ProjectIndex:
     style: str = ""  # `query` or `select`: how the project asks; empty where it does neither more
     imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
+    mentions: Mentions | None = field(default=None, repr=False)  # what all files say of the names in `health.asked()`
 
     def __getstate__(self) -> dict[str, object]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def health(self) -> Health:
+        """What keeps the mappers from being configured."""
+        return Health(ModelLinker(self._names), self.models, self.imports, self.mentions)
+
+    def health_with(self, module: Module) -> Health:
+        """The same with a module as it stands now, which may differ from the file the index was built from."""
+        facts = module_facts(module)
+        if self._names.files.get(facts.path) == facts:
+            return self.health
+        linker = ModelLinker(self._names.with_file(facts))
+        return Health(linker, linker.models(), self.imports, self.mentions)
 
     @cached_property
     def url_schemes(self) -> Mapping[str, frozenset[str]]:

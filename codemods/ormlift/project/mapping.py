@@ -13,7 +13,7 @@ from ormlift.project.columns import PYTHON_TYPES, RawColumn, last
 from ormlift.project.methods import mutating
 from ormlift.project.models import ClassFacts, TableFacts
 from ormlift.project.names import Names, is_test_path
-from ormlift.schema import MappedClass, MappedColumn
+from ormlift.schema import MappedClass, MappedColumn, Relationship
 
 Key = tuple[str, str]  # path and class name
 
@@ -240,7 +240,10 @@ class ModelLinker:
             table,
             schema,
             tuple(c for c in typed.values() if c is not None),
-            tuple(r for _, f in lineage for r in f.relationships),
+            (
+                *(r if k == key else replace(r, inherited=True) for k, f in lineage for r in f.relationships),
+                *(r for k, _ in lineage for r in self._added.get(k, ())),
+            ),
             _attrs_to_names(
                 [k for _, f in lineage for k in f.unique_keys] + list(inner.unique_keys if inner else ()), typed
             ),
@@ -252,7 +255,35 @@ class ModelLinker:
             plain_properties=tuple(sorted(plain)),
             mutating_properties=tuple(sorted({m.name for m in methods if m.is_property} & changing)),
             hybrids=tuple(dict.fromkeys(h for _, f in lineage for h in f.hybrids)),
+            registry=self._registry(lineage),
+            own_columns=tuple(attr for attr, (owner, _) in columns.items() if owner == key),
+            composite_keys=any(f.foreign_keys for _, f in lineage),
         )
+
+    def _registry(self, lineage: list[tuple[Key, ClassFacts]]) -> str:
+        """The declarative base at the root of a class, by which classes find one another by name."""
+        for key, facts in lineage:
+            if facts.declarative or facts.mapped:
+                return f"{key[0]}:{key[1]}" if facts.declarative else ""
+            for base in facts.bases:
+                place = self.names.place(key[0], base.removesuffix(".Model") if self._is_db_model(base) else base)
+                if self._is_db_model(base) or self._is_base_variable(place.path, place.name):
+                    return f"{place.path}:{place.name}" if place.path else ""
+                if base.endswith("()") or (not place.path and last(place.name) in DECLARATIVE):
+                    return f"{key[0]}:{key[1]}"
+                if not place.path and last(place.name) == "SQLModel":
+                    return "SQLModel"
+        return ""
+
+    @cached_property
+    def _added(self) -> dict[Key, list[Relationship]]:
+        """The attributes that other statements set on a class."""
+        found: dict[Key, list[Relationship]] = {}
+        for path, facts in self.names.files.items():
+            for owner, relation in facts.added:
+                place = self.names.place(path, owner)
+                found.setdefault((place.path, place.name), []).append(replace(relation, inherited=True))
+        return found
 
     def _bases_known(self, lineage: list[tuple[Key, ClassFacts]]) -> bool:
         """Whether every base was read, is a declarative base, or is known to add no columns."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ormlift.project.bodies import flat, returned
 from ormlift.project.columns import RawColumn, called, last, read_column, read_field, read_mapped, type_of
 from ormlift.project.methods import Method, read_method
+from ormlift.project.relations import read_relationship
 from ormlift.schema import Relationship
 from ormlift.syntax import FunctionNode, dotted
 
@@ -196,7 +197,7 @@ def _read_attribute(draft: _Draft, name: str, value: ast.expr, imports: Mapping[
     if (column := read_column(name, value, imports)) is not None:
         draft.columns.append(column)
     elif (kind := called(value, imports)) in RELATIONSHIP_CALLS and isinstance(value, ast.Call):
-        draft.relationships.append(Relationship(name, _relationship_target(value), value.lineno))
+        draft.relationships.append(read_relationship(name, value, None, imports))
     elif _may_make_column(value, kind):
         draft.readable = False
 
@@ -204,15 +205,6 @@ def _read_attribute(draft: _Draft, name: str, value: ast.expr, imports: Mapping[
 def _may_make_column(value: ast.expr, kind: str) -> bool:
     """Whether an attribute's value may be a column by a way that is not read, such as a helper that returns one."""
     return isinstance(value, ast.Call) and (kind.lower().endswith("column") or kind.endswith(("_col", "_pk", "_fk")))
-
-
-def _relationship_target(call: ast.Call) -> str:
-    target = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "argument"), None)
-    if isinstance(target, ast.Lambda):
-        target = target.body
-    if isinstance(target, ast.Constant) and isinstance(target.value, str):
-        return target.value
-    return dotted(target) if target is not None else ""
 
 
 def _read_annotated(
@@ -223,21 +215,13 @@ def _read_annotated(
             _read_assignment(draft, name, value, imports)
         return
     if called(value, imports) in RELATIONSHIP_CALLS and isinstance(value, ast.Call):
-        target = _relationship_target(value) or _annotated_target(annotation)
-        draft.relationships.append(Relationship(name, target, annotation.lineno))
+        draft.relationships.append(read_relationship(name, value, annotation, imports))
     elif (column := read_mapped(name, annotation, value, imports)) is not None or (
         value is not None and (column := read_column(name, value, imports)) is not None
     ):
         draft.columns.append(column)
     elif (column := read_field(name, annotation, value, imports)) is not None:
         draft.fields.append(column)
-
-
-def _annotated_target(annotation: ast.expr) -> str:
-    """The class in `Mapped[List["Child"]]`: the innermost name or string."""
-    names = [n for n in ast.walk(annotation) if isinstance(n, ast.Name | ast.Constant)]
-    found = [n.id if isinstance(n, ast.Name) else str(n.value) for n in names]
-    return found[-1] if found else ""
 
 
 def _read_method(draft: _Draft, node: FunctionNode, imports: Mapping[str, str]) -> None:

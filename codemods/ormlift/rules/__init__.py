@@ -1,12 +1,13 @@
 """The codemods, in the order they run."""
 
-from ormlift.rules import async_session, cursor_on_session, cursor_to_orm, session_config, session_scope
+from ormlift.rules import async_session, cursor_on_session, cursor_to_orm, mapper_health, session_config, session_scope
 from ormlift.rules.base import Codemod
 
 ALL: tuple[Codemod, ...] = (
     session_scope.CODEMOD,
     cursor_to_orm.CODEMOD,
     cursor_on_session.CODEMOD,
+    mapper_health.CODEMOD,
     session_config.CODEMOD,
     async_session.CODEMOD,
 )
