@@ -77,8 +77,15 @@ _MAPPINGS: dict[str, tuple[str, list[str]]] = {
     "get": ("row = ROW()\nreturn row.get('id', 0)", ["row.get('id', 0) -> row.id"]),
     "by a variable": ("row = ROW()\nreturn row[name]", ["row -> row._mapping", "result-type"]),
     "in": ("row = ROW()\nreturn 'id' in row", ["row -> row._mapping", "result-type"]),
-    "returned": ("row = ROW()\nreturn row", ["!row-leaves"]),
-    "rows returned": ("return ROWS()", ["!row-leaves"]),
+    "returned": (
+        "row = ROW()\nreturn row",
+        ["kept marks", "row -> dict(row._mapping) if row else None", "result-type"],
+    ),
+    "rows returned": (
+        "return ROWS()",
+        ["kept marks", "ROWS() -> [dict(row._mapping) for row in ROWS()]", "result-type"],
+    ),
+    "written to": ("row = ROW()\nrow['id'] = 1\nreturn row['id']", ["!row-leaves", "row['id'] -> row.id"]),
     "taken apart": ("row = ROW()\na, b = row", ["!row-use"]),
 }
 

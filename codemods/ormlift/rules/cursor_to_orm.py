@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_holes, cursor_kept
+from ormlift.rules.examples import cursor_holes, cursor_kept, cursor_rows
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import How, Life
@@ -173,5 +173,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES),
+    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES, *cursor_rows.EXAMPLES),
 )

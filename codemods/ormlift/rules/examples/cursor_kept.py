@@ -154,7 +154,7 @@ async def title_of(ticket):
         after="""\
 from sqlalchemy import select
 
-from app.adb import DB_PATH, async_session
+from app.adb import async_session
 from app.models import Job
 
 
@@ -184,7 +184,7 @@ async def lines():
         after="""\
 from sqlalchemy import select
 
-from app.adb import DB_PATH, async_session
+from app.adb import async_session
 from app.models import Job
 
 
@@ -222,7 +222,7 @@ async def renew(ticket, title):
         after="""\
 from sqlalchemy import delete, insert
 
-from app.adb import DB_PATH, async_session
+from app.adb import async_session
 from app.models import Job
 
 
@@ -253,7 +253,7 @@ async def total():
         after="""\
 from sqlalchemy import select
 
-from app.adb import DB_PATH, async_session
+from app.adb import async_session
 from app.models import Job
 
 

@@ -249,7 +249,7 @@ def stages() -> list[dict]:
 """,
         after="""\
 
-from app.db import DB_PATH, session_scope
+from app.db import session_scope
 from app.models import Job
 from sqlalchemy import select
 
@@ -443,7 +443,7 @@ def step(ticket: str) -> None:
 """,
         after="""\
 
-from app.db import DB_PATH, session_scope
+from app.db import session_scope
 from app.models import Job
 from sqlalchemy import update
 
@@ -632,24 +632,6 @@ def colours():
     return [row[0] for row in rows]
 """,
         reason="column-not-mapped",
-        project=PROJECT,
-    ),
-    Example(
-        title="rows read by name leave the function",
-        before="""\
-import sqlite3
-
-from app.db import DB_PATH
-
-
-def jobs():
-    conn = sqlite3.connect(DB_PATH)
-    conn.row_factory = sqlite3.Row
-    rows = conn.execute("SELECT ticket, stage FROM jobs").fetchall()
-    conn.close()
-    return rows
-""",
-        reason="row-leaves",
         project=PROJECT,
     ),
     Example(

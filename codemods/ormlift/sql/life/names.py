@@ -13,6 +13,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import FunctionNode, Module, import_targets, module_level
 
 SESSION_NAMES = ("session", "db_session_", "orm_session", "session_")
+ROW_NAMES = ("row", "found", "row_")
 RESULT_NAMES = ("result", "query_result", "db_result", "result_")
 ROWCOUNT_NAMES = ("rowcount", "affected", "row_count", "rowcount_")
 LASTROWID_NAMES = ("inserted_id", "new_id", "lastrowid", "inserted_id_")

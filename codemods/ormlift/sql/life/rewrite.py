@@ -31,6 +31,7 @@ from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
     LASTROWID_NAMES,
     RESULT_NAMES,
+    ROW_NAMES,
     ROWCOUNT_NAMES,
     SESSION_NAMES,
     check_hidden,
@@ -48,6 +49,7 @@ from ormlift.sql.life.style import style_of
 from ormlift.sql.life.text import has_comment, outermost
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
+from ormlift.sql.rows.handing import RETURNED
 from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import Kind
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
@@ -166,6 +168,10 @@ class _Rewriter:
                 rounds, edits = 2, {}
                 continue
             edits = {edit.span: edit.text for edit in row_edits}
+        targets = {self.module.span(p.target): p for p in self.prepared if p.target is not None}
+        for edit in [e for e in row_edits if e.span in targets]:  # a fetch that is handed on at once
+            targets[edit.span].text = edit.text
+            row_edits.remove(edit)
         for prepared in self.prepared:
             check_repeated(prepared)
             self._put(prepared)
@@ -259,6 +265,9 @@ class _Rewriter:
         if prepared.settles or (prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES):
             message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
             raise Refused("autocommit", message)
+        if text.startswith(RETURNED):
+            self._put_returned(prepared, text.removeprefix(RETURNED))
+            return
         if isinstance(self.module.parents[execution.node], ast.withitem):
             self.ops.append(DropWithItem(self.module.span(execution.node)))
             self._put_expression(prepared.target, text)
@@ -267,6 +276,19 @@ class _Rewriter:
             self._put_expression(prepared.target, text)
         elif execution.form is not Form.NEXT:
             self._put_expression(prepared.target, text)
+
+    def _put_returned(self, prepared: Prepared, text: str) -> None:
+        """A row that is returned as a dict, or None, at once: it is given a name first."""
+        assert prepared.target is not None
+        name = free_name(ROW_NAMES, self.life)
+        new = f"{name} = {text}\nreturn dict({name}._mapping) if {name} else None"
+        span, fetch = self.module.span, self.module.statement(prepared.target)
+        execution = prepared.execution
+        if isinstance(self.module.parents[execution.node], ast.withitem):
+            self.ops.append(DropWithItem(span(execution.node)))
+        elif execution.form is Form.NEXT:
+            self.ops.append(ReplaceStatement(span(self.module.statement(execution.call))))
+        self.ops.append(ReplaceStatement(span(fetch), new))
 
     def _commits_next(self, statement: ast.stmt) -> bool:
         """Whether the next statement commits, so that it need not be done twice."""
@@ -451,6 +473,8 @@ class _Rewriter:
             if use.does in (Does.SETTING, Does.CURSOR, Does.CLOSE, Does.EXECUTE, Does.CURSOR_BLOCK):
                 whole = statement if use.does is Does.SETTING else use.node
                 names |= {n.id for n in ast.walk(whole) if isinstance(n, ast.Name)}
+        if self.life.how is not How.KEPT:
+            names |= {n.id for n in ast.walk(self.life.call) if isinstance(n, ast.Name)}
         if self.life.how is How.CLOSING:
             names |= {"closing", "contextlib"}
         replaced = [op.span for op in self.ops if isinstance(op, ReplaceExpr | ReplaceStatement)]

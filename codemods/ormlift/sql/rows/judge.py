@@ -10,6 +10,7 @@ from ormlift.model import Effect, Reason, ReplaceExpr
 from ormlift.sql.life.text import edited_text
 from ormlift.sql.rows.context import Stands, context, is_local
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
+from ormlift.sql.rows.handing import handed_on
 from ormlift.sql.statement import ResultColumn
 from ormlift.syntax import FunctionNode, Module, dotted
 
@@ -395,7 +396,7 @@ class _Judge:
 
     def _leaves(self, seen: Seen) -> Iterator[Judgement]:
         if seen.fact.mapping:
-            yield self._obstacle(seen, "row-leaves", "hands on rows that are read by name where they arrive")
+            yield from self._handed_on(seen)
             return
         yield from self._values(seen)
         if self.fresh:
@@ -405,6 +406,21 @@ class _Judge:
             f"{what} used here as a whole: a SQLAlchemy Row equals a tuple, but is none for json.dumps or isinstance"
         )
         yield Effect("row-leaves", seen.node.lineno, message)
+
+    def _handed_on(self, seen: Seen) -> Iterator[Judgement]:
+        """Rows by name that are read elsewhere: dicts stay dicts, other rows become mappings."""
+        plain = all(column.label and column.label == column.attr for column in seen.fact.columns)
+        stands = seen.context.stands in (Stands.LEAVES, Stands.CALLED) and not isinstance(seen.node, ast.Starred)
+        new = handed_on(seen, self._text(seen.node), self.module, held=seen.node in self.texts)
+        if not (plain and stands and seen.sure and new):
+            yield self._obstacle(seen, "row-leaves", "hands on rows that are read by name where they arrive")
+            return
+        yield from self._kept_json(seen)
+        yield ReplaceExpr(self.module.span(seen.node), new)
+        yield from self._values(seen)
+        if "mapping" in new and "dict(" not in new and not self.fresh:
+            message = "is handed on as a mapping, which is read by name alone: not by index, and it is no dict"
+            yield Effect("row-leaves", seen.node.lineno, f"what line {seen.node.lineno} reads {message}")
 
     def _effect(self, seen: Seen, code: str, what: str) -> Effect:
         return Effect(code, seen.node.lineno, f"line {seen.node.lineno} {what}")
