@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ormlift.model import Source
 from ormlift.project.bodies import flat
 from ormlift.project.columns import called, last, type_of
+from ormlift.project.dependents import NEEDLE, Dependent, read_dependents
 from ormlift.project.models import RELATIONSHIP_CALLS, ClassFacts, TableFacts, head_of, read_class, read_table
 from ormlift.project.relations import read_relationship
 from ormlift.project.scopes import ExitFacts
@@ -153,6 +154,7 @@ class FileFacts:
     catches: tuple[str, ...] = ()  # bare names of what it calls where a handler catches a driver's own errors
     urls: tuple[tuple[str, str], ...] = ()  # names that a database's URL is bound to, and its scheme
     added: tuple[tuple[str, Relationship], ...] = ()  # `Class.attr = relationship(...)`, the class dotted, as written
+    dependents: tuple[Dependent, ...] = ()  # functions that FastAPI hands something in
 
 
 def worth_parsing(text: str) -> bool:
@@ -166,12 +168,21 @@ def worth_parsing(text: str) -> bool:
 def read_facts(source: Source) -> FileFacts:
     """Read one file. Of a file that does not parse, or is not worth it, only the imports are known."""
     if not worth_parsing(source.text):
-        return FileFacts(source.path, imported=_modules(IMPORTED.findall(f"\n{source.text}")), urls=urls(source.text))
+        imported = _modules(IMPORTED.findall(f"\n{source.text}"))
+        return FileFacts(source.path, imported=imported, urls=urls(source.text), dependents=_dependents_of(source))
     try:
         module = Module.parse(source)
     except SyntaxError:
         return FileFacts(source.path)
     return module_facts(module)
+
+
+def _dependents_of(source: Source) -> tuple[Dependent, ...]:
+    """Of a file that says nothing else, such as one of routes."""
+    try:
+        return tuple(read_dependents(Module.parse(source))) if NEEDLE in source.text else ()
+    except SyntaxError:
+        return ()
 
 
 def _modules(found: list[str]) -> tuple[str, ...]:
@@ -197,6 +208,7 @@ def module_facts(module: Module) -> FileFacts:
         catches=_catches(module),
         urls=urls(module.source.text),
         added=tuple(_added(statements, imports)),
+        dependents=tuple(read_dependents(module)) if NEEDLE in module.source.text else (),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
+from ormlift.project.dependents import Dependent
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
@@ -123,6 +124,21 @@ class ProjectIndex:
         known, imports = self._surroundings_of(function or module.enclosing_function(node), module)
         where = Where(module.source.path, owner.name if owner is not None else "", imports)
         return values.evaluate(read_handle(node, known), where)
+
+    def dependents(self, path: str, name: str) -> list[tuple[str, Dependent]]:
+        """Who is handed what the dependency of that name in the file at `path` yields, with their files."""
+        return self._dependents.get((path, name), [])
+
+    @cached_property
+    def _dependents(self) -> dict[tuple[str, str], list[tuple[str, Dependent]]]:
+        found: dict[tuple[str, str], list[tuple[str, Dependent]]] = defaultdict(list)
+        for facts in self.facts:
+            for dependent in facts.dependents:
+                head = dependent.dependency.partition(".")[0]
+                imports = {head: dependent.target} if dependent.target else {}
+                place = self._names.place(facts.path, dependent.dependency, imports)
+                found[place.path or facts.path, place.name].append((facts.path, dependent))
+        return found
 
     def scope_at(self, node: ast.expr, module: Module) -> Scope | None:
         """The scope that a name or attribute names, without calling it; None for what is no context manager."""

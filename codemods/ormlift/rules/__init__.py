@@ -1,6 +1,14 @@
 """The codemods, in the order they run."""
 
-from ormlift.rules import async_session, cursor_on_session, cursor_to_orm, mapper_health, session_config, session_scope
+from ormlift.rules import (
+    async_session,
+    cursor_on_session,
+    cursor_to_orm,
+    dependency_lifecycle,
+    mapper_health,
+    session_config,
+    session_scope,
+)
 from ormlift.rules.base import Codemod
 
 ALL: tuple[Codemod, ...] = (
@@ -10,4 +18,5 @@ ALL: tuple[Codemod, ...] = (
     mapper_health.CODEMOD,
     session_config.CODEMOD,
     async_session.CODEMOD,
+    dependency_lifecycle.CODEMOD,
 )

@@ -31,8 +31,8 @@ from ormlift.project.escape.uses import Uses
 from ormlift.project.extent import extent_of
 from ormlift.project.flow import Knowledge
 from ormlift.project.flow.knowledge import is_quiet
-from ormlift.project.held import depends_on, is_route
 from ormlift.project.index import ProjectIndex
+from ormlift.project.injected import depends_on, is_route
 from ormlift.rules._async_session.words import ID, USED, coroutine_around, refused, repaired
 from ormlift.schema import SourceKind
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope

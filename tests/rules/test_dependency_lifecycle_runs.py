@@ -1,0 +1,313 @@
+"""Programs run on a real database before and after `dependency-lifecycle`: what was lost, and is kept then."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from ormlift.rules.dependency_lifecycle import CODEMOD
+
+from tests.rules.check_runs import PATH, World, client_of, world_of
+
+DB = """
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.pool import NullPool
+
+engine = create_engine("sqlite:///DATABASE", poolclass=NullPool, connect_args={"check_same_thread": False})
+SessionLocal = sessionmaker(bind=engine)
+shared = scoped_session(SessionLocal)
+closed = []
+event.listen(engine, "close", lambda *_: closed.append(1))
+"""
+HEAD = """
+from contextlib import contextmanager
+
+from app.db import SessionLocal, closed, shared
+from app.models import Job
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with world_of(tmp_path, CODEMOD, DB, HEAD) as made:
+        yield made
+
+
+def names(world: World) -> list[str]:
+    return [row[1] for row in world.rows()]
+
+
+ROUTES = """
+from fastapi import Depends, FastAPI, HTTPException
+from sqlalchemy.orm import Session
+
+from app.db import SessionLocal
+from app.models import Job
+
+app = FastAPI()
+
+
+def get_db():
+    db = SessionLocal()
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+@app.post("/jobs", status_code=201)
+def create(name: str, db: Session = Depends(get_db)):
+    job = Job(name=name)
+    db.add(job)
+    db.flush()
+    return {"id": job.id}
+
+
+@app.post("/broken", status_code=201)
+def broken(name: str, db: Session = Depends(get_db)):
+    db.add(Job(name=name))
+    db.flush()
+    raise HTTPException(409)
+
+
+@app.post("/own", status_code=201)
+def own(name: str, db: Session = Depends(get_db)):
+    db.add(Job(name=name))
+    db.commit()
+    return {}
+"""
+
+
+def test_answered_with_201_and_never_stored(world: World) -> None:
+    before = client_of(world.before(ROUTES, head=False).app)
+    assert before.post("/jobs?name=new").status_code == 201
+    assert names(world) == ["one", "two"]
+    after = client_of(world.after(ROUTES, head=False).app)
+    assert after.post("/jobs?name=new").status_code == 201
+    assert names(world) == ["one", "two", "new"]
+    assert after.post("/broken?name=half").status_code == 409
+    assert names(world) == ["one", "two", "new"]
+    assert after.post("/own?name=own").status_code == 201
+    assert names(world) == ["one", "two", "new", "own"]
+
+
+def test_routes_that_commit_are_right(world: World) -> None:
+    left = ROUTES.replace("    db.flush()\n", "    db.commit()\n")
+    assert world.planned(left, head=False) is None
+    client = client_of(world.before(left, head=False).app)
+    assert client.post("/jobs?name=new").status_code == 201
+    assert names(world) == ["one", "two", "new"]
+
+
+def test_a_commit_that_fails_after_the_response(world: World) -> None:
+    """What the effect `after-response` says: the answer was success."""
+    program = ROUTES.replace("    db.add(job)\n    db.flush()\n", "    db.add(job)\n")
+    after = client_of(world.after(program, head=False).app)
+    with pytest.raises(Exception, match="UNIQUE"):
+        after.post("/jobs?name=one")
+    assert names(world) == ["one", "two"]
+
+
+def use(scope: object, *, fail: bool) -> str:
+    """Add a job inside a scope, and perhaps fail."""
+    try:
+        with scope as session:  # type: ignore[attr-defined]
+            from app.models import Job  # type: ignore[import-not-found]
+
+            session.add(Job(name="new"))
+            session.flush()
+            if fail:
+                raise KeyError("no")
+    except KeyError:
+        return "told"
+    return "done"
+
+
+SCOPES = {
+    "yield in no try": """
+@contextmanager
+def scope():
+    session = SessionLocal()
+    yield session
+    session.commit()
+    session.close()
+""",
+    "commit in the finally": """
+@contextmanager
+def scope():
+    session = SessionLocal()
+    try:
+        yield session
+    finally:
+        session.commit()
+        session.close()
+""",
+    "an error that is kept": """
+@contextmanager
+def scope():
+    session = SessionLocal()
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+    finally:
+        session.close()
+""",
+}
+
+
+def outcome(world: World, module: object, *, fail: bool) -> tuple[str, list[str], int]:
+    """What is told, what stands in the table, how many connections were closed."""
+    scope = module.scope()  # type: ignore[attr-defined]
+    told = use(scope, fail=fail)
+    return told, names(world), len(module.closed)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_without_an_error_nothing_changes(world: World, name: str) -> None:
+    before = outcome(world, world.before(SCOPES[name]), fail=False)
+    world.fill()
+    after = outcome(world, world.after(SCOPES[name]), fail=False)
+    assert before == after == ("done", ["one", "two", "new"], 1)
+
+
+def test_a_yield_in_no_try_leaves_the_connection_open(world: World) -> None:
+    assert world.planned(SCOPES["yield in no try"], unsafe=False) is not None
+    module = world.before(SCOPES["yield in no try"])
+    manager = module.scope()
+    session = manager.__enter__()
+    session.add(module.Job(name="new"))
+    session.flush()
+    assert not manager.__exit__(KeyError, KeyError("no"), None)
+    assert module.closed == []
+    session.close()
+    world.fill()
+    assert outcome(world, world.after(SCOPES["yield in no try"]), fail=True) == ("told", ["one", "two"], 1)
+
+
+def test_a_commit_in_the_finally_stores_the_half(world: World) -> None:
+    program = SCOPES["commit in the finally"]
+    assert outcome(world, world.before(program), fail=True)[:2] == ("told", ["one", "two", "new"])
+    world.fill()
+    assert outcome(world, world.after(program), fail=True)[:2] == ("told", ["one", "two"])
+
+
+def test_an_error_that_is_kept_is_told(world: World) -> None:
+    program = SCOPES["an error that is kept"]
+    assert outcome(world, world.before(program), fail=True)[:2] == ("done", ["one", "two"])
+    world.fill()
+    assert outcome(world, world.after(program), fail=True)[:2] == ("told", ["one", "two"])
+
+
+def test_a_session_that_nothing_closes(world: World) -> None:
+    program = "@contextmanager\ndef scope():\n    session = SessionLocal()\n    yield session\n"
+    module = world.before(program)
+    with module.scope() as session:
+        assert session.get(module.Job, 1).name == "one"
+    assert module.closed == []
+    session.close()
+    module = world.after(program)
+    with module.scope() as session:
+        assert session.get(module.Job, 1).name == "one"
+    assert module.closed == [1]
+
+
+def test_a_commit_behind_the_close(world: World) -> None:
+    program = """
+def store():
+    session = SessionLocal()
+    session.add(Job(name="new"))
+    session.close()
+    session.commit()
+"""
+    world.before(program).store()
+    assert names(world) == ["one", "two"]
+    world.after(program).store()
+    assert names(world) == ["one", "two", "new"]
+
+
+def test_a_flush_behind_the_commit_is_safe(world: World) -> None:
+    program = """
+def store():
+    with SessionLocal() as session:
+        session.add(Job(name="new"))
+        session.commit()
+        session.flush()
+"""
+    assert world.planned(program, unsafe=False) is not None
+    world.after(program).store()
+    assert names(world) == ["one", "two", "new"]
+
+
+TEARDOWN = """
+from flask import Flask
+
+from app.db import shared
+from app.models import Job
+
+app = Flask(__name__)
+
+
+@app.teardown_appcontext
+def end(error=None):
+    shared.commit()
+    shared.remove()
+
+
+@app.post("/jobs/<name>")
+def create(name):
+    shared.add(Job(name=name))
+    shared.flush()
+    if name == "half":
+        raise KeyError(name)
+    return "created"
+"""
+
+
+def ask(app: Flask, path: str) -> int:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with app.test_client() as client:
+        return client.post(path).status_code
+
+
+def test_a_teardown_stores_the_half_of_a_request(world: World) -> None:
+    app = world.before(TEARDOWN, head=False).app
+    assert (ask(app, "/jobs/half"), names(world)) == (500, ["one", "two", "half"])
+    world.fill()
+    app = world.after(TEARDOWN, head=False).app
+    assert (ask(app, "/jobs/half"), names(world)) == (500, ["one", "two"])
+    assert (ask(app, "/jobs/new"), names(world)) == (200, ["one", "two", "new"])
+
+
+INJECTED = """
+from contextlib import contextmanager
+
+from fastapi import Depends, FastAPI
+
+from app.db import SessionLocal
+from app.models import Job
+
+app = FastAPI()
+
+
+@contextmanager
+def session_scope():
+    with SessionLocal() as session:
+        yield session
+
+
+@app.get("/jobs")
+def count(db=Depends(session_scope)):
+    return db.query(Job).count()
+"""
+
+
+def test_a_context_manager_that_is_injected(world: World) -> None:
+    with pytest.raises((AttributeError, TypeError)):
+        client_of(world.before(INJECTED, head=False).app).get("/jobs")
+    assert client_of(world.after(INJECTED, head=False).app).get("/jobs").json() == 2
+    assert PATH.endswith(".py")
