@@ -48,5 +48,16 @@ def may_give(call: ast.Call, names: frozenset[str]) -> bool:
 
 
 def mentions(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that finds any of the names, as whole words."""
-    return re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, names), key=len, reverse=True)) + r")\b")
+    """A pattern that finds any of the names, as whole words.
+
+    The library's own classes count only where they are called, renamed or stand as a value: in annotations, imports and
+    prose they are everywhere, and make no session there.
+    """
+    own, library = ("|".join(_longest_first(group)) for group in (set(names) - SESSION_CLASSES, SESSION_CLASSES))
+    called = rf"(?<!def )(?<!class )\b(?:{library})\s*(?:\(|as\b)"
+    value = rf"(?:[=(]\s*|\b(?:or|else|return)\s+|lambda:\s*)(?:\w+\.)*(?:{library})\b(?!\s+[a-z])"
+    return re.compile(rf"\b(?:{own})\b|{called}|{value}" if own else rf"{called}|{value}")
+
+
+def _longest_first(names: Iterable[str]) -> list[str]:
+    return sorted(map(re.escape, names), key=len, reverse=True)
