@@ -5,14 +5,18 @@ So it is a commit of its own, of that file alone, with the trailers by which `ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ormlift.model import UserError
 
-from ormlift_cli.apply import new_run, plain, prepare
+from ormlift_cli.apply import new_run, prepare
+from ormlift_cli.committing import Committer
 from ormlift_cli.files import create, read, write
+from ormlift_cli.history import plain
 from ormlift_cli.journal import Journal
-from ormlift_cli.landing import Change, LandingError, land
+from ormlift_cli.landing import Change, Lander, Load, StopError
 from ormlift_cli.project import Project
 from ormlift_cli.render.console import Console
 
@@ -40,6 +44,7 @@ def land_steps(steps: list[Step], project: Project, console: Console, *, commit:
         return ""
     repository = prepare(project)
     journal, run = Journal(repository), new_run()
+    lander = Lander(repository, journal, Committer(repository, project.config.commits, journal.committing))
     with journal.held():
         for note in journal.recover():
             console.say(note)
@@ -49,10 +54,13 @@ def land_steps(steps: list[Step], project: Project, console: Console, *, commit:
             path = paths[step.path]
             if path in blocked:
                 raise UserError(f"{step.path}: {blocked[path]}")
+            load = Load((Change(path, step.before, step.after),), partial(_message, step, run))
             try:
-                land(Change(path, step.before, step.after, _message(step, path, run)), repository, journal)
-            except LandingError as error:
+                faults = lander.land([load]).faults
+            except StopError as error:
                 raise UserError(f"{step.path}: {error}") from error
+            if faults:
+                raise UserError(f"{step.path}: {faults[path].message}")
     return run
 
 
@@ -70,6 +78,6 @@ def _write(step: Step, project: Project) -> None:
         raise UserError(f"{step.path}: could not be written: {error.strerror or error}") from error
 
 
-def _message(step: Step, path: str, run: str) -> str:
-    trailers = [f"Ormlift-Run: {run}", f"Ormlift-Codemod: {step.command}", f"Ormlift-File: {plain(path)}"]
+def _message(step: Step, run: str, paths: Sequence[str]) -> str:
+    trailers = [f"Ormlift-Run: {run}", f"Ormlift-Codemod: {step.command}", f"Ormlift-File: {plain(paths[0])}"]
     return "\n".join([step.title, "", *([step.body, ""] if step.body else []), *trailers, ""])

@@ -123,7 +123,7 @@ def write(root: Path, path: str, data: bytes) -> None:
     before = target.lstat()
     if not stat.S_ISREG(before.st_mode):
         raise OSError(0, "a symlink or special file; not written")
-    if not os.access(target, os.W_OK):
+    if not before.st_mode & 0o222 or not os.access(target, os.W_OK):  # root may write what nobody is meant to
         raise PermissionError(13, "is write-protected")
     draft = draft_of(target)
     draft.unlink(missing_ok=True)
@@ -171,6 +171,17 @@ def _fill(draft: Path, data: bytes, like: os.stat_result) -> None:
         if hasattr(os, "fchmod"):
             os.fchmod(handle, stat.S_IMODE(like.st_mode))
         os.fsync(handle)
+
+
+def put_back(root: Path, path: str, data: bytes, kept: Path) -> None:
+    """Write an old content back; where no more can be written, move the copy that was kept of it into its place."""
+    try:
+        write(root, path, data)
+    except OSError:
+        target = root / path
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise
+        os.replace(kept, target)  # noqa: PTH105
 
 
 def draft_of(target: Path) -> Path:

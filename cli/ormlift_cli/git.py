@@ -1,6 +1,5 @@
-"""The user's repository: what may be committed, how one file is committed, and what the history says of runs.
+"""The user's repository: what may be committed, and what it holds.
 
-`git commit --only` does the work, so that hooks, signing and the user's index are treated as git itself treats them.
 GitPython opens the repository and reads objects; where its wrapper's cost would be paid once a file, git is called
 directly.
 """
@@ -10,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,6 @@ _UNFINISHED = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
-_PLAIN = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
 
 
 class GitError(Exception):
@@ -104,28 +102,6 @@ class Repository:
         """Take back `intend`."""
         self.run("rm", "--cached", "--quiet", "--force", "--ignore-unmatch", "--", literal(path))
 
-    def commit(self, path: str, message: str, started: Callable[[int], None]) -> None:
-        """Commit this one file as it stands on disk; `started` is told git's process id. Raises GitError.
-
-        Interrupted, it waits for git to end, so that git removes its own locks.
-        """
-        command = ["git", *_PLAIN, "commit", "--quiet", "--only", "--cleanup=whitespace", "--file=-", "--"]
-        process = subprocess.Popen(
-            [*command, literal(path)],
-            cwd=self.top,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            started(process.pid)
-            output, _ = process.communicate(message.encode("utf-8", "surrogateescape"))
-        except BaseException:
-            _end(process)
-            raise
-        if process.returncode:
-            raise GitError(said(output, process.returncode))
-
     def blob(self, commit: str, path: str) -> bytes | None:
         """A file's content in a commit; None where the commit does not hold it as a regular file."""
         entry = self.run("ls-tree", "-z", commit, "--", literal(path))
@@ -148,20 +124,34 @@ class Repository:
         fields = self.run("ls-tree", "-z", commit, "--", literal(path)).split(b"\t")[0].split()
         self.run("update-index", "--cacheinfo", f"{fields[0].decode()},{fields[2].decode()},{path}")
 
-    def history(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Id, message and parents of the branch's commits that speak of ormlift or of a revert, newest first."""
-        marks = ("^Ormlift-Run: ", "^Ormlift-Reverts: ", "^This reverts commit ")
-        command = ["log", "-z", "--topo-order", "--format=%H %P%n%B", *(f"--grep={mark}" for mark in marks), "HEAD"]
-        for record in self.run("-c", "log.showSignature=false", *command).split(b"\0"):
-            if record:
-                ids, _, message = record.decode("utf-8", "surrogateescape").partition("\n")
-                own, *parents = ids.split()
-                yield own, message, tuple(parents)
+    def entries(self, commit: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """The mode and blob id of those of `paths` that a commit holds as regular files."""
+        found: dict[str, tuple[str, str]] = {}
+        for batch in _batches(paths):
+            for record in self.run("ls-tree", "-z", commit, "--", *map(literal, batch)).split(b"\0"):
+                fields, _, name = record.partition(b"\t")
+                mode, kind, blob = fields.decode().split() if name else ("", "", "")
+                if kind == "blob" and mode != "120000":
+                    found[os.fsdecode(name)] = (mode, blob)
+        return found
 
-    def changed_in(self, commit: str) -> list[str]:
-        """The paths that a commit changes."""
-        output = self.run("diff-tree", "--no-commit-id", "--name-only", "--no-renames", "-r", "-z", commit)
-        return [os.fsdecode(name) for name in output.split(b"\0") if name]
+    def contents(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """The contents of blobs by their ids, read by one process."""
+        names = list(dict.fromkeys(blobs))
+        output = self.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode())
+        found, start = {}, 0
+        for name in names:
+            head, _, _ = output[start : start + 200].partition(b"\n")
+            if head.endswith(b"missing"):
+                raise GitError(f"object {name} is missing (a shallow or partial clone?)")
+            begin = start + len(head) + 1
+            start = begin + int(head.split()[-1]) + 1
+            found[name] = output[begin : start - 1]
+        return found
+
+    def is_shallow(self) -> bool:
+        """Whether the history ends where the clone was cut off."""
+        return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def open_repository(root: Path) -> Repository:
@@ -209,19 +199,6 @@ def said(output: bytes, code: int) -> str:
     """The last lines of what git or a hook said, in one line."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     return " | ".join(lines[-3:]) or f"it ended with code {code} and said nothing"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a git that got the same interrupt; end it if it does not."""
-    try:
-        process.communicate(timeout=5)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        try:
-            process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:

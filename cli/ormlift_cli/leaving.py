@@ -11,6 +11,8 @@ from typing import NoReturn
 import typer
 from ormlift.model import Failed, Outcome, Planned, UserError
 
+from ormlift_cli.git import GitError
+
 DONE, PENDING, MISTAKE, FAILED = 0, 1, 2, 3
 
 
@@ -21,6 +23,8 @@ def leave(command: Callable[[], int]) -> NoReturn:
         sys.stdout.flush()
     except UserError as error:
         code = _failed(f"ormlift: {error}", MISTAKE)
+    except GitError as error:
+        code = _failed(f"ormlift: git failed: {error}", FAILED)
     except KeyboardInterrupt as error:
         done = error.args[0] if error.args else "nothing was written"
         code = _failed(f"ormlift: interrupted: {done}", 143 if isinstance(error, TerminatedError) else 130)

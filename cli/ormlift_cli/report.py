@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from ormlift_cli.run import Survey
 
 if TYPE_CHECKING:
     from ormlift_cli.apply import Applied
+    from ormlift_cli.history import Entry
     from ormlift_cli.render.console import Console
-    from ormlift_cli.rollback import Entry, RolledBack
+    from ormlift_cli.rollback import Plan, RolledBack
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,28 @@ def report_applied(found: Survey, applied: Applied, output: Output) -> None:
         return
     console = output.console
     _tell(found, console)
-    landed = sum(isinstance(outcome, Planned) for outcome in found.outcomes)
-    if applied.run and landed:
-        console.say(f"run {applied.run}: {landed} {'commit' if landed == 1 else 'commits'}, one for each file")
+    for note in applied.notes:
+        console.say(note)
+    _tell_gate(applied, console)
+    if applied.stopped:
+        console.warn(console.paint(f"stopped: {applied.stopped}; `ormlift apply --resume` goes on", "red"))
+    landed = [one for one in applied.landed.values() if one.commit]
+    if landed:
+        files, commits = len(landed), len({one.commit for one in landed})
+        made = f"{commits} {'commit' if commits == 1 else 'commits'}"
+        console.say(f"run {applied.run}: {made}, " + ("one for each file" if files == commits else f"{files} files"))
     text.tell_next(found.outcomes, "apply" if applied.run else "written", console)
+
+
+def _tell_gate(applied: Applied, console: Console) -> None:
+    """What the gate said of the files that it took back."""
+    for landed in applied.landed.values():
+        if landed.step and landed.output:
+            console.warn(f"{landed.path}: the end of what `{landed.step}` said:")
+            for line in landed.output.rstrip().splitlines()[-8:]:
+                console.warn(f"    {line}")
+    if applied.tests:
+        console.say(f"the tests were run {applied.tests} times")
 
 
 def _tell(found: Survey, console: Console) -> None:
@@ -80,26 +100,66 @@ def _report_json(found: Survey, output: Output, applied: Applied | None = None) 
 
     plans = [outcome for outcome in found.outcomes if isinstance(outcome, Planned)]
     diffs = {plan.path: unified(*_from_top(plan, found.project)) for plan in plans}
-    notes = [*found.mistakes, *found.notes]
+    notes = [*found.mistakes, *found.notes, *(applied.notes if applied else ())]
     output.console.out(report(str(found.project.root), found.outcomes, found.read, notes, diffs, applied))
 
 
-def report_rollback(result: RolledBack, console: Console) -> None:
+def report_rollback_plan(plan: Plan, console: Console) -> None:
+    """What would be taken back: the diff on stdout, the rest on stderr."""
+    from ormlift.diff import unified_bytes
+    from ormlift.source import decode
+
+    first: dict[str, bytes] = {}
+    last: dict[str, bytes] = {}
+    for unit in plan.units:
+        for change in unit.changes:
+            first.setdefault(change.path, change.before or b"")
+            last[change.path] = change.after or b""
+            console.say(f"{change.path}: would take back {unit.made.commit[:12]} {unit.made.title}")
+    for path, before in first.items():
+        console.diff(unified_bytes(decode(path, before), decode(path, last[path])))
+    _tell_left(plan, console)
+    console.say(f"{_commits(len(plan.units))} would be taken back{_left(plan.left)}")
+
+
+def report_rollback(result: RolledBack, run: str, console: Console) -> None:
     """What was taken back, and what was not."""
-    for note in result.notes:
-        console.say(note)
-    for entry in result.reverted:
+    for unit in result.done:
         if console.verbose:
-            console.say(f"{entry.path}: took back {entry.commit[:12]}")
-    for path, why in result.blocked.items():
-        console.warn(console.paint(f"{path}: not taken back: {why}", "red"))
+            for change in unit.changes:
+                console.say(f"{change.path}: took back {unit.made.commit[:12]}")
+    _tell_left(result.plan, console)
     if result.stopped:
         console.warn(console.paint(f"stopped at {result.stopped}", "red"))
-    left = f", {len(result.left)} left: {_listed(result.left)}" if result.left else ""
-    commits = f"{len(result.reverted)} commit{'' if len(result.reverted) == 1 else 's'}"
-    console.say(f"{commits} of run {', '.join(result.runs)} taken back{left}")
+    done = {unit.made.commit for unit in result.done}
+    undone = [unit for unit in result.plan.units if unit.made.commit not in done]
+    left = [*(c.path for unit in undone for c in unit.changes), *(entry.path for entry in result.plan.left)]
+    runs = ", ".join(dict.fromkeys(unit.made.run for unit in result.plan.units))
+    of = f" of run {runs}" if runs else ""
+    console.say(f"{_commits(len(result.done))}{of} taken back{_left(left)}")
+    if result.done:
+        back = "`ormlift rollback --abort` undoes this" if left else f"`ormlift rollback --run {run}` undoes this"
+        console.say(console.paint(f"Next: {back}", "dim"))
 
 
-def _listed(entries: list[Entry]) -> str:
-    paths = list(dict.fromkeys(entry.path for entry in entries))
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+def _tell_left(plan: Plan, console: Console) -> None:
+    for note in plan.notes:
+        console.say(note)
+    for path, why in plan.blocked.items():
+        console.warn(console.paint(f"{path}: not taken back: {why}", "red"))
+    for conflict in plan.conflicts:
+        console.warn(console.paint(f"{conflict.entry.path}: not taken back: {conflict.why}", "red"))
+        for line in (*conflict.later, *conflict.lines):
+            console.warn(f"    {line}")
+
+
+def _commits(count: int) -> str:
+    return f"{count} commit{'' if count == 1 else 's'}"
+
+
+def _left(paths: Sequence[str | Entry]) -> str:
+    if not paths:
+        return ""
+    names = list(dict.fromkeys(path if isinstance(path, str) else path.path for path in paths))
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f", {len(paths)} left: {listed}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ormlift.model import Applicability, Failed, Outcome, Planned, Refused, SiteReport, Status, Unchanged
+from ormlift.model import Applicability, Failed, Outcome, Planned, Reason, Refused, SiteReport, Status, Unchanged
 
 
 @dataclass
@@ -88,13 +88,19 @@ def mismatches(outcomes: Iterable[Outcome]) -> list[str]:
 
 def failed_with(outcome: Planned, message: str, code: str) -> Failed:
     """The outcome of a planned file that could not be written: what was to be rewritten has failed."""
-    from dataclasses import replace
-
-    from ormlift.model import Reason
-
     reason = Reason(code, message)
     sites = tuple(
         replace(site, status=Status.FAILED, reason=reason) if site.status is Status.REWRITTEN else site
         for site in outcome.sites
     )
     return Failed(outcome.path, message, sites)
+
+
+def postponed_with(outcome: Planned, message: str) -> Refused:
+    """The outcome of a planned file that is left for the next run."""
+    reason = Reason("over-limit", message)
+    sites = tuple(
+        replace(site, status=Status.REFUSED, reason=reason) if site.status is Status.REWRITTEN else site
+        for site in outcome.sites
+    )
+    return Refused(outcome.path, sites, outcome.notes)

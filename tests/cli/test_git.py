@@ -43,7 +43,13 @@ def test_one_commit_a_file_with_trailers(two):
     assert two.subjects() == ["Migrate sub/b.py (toy)", "Migrate a.py (toy)", "first"]
     told = trailers(two)
     run = told.pop("Ormlift-Run")
-    assert told == {"Ormlift-Codemod": "toy", "Ormlift-Sites": "2", "Ormlift-File": "sub/b.py"}
+    assert told == {
+        "Ormlift-Codemod": "toy",
+        "Ormlift-Sites": "2",
+        "Ormlift-File": "sub/b.py",
+        "Ormlift-Rewrote": "2 toy sub/b.py",
+        "Ormlift-Refused": "1 needs-unsafe toy sub/b.py",
+    }
     assert trailers(two, "HEAD~1")["Ormlift-Run"] == run
     assert run in done.stderr
     assert two.git("show", "--name-only", "--format=", "HEAD").split() == ["sub/b.py"]
@@ -384,15 +390,17 @@ def test_rollback_keeps_later_changes(two):
     assert two.read("a.py") == (GOOD + "\n" * 5 + "end = 1\nlater = 2\n").encode()
 
 
-def test_rollback_stops_at_a_conflict(two):
+def test_rollback_leaves_a_file_that_conflicts(two):
     two.run("apply")
     two.put("a.py", "modern(1, 2)\nnever(1)\n")
     two.commit("later")
     head, before = two.git("rev-parse", "HEAD"), two.snapshot()
     done = two.run("rollback", "--file", "a.py")
     assert done.returncode == 3
-    assert "stopped at a.py: later commits changed the lines that commit" in done.stderr
+    assert "a.py: not taken back: later commits changed the lines that commit" in done.stderr
     assert "nothing of it was taken back: do it with `git revert" in done.stderr
+    assert " Tester: later\n" in done.stderr, "the commit in the way is named"
+    assert "    <<<<<<< as it is now\n    modern(1, 2)\n" in done.stderr
     assert (two.git("rev-parse", "HEAD"), two.snapshot()) == (head, before)
     done = two.run("rollback")
     assert done.returncode == 3
@@ -408,7 +416,7 @@ def test_rollback_of_a_file_that_moved(two):
     two.commit("move")
     done = two.run("rollback")
     assert done.returncode == 3
-    assert "a.py: was deleted or moved since commit" in done.stderr
+    assert "a.py: not taken back: was deleted or moved since commit" in done.stderr
     assert len(two.subjects()) == 3
 
 

@@ -239,7 +239,7 @@ def test_interrupted_apply_says_what_is_done_and_goes_on(town, number, code):
     output = process.communicate()[0].decode()
     assert process.returncode == code
     assert "Traceback" not in output
-    assert "of 12 files are done; the next apply goes on" in output
+    assert "of 12 files are done; `ormlift apply --resume` goes on" in output
     _, _, status = town.snapshot()
     assert status == before[2]
     assert not list((town.root / ".git").glob("*.lock"))

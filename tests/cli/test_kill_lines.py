@@ -17,8 +17,9 @@ import ormlift.rules
 import pytest
 from ormlift_cli import apply, files, journal, landing, pool, rollback, scopes
 from ormlift_cli import git as ormlift_git
+from ormlift_cli.commands.apply import How
 from ormlift_cli.commands.apply import run as run_apply
-from ormlift_cli.commands.rollback import take_back
+from ormlift_cli.commands.rollback import Wanted, take_back
 from ormlift_cli.render.console import Console
 from ormlift_cli.report import Output
 from ormlift_cli.run import Request
@@ -72,8 +73,8 @@ def run_here(world, command, kill_at, send):
         sys.settrace(each_line)
     output = Output(Console(quiet=True))
     ways = {
-        "apply": lambda: run_apply(Request(jobs=1), output, commit=True),
-        "rollback": lambda: take_back("", None, output),
+        "apply": lambda: run_apply(Request(jobs=1), output, How()),
+        "rollback": lambda: take_back(Wanted(), output),
     }
     code = ways[command]()
     sys.settrace(None)

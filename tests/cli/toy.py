@@ -1,7 +1,8 @@
 """ormlift with one small codemod of the tests' own: `python toy.py diff ...` is `ormlift diff ...`.
 
 What is tested with it is what surrounds the codemods: files, git, kills, exit codes. `legacy(..)` becomes `modern(..)`,
-`risky(..)` too but with an effect, and `never(..)` is refused. Spawned workers get it as well.
+`risky(..)` too but with an effect, `never(..)` is refused, and what becomes of `astray(..)` at the top of a module does
+not compile. Spawned workers get it as well.
 """
 
 import ast
@@ -21,6 +22,8 @@ def find(module, context):
             raise RuntimeError("the toy codemod has a bug")
         if name in ("legacy", "risky"):
             yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "modern"),), effects=effects)
+        if name == "astray":
+            yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "(yield)"),))
         if name == "never":
             yield Refusal("toy", line, line, Reason("not-ever", "never() must stay; call something else"))
 
@@ -29,7 +32,7 @@ TOY = Codemod(
     id="toy",
     title="legacy() becomes modern()",
     explanation="It shows that\nall of it works.",
-    needles=((b"legacy",), (b"risky",), (b"never",), (b"crash",)),
+    needles=((b"legacy",), (b"risky",), (b"never",), (b"crash",), (b"astray",)),
     reasons={"not-ever": "never() stays. Call something else."},
     effects={"louder": "modern() logs. Judge whether the log may grow."},
     find=find,

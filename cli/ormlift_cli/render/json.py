@@ -32,6 +32,8 @@ def report(
     }
     if applied is not None:
         value["run"] = applied.run or None
+        value["stopped"] = applied.stopped or None
+        value["tests"] = applied.tests
     return json.dumps(value, indent=1)
 
 
@@ -74,6 +76,7 @@ def _file(outcome: Outcome, diffs: Mapping[str, str], applied: Applied | None) -
     if landed is not None:
         value["landed"] = str(landed.end)
         value["commit"] = landed.commit or None
+        value["gate"] = {"step": landed.step, "output": landed.output} if landed.step else None
     return value
 
 
