@@ -6,6 +6,7 @@ The rounds end when nothing is left to apply; so a second run finds nothing more
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -191,13 +192,25 @@ class _Planner:
     def _outcome(self, last: list[Site]) -> Outcome:
         path = self.module.source.path
         reports = [_report(site, Status.REWRITTEN, None) for site in self.done]
-        reports += [self._left(site) for site in last]
+        reports += [self._left(site) for site in self._untold(last)]
         reports += self._covered(reports)
         reports.sort(key=lambda r: (r.line, r.end_line, r.codemod))
         notes = self._notes(reports)
         if self.done:
             return Planned(path, self.module.source, self.current.source, tuple(reports), notes)
         return Refused(path, tuple(reports), notes) if reports or notes else Unchanged(path)
+
+    def _untold(self, last: list[Site]) -> list[Site]:
+        """The sites left, but for those that were rewritten and are sites still, in their new form."""
+        owed = Counter(site.codemod for site in self.first) - Counter(site.codemod for site in self.done)
+        new = [s for s in last if isinstance(s, Refusal) and self.origin[s.line - 1] is None]
+        old = [s for s in last if not any(s is other for other in new)]
+        owed -= Counter(site.codemod for site in old)
+        for site in new:
+            if owed[site.codemod] > 0 or site.codemod not in {d.codemod for d in self.done}:
+                owed[site.codemod] -= 1
+                old.append(site)
+        return old
 
     def _left(self, site: Site) -> SiteReport:
         """The report of a site that stays."""

@@ -121,6 +121,7 @@ class SourceKind(StrEnum):
     CONNECTION_AND_CURSOR = "connection-and-cursor"  # a tuple of both
     CURSOR = "cursor"
     ENGINE_CONNECTION = "engine-connection"  # SQLAlchemy's Connection
+    ENGINE = "engine"  # SQLAlchemy's Engine, which executed by itself until 1.4
     GENERATOR = "generator"  # a generator dependency: yields a session, is no context manager
     UNKNOWN = "unknown"
 

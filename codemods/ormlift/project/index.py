@@ -156,6 +156,21 @@ class ProjectIndex:
         given = self._values_for(module).yielded(value.path, value.function)
         return given.handed if given is not None and given.what == "handed" else None
 
+    def receiver_of(self, node: ast.expr, module: Module) -> SessionSource | None:
+        """What an expression is that statements are executed on: a session, a connection or an engine of SQLAlchemy.
+
+        None where nothing is known of it; of kind UNKNOWN where it is known to be something else.
+        """
+        value = self._value_at(node, module)
+        if value is None:
+            return None
+        if value.what == "handed" and value.handed is not None:
+            return value.handed
+        if value.what == "factory" and value.factory is not None and value.factory.scoped:
+            return session_of(value.factory, {})
+        kind = SourceKind.ENGINE if value.what == "engine" else SourceKind.UNKNOWN
+        return SessionSource(dotted(node), "", module.source.path, node.lineno, kind)
+
     def is_of_project(self, target: str, module: Module) -> bool:
         """Whether an import's dotted target leads into a file of the project."""
         holder = target.rpartition(".")[0]
@@ -326,16 +341,17 @@ class ProjectIndex:
         if id(module) not in self._asked:
             self._asked.clear()
             self._asked[id(module)] = (module, names_to_ask(module, self._values.givers))
-        if not may_give(call, self._asked[id(module)][1]):
+        if not may_give(call, self._asked[id(module)][1]) or _is_nested_def(call, module):
             return None
-        function = module.enclosing_function(call)
-        if _is_nested_def(call, module):
-            return None
-        owner = module.enclosing_class(call)
+        return self._evaluated(call, module)
+
+    def _evaluated(self, node: ast.expr, module: Module) -> Value | None:
+        function = module.enclosing_function(node)
+        owner = module.enclosing_class(node)
         values = self._values_for(module)
         known, imports = self._surroundings_of(function, module)
         where = Where(module.source.path, owner.name if owner is not None else "", imports)
-        return values.evaluate(read_handle(call, known), where)
+        return values.evaluate(read_handle(node, known), where)
 
     def _surroundings_of(
         self, function: FunctionNode | None, module: Module

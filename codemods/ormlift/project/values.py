@@ -204,6 +204,8 @@ class Values:
                 return self._member(value, attr, depth)
             case "flask" if attr == "session":
                 return Value("factory", SessionFactory("db.session", "", "", 0, scoped=True))
+            case "flask" if attr == "engine":
+                return Value("engine")
             case "handed" if attr in ("driver_connection", "dbapi_connection"):
                 return value
             case "engine" | "handed" | "factory":
@@ -378,6 +380,10 @@ class Values:
             return Value(
                 "handed", handed=SessionSource(annotation, "", where.path, 0, kind, driver=driver, shared=True)
             )
+        if last(place.name) in ("Connection", "AsyncConnection") and place.name.startswith("sqlalchemy"):
+            return Value(
+                "handed", handed=SessionSource(annotation, "", where.path, 0, SourceKind.ENGINE_CONNECTION, shared=True)
+            )
         if last(place.name) in ("Engine", "AsyncEngine") and place.name.startswith("sqlalchemy"):
             return Value("engine")
         if last(place.name) in ("sessionmaker", "async_sessionmaker") and place.name.startswith("sqlalchemy"):
@@ -470,6 +476,10 @@ def _method(value: Value, call: Handle) -> Value | None:
     match value.name:
         case "engine.connect" | "engine.begin":
             return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.ENGINE_CONNECTION))
+        case "engine.execution_options":
+            return Value("engine")
+        case "handed.execution_options" if value.handed is not None:
+            return Value("handed", handed=value.handed)
         case "engine.raw_connection":
             return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.CONNECTION))
         case "factory.begin" if value.factory is not None:

@@ -8,12 +8,14 @@ from ormlift.rules import (
     mapper_health,
     session_config,
     session_scope,
+    text_to_orm,
 )
 from ormlift.rules.base import Codemod
 
 ALL: tuple[Codemod, ...] = (
     session_scope.CODEMOD,
     cursor_to_orm.CODEMOD,
+    text_to_orm.CODEMOD,
     cursor_on_session.CODEMOD,
     mapper_health.CODEMOD,
     session_config.CODEMOD,

@@ -135,7 +135,8 @@ class ChangeWriter:
 
     def _unsynchronised(self, chain: Node, entity: Entity) -> Node:
         """Without synchronising where the criteria cannot be evaluated in Python: that would SELECT first."""
-        if entity.model.is_table or _evaluable(self.tree):
+        wanted = self.request.synchronize
+        if entity.model.is_table or wanted == "core" or (wanted == "evaluable" and _evaluable(self.tree)):
             return chain
         return method(chain, "execution_options", Pair("synchronize_session", "=", Atom("False")))
 

@@ -46,6 +46,7 @@ class Fetch(StrEnum):
     ROWCOUNT = "rowcount"  # the number of rows a DML statement touched
     LASTROWID = "lastrowid"  # the id of the row an INSERT made
     NONE = "none"  # the result is not used
+    STATEMENT = "statement"  # the statement alone, executed elsewhere; in `select` style only
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,13 @@ class Request:
     # How the file says a dotted target, where it is bound already or must not be imported by its own name: the key is
     # `app.models.Job` or `sqlalchemy.select`, the value `models.Job` or `sa.select`.
     names: Mapping[str, str] = field(default_factory=dict)
+    # How an UPDATE or DELETE treats the session's instances: `evaluable` leaves it to SQLAlchemy where the criteria can
+    # be evaluated in Python; `never` leaves them as raw SQL did; `core` says nothing, for a connection.
+    synchronize: str = "evaluable"
+    options: str = (
+        ""  # arguments of the statement's own `.execution_options(..)`, as source text; in `select` style only
+    )
+    passed: str = ""  # further arguments of `execute(..)`, as source text; in `select` style only
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
 
 

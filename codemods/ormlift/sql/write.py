@@ -16,6 +16,46 @@ if TYPE_CHECKING:
     from ormlift.sql.selects import SelectParts
     from ormlift.sql.statement import Request, Statement
 
+# Events of instances and of their flush: neither a SELECT of columns nor a statement that writes runs them.
+PER_INSTANCE = frozenset(
+    [
+        "before_insert",
+        "after_insert",
+        "before_update",
+        "after_update",
+        "before_delete",
+        "after_delete",
+        "load",
+        "refresh",
+        "refresh_flush",
+        "init",
+        "init_failure",
+        "first_init",
+        "expire",
+        "pickle",
+        "unpickle",
+        "set",
+        "append",
+        "remove",
+        "modified",
+        "bulk_replace",
+        "init_scalar",
+        "init_collection",
+        "dispose_collection",
+        "instrument_class",
+        "class_instrument",
+        "attribute_instrument",
+        "before_mapper_configured",
+        "mapper_configured",
+        "before_configured",
+        "after_configured",
+        "before_create",
+        "after_create",
+        "before_drop",
+        "after_drop",
+        "column_reflect",
+    ]
+)
 ROWS = (Fetch.FIRST, Fetch.ALL, Fetch.ITERATE, Fetch.SCALAR, Fetch.SCALARS)
 
 
@@ -61,7 +101,7 @@ def _node(
     from ormlift.sql.selects import SelectWriter
 
     if statement.kind is Kind.SELECT:
-        if request.fetch not in (*ROWS, Fetch.NONE):
+        if request.fetch not in (*ROWS, Fetch.NONE, Fetch.STATEMENT):
             raise unsupported(f"The {request.fetch.value} of a SELECT")
         writer = SelectWriter(statement.tree, scope, binder, names, request.timestamps)  # type: ignore[arg-type]
         parts = writer.parts(request.kept)
@@ -81,7 +121,9 @@ def _node(
 
 
 def _executed(node: Node, statement: Statement, request: Request) -> Node:
-    chain = Chain(Atom(request.session), (call("execute", node),), split=False)
+    if request.fetch is Fetch.STATEMENT:
+        return _with_options(node, request)
+    chain = Chain(Atom(request.session), (call("execute", *_handed(node, request)),), split=False)
     if request.fetch is Fetch.NONE:
         return chain
     if request.fetch is Fetch.LASTROWID and (statement.kind is not Kind.INSERT or statement.dialect == "postgresql"):
@@ -107,12 +149,23 @@ def _select(statement: Statement, request: Request, writer: object, parts: Selec
 
 def _fetched(inner: Node, request: Request) -> Node:
     name = {Fetch.SCALAR: "scalar", Fetch.SCALARS: "scalars"}.get(request.fetch, "execute")
-    links: list[Items | Atom] = [call(name, inner)]
+    if request.fetch is Fetch.STATEMENT:
+        return _with_options(inner, request)
+    links: list[Items | Atom] = [call(name, *_handed(inner, request))]
     if request.fetch is Fetch.FIRST:
         links.append(call("first"))
     if request.fetch in (Fetch.ALL, Fetch.SCALARS):
         links.append(call("all"))
     return Chain(Atom(request.session), tuple(links), split=False)
+
+
+def _with_options(node: Node, request: Request) -> Node:
+    return method(node, "execution_options", Atom(request.options)) if request.options else node
+
+
+def _handed(node: Node, request: Request) -> list[Node]:
+    """What `execute(..)` is handed."""
+    return [_with_options(node, request), *([Atom(request.passed)] if request.passed else [])]
 
 
 def _query_fits(statement: Statement, fetch: Fetch, parts: SelectParts) -> bool:
@@ -134,7 +187,7 @@ def _models(scope: Scope, binder: Binder) -> None:
         model = entity.model
         if model.inherits_mapped:
             binder.found("inherits-mapped", f"`{model.name}` inherits from a mapped class; the ORM may add criteria.")
-        hooks = [hook for hook in model.hooks if "validates" not in hook]
+        hooks = [hook for hook in model.hooks if "validates" not in hook and hook not in PER_INSTANCE]
         if hooks:
             binder.found("orm-hooks", f"`{model.name}` has hooks that run under the ORM only: {', '.join(hooks)}.")
 

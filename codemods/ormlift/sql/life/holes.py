@@ -15,6 +15,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.sql.placeholders import pieces, placeholders
 from ormlift.syntax import Module, dotted
 
+HELD = "held_"  # names of the parameters that values in a text with named parameters become, with a number
 FIRST = 0xE000  # private use: no SQL holds such a character
 _MARK = re.compile("[\ue000-\uefff]")
 _VALUE_BEFORE = re.compile(r"(?:=|<|>|\bLIKE|\bLIMIT|\bOFFSET|\bBETWEEN|\bAND|\bVALUES\s*\(|,|\()\s*$", re.IGNORECASE)
@@ -103,24 +104,29 @@ def _is_holder(node: ast.expr) -> bool:
 def fill(
     sql: str, holes: dict[str, Hole], style: str, dialect: str, line: int, said: Callable[[ast.expr], str]
 ) -> tuple[str, list[Filled]]:
-    """The text with a placeholder in each hole, and what they stand for. Raises Refused where a hole is no value."""
+    """The text with a placeholder in each hole, and what they stand for. Raises Refused where a hole is no value.
+
+    With named parameters what a hole becomes has the name `HELD` and its number, in the order of those returned.
+    """
+    named = style == "named"
     holder = "%s" if style in ("format", "pyformat", "") else "?"
     try:
         parts = list(_parts(sql, holes, dialect, line))
     except ValueError as error:
         raise Refused("sql-not-parsed", f"line {line}: the text cannot be read: {error}") from None
-    text = "".join(holder if isinstance(part, tuple) else part for part in parts)
-    at, starts = 0, {}
+    text, starts = "", {}
     for part in parts:
         if isinstance(part, tuple):
-            starts[at] = part
-        at += len(holder) if isinstance(part, tuple) else len(part)
+            starts[len(text)] = part
+            text += f":{HELD}{len(starts) - 1}" if named else holder
+        else:
+            text += part
     try:
         found = placeholders(text, style or "format", dialect)
     except ValueError as error:
         raise Refused("sql-not-parsed", f"line {line}: the placeholders cannot be read: {error}") from None
     filled = [_filled(n, starts[p.start], said) for n, p in enumerate(found) if p.start in starts]
-    if any(isinstance(p.key, str) for p in found):
+    if not named and any(isinstance(p.key, str) for p in found):
         raise Refused(
             "dynamic-sql", f"the SQL on line {line} has holes beside named parameters; write it as one literal"
         )

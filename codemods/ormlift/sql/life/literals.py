@@ -241,7 +241,8 @@ def parameters(call: ast.Call, life: Life) -> Parameters | None:
     """The parameters of an `execute(..)`, or None where they are not written one by one."""
     passed = [*call.args[1:], *(k.value for k in call.keywords if k.arg in _PARAMETERS)]
     if not passed:
-        return Parameters(passed=False) if len(call.args) == 1 and not call.keywords else None
+        others = [k for k in call.keywords if k.arg != "execution_options"]
+        return Parameters(passed=False) if len(call.args) == 1 and not others else None
     if len(passed) > 1 or any(isinstance(a, ast.Starred) for a in passed):
         return None
     node = passed[0]
@@ -358,7 +359,7 @@ def _is_parameter(node: ast.Name, module: Module) -> bool:
     parent = module.parents[node]
     if not isinstance(parent, ast.Call) or node in parent.args[:1]:
         return False
-    return isinstance(parent.func, ast.Attribute) and parent.func.attr == "execute"
+    return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("execute", "scalar", "scalars")
 
 
 def is_stable(node: ast.expr, life: Life) -> bool:

@@ -9,78 +9,10 @@ from collections.abc import Iterable, Iterator
 from ormlift.model import Effect
 from ormlift.sql.life.executions import Execution, Form
 from ormlift.sql.life.model import Does, Life
+from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.statement import Fetch, Kind
-from ormlift.syntax import dotted
-
-_PURE = frozenset(
-    [
-        "str",
-        "int",
-        "float",
-        "bool",
-        "len",
-        "round",
-        "abs",
-        "min",
-        "max",
-        "sum",
-        "sorted",
-        "list",
-        "tuple",
-        "dict",
-        "set",
-        "repr",
-        "bytes",
-        "json.dumps",
-        "dumps",
-        "datetime.now",
-        "datetime.utcnow",
-        "datetime.datetime.now",
-        "datetime.datetime.utcnow",
-        "date.today",
-        "time.time",
-        "Decimal",
-        "hash",
-        "uuid.uuid4",
-        "uuid4",
-        "timedelta",
-        "datetime.timedelta",
-        "getattr",
-        "isinstance",
-    ]
-)
-_PURE_METHODS = frozenset(
-    [
-        "get",
-        "isoformat",
-        "strftime",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "lower",
-        "upper",
-        "title",
-        "format",
-        "join",
-        "replace",
-        "encode",
-        "decode",
-        "hexdigest",
-        "total_seconds",
-        "timestamp",
-        "split",
-        "startswith",
-        "endswith",
-        "items",
-        "keys",
-        "values",
-        "copy",
-        "date",
-        "time",
-    ]
-)
 
 
 def order_effects(prepared: Prepared) -> Iterator[Effect]:
@@ -89,32 +21,20 @@ def order_effects(prepared: Prepared) -> Iterator[Effect]:
     keys = [slot.key for slot in prepared.statement.slots]
     new = [keys[slot] for slot in dict.fromkeys(prepared.written.occurrences)]
     old = list(prepared.parameters.nodes)
-    acting = {key for key, node in prepared.parameters.nodes.items() if _acts(node)}
+    acting = {key for key, node in prepared.parameters.nodes.items() if acts(node)}
     if len(acting) > 1 and [k for k in old if k in acting] != [k for k in new if k in acting]:
         message = "several parameters are calls, which run in another order now; give them variables if that matters"
         yield Effect("evaluation-order", prepared.execution.line, message)
 
 
 def check_repeated(prepared: Prepared) -> None:
-    """A parameter that is a call must not be written twice. Raises Refused."""
+    """A parameter that does something, or varies, must not be written twice. Raises Refused."""
     assert prepared.written is not None
     for slot, times in Counter(prepared.written.occurrences).items():
         node = prepared.parameters.nodes.get(prepared.statement.slots[slot].key)
-        if times > 1 and node is not None and any(isinstance(n, ast.Call | ast.Await) for n in ast.walk(node)):
+        if times > 1 and node is not None and not repeatable(node):
             message = f"a parameter on line {prepared.execution.line} is a call and would be written {times} times"
             raise Refused("parameters-unknown", f"{message}; give it a variable")
-
-
-def _acts(node: ast.expr) -> bool:
-    """Whether evaluating an expression may do something, as far as its text tells."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Await | ast.NamedExpr | ast.Yield | ast.YieldFrom):
-            return True
-        if isinstance(inner, ast.Call) and dotted(inner.func) not in _PURE:
-            method = inner.func.attr if isinstance(inner.func, ast.Attribute) else ""
-            if method not in _PURE_METHODS:
-                return True
-    return False
 
 
 def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:

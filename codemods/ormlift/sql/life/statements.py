@@ -27,6 +27,7 @@ from ormlift.sql.life.literals import (
 )
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
+from ormlift.sql.life.pure import repeatable
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.tables import mapped
 from ormlift.sql.life.text import edited_text, line_length
@@ -69,11 +70,11 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     filled: list[Filled] = []
     if any(mark in sql for mark in life.holes):
         sql, filled = fill(sql, life.holes, style, dialect, execution.line, lambda node: life.module.text(node))
-    _check_still(filled, call, life)
+    check_still(filled, call, life)
     passed = _passed(call, keys_of(sql, style, dialect), filled, dialect, life)
     if passed is not None and not passed.passed and style != "qmark" and not filled:
         style = ""
-    statement = _read(sql, style, dialect, execution)
+    statement = read_statement(sql, style, dialect, execution)
     if passed is None and dialect == "mysql" and len(statement.slots) == 1 and not filled:
         passed = lone_value(call, life)
     if passed is None:
@@ -82,13 +83,13 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     if passed.many:
         slots = tuple(replace(slot, many=slot.key in passed.many) for slot in statement.slots)
         statement = replace(statement, slots=slots)
-    _check_parameters(statement, passed, execution)
+    check_parameters(statement, passed, execution)
     variables = (*text.variables, *passed.variables)
     models, chosen = models_of(statement, index, settings, execution)
     return Prepared(execution, statement, passed, models, variables, chosen, bound=passed.bound)
 
 
-def _check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
+def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
     """A value that was put into the text earlier must be the same at the call. Raises Refused."""
     for hole in filled:
         for node in hole.values:
@@ -163,7 +164,8 @@ def dialect_of(life: Life, index: ProjectIndex, settings: Settings) -> str:
     return settings.dialect
 
 
-def _read(sql: str, style: str, dialect: str, execution: Execution) -> Statement:
+def read_statement(sql: str, style: str, dialect: str, execution: Execution) -> Statement:
+    """The statement that the SQL is. Raises Refused."""
     from ormlift.sql.read import read
 
     statement = read(sql, style, dialect)
@@ -172,7 +174,8 @@ def _read(sql: str, style: str, dialect: str, execution: Execution) -> Statement
     return statement
 
 
-def _check_parameters(statement: Statement, passed: Parameters, execution: Execution) -> None:
+def check_parameters(statement: Statement, passed: Parameters, execution: Execution) -> None:
+    """Refuse where the parameters passed are not those that the statement asks for. Raises Refused."""
     keys = {slot.key for slot in statement.slots}
     positional = all(isinstance(key, int) for key in keys)
     missing = keys - set(passed.texts)
@@ -183,7 +186,7 @@ def _check_parameters(statement: Statement, passed: Parameters, execution: Execu
         raise Refused("arguments-mismatch", message)
     for slot in statement.slots:
         node = passed.nodes.get(slot.key)
-        if slot.uses > 1 and node is not None and any(isinstance(n, ast.Call | ast.Await) for n in ast.walk(node)):
+        if slot.uses > 1 and node is not None and not repeatable(node):
             message = (
                 f"a parameter on line {execution.line} is a call and is used {slot.uses} times; give it a variable"
             )
@@ -302,6 +305,7 @@ class Manner:
     timestamps: str
     shift: int  # how much further to the right than now the statements will stand
     is_async: bool = False
+    synchronize: str = "evaluable"  # see `Request`
 
 
 def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> Written:
@@ -328,6 +332,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
         indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),
+        synchronize=manner.synchronize,
         kept=prepared.kept,
     )
     written = write(prepared.statement, prepared.request)

@@ -53,7 +53,7 @@ def judge(
 
     `dicts` are the rows of which `dict(zip(names, row))` is made, with that call.
     """
-    judge_one = _Judge(follower.module, texts, fresh, dicts or {})
+    judge_one = Judge(follower.module, texts, fresh, dicts or {})
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -76,7 +76,9 @@ def _holds(node: ast.expr, inner: ast.expr) -> bool:
 
 
 @dataclass
-class _Judge:
+class Judge:
+    """Judges one use after another."""
+
     module: Module
     texts: Mapping[ast.expr, str]
     fresh: bool
@@ -89,6 +91,7 @@ class _Judge:
         return text if isinstance(node, _PRIMARY) else f"({text})"
 
     def use(self, seen: Seen) -> Iterator[Judgement]:
+        """What is to be said of one use."""
         if seen.node in self.dicts:
             yield from self._zipped(seen, self.dicts[seen.node])
             return
@@ -362,7 +365,8 @@ class _Judge:
             case Stands.DISCARDED | Stands.BOUND | Stands.PASSED:
                 return True
             case Stands.TESTED | Stands.BARRED:
-                return column.new_type in _SAME_WHEN_TESTED or isinstance(around.around, ast.Compare)
+                null = isinstance(around.around, ast.Compare) and column.new_type != "dict"  # JSON's null is None too
+                return column.new_type in _SAME_WHEN_TESTED or null
             case Stands.COMPARED | Stands.CALLED if column.new_type == "bool":
                 return self._is_number_use(seen)
             case _:

@@ -1,0 +1,113 @@
+"""SQL text that is executed on a session becomes a statement on the project's models.
+
+    row = session.execute(                      row = session.execute(
+        text("SELECT name FROM users      ->        select(User.name).where(User.id == user_id)
+              WHERE id = :id"),                 ).first()
+        {"id": user_id},
+    ).fetchone()
+
+A site is one `execute`, `scalar` or `scalars` of a `text(..)`, or of a bare string, on a Session, a Connection or an
+Engine of SQLAlchemy, awaited or not. The receiver, its transaction and what is done with the result stay as they are:
+both statements give the same kind of Row. Parameters are bound by name, those of `.bindparams()` too; a colon behind a
+backslash and a cast by two colons are read as text() reads them.
+
+Rows keep their names: a column that the model or SQLAlchemy would call otherwise gets a label where it is read by name.
+Where values change their type (on SQLite a text() gives text for dates, 1 for True, JSON as text) and it matters, the
+effect names the line; a `json.loads` around a decoded value goes; where the code needs the text, it stays text.
+
+An UPDATE or DELETE on models brings the instances of the session up to date, which a text() left as they were: it is
+told not to, with `synchronize_session=False`, wherever the session may hold any. A statement on models also flushes
+what is pending on the session first; a text() did so from SQLAlchemy 2.1 on only. Where something may be pending, the
+effect says so.
+
+A value that is put into the text (an f-string, `%`, `.format`) becomes a parameter, which closes an injection; the
+effect says so. A name or a piece of SQL that is put in is refused.
+
+A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
+it is put in a text().
+
+Taken for granted, and not named site by site: SQLAlchemy is 1.4 or newer; a parameter with an annotation is of that
+type; what is handed a text() and is called session, db or conn is one; all keys that the SQL asks for are passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ormlift.model import Refusal, Site
+from ormlift.rules.base import Codemod, Context
+from ormlift.rules.examples.text_to_orm import EXAMPLES
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
+from ormlift.sql.statement import REASONS as SQL_REASONS
+from ormlift.sql.textual.find import Textual, find_textual
+from ormlift.sql.textual.migration import check_migration
+from ormlift.sql.textual.rewrite import rewrite_textual
+from ormlift.sql.textual.wrap import wrap_in_text
+from ormlift.syntax import Module
+
+ID = "text-to-orm"
+
+
+def find(module: Module, context: Context) -> Iterator[Site]:
+    """Every execution of text in the file, as a rewrite or a refusal."""
+    for site in find_textual(module, context.index):
+        yield _site(site, context)
+
+
+def _site(site: Textual, context: Context) -> Site:
+    try:
+        check_migration(site)
+        return rewrite_textual(site, ID, context.index, context.settings)
+    except Refused as refused:
+        wrapped = wrap_in_text(site, ID) if site.clause.bare and refused.reason.code != "migration" else None
+        last = max(site.call.end_lineno or site.line, site.line)
+        return wrapped or Refusal(ID, site.line, last, refused.reason)
+
+
+REASONS = {
+    **SQL_REASONS,
+    "receiver-unknown": "It cannot be told what executes the text. Annotate it as a Session, a Connection or Engine.",
+    "dynamic-sql": "The SQL is put together at run time. Write each statement as one literal, with parameters.",
+    "parameters-unknown": "The parameters are not written one by one. Pass a dict of them, or a variable of one.",
+    "execute-many": "A list of parameters, one for each row, is not written yet.",
+    "execution-options": "Options are passed beside the parameters. Set them on the connection, or leave it raw.",
+    "text-options": "The text() has options, types or columns of its own, or may be one of several. Leave it raw.",
+    "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
+    "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
+    "migration": (
+        "The file is a schema migration, which must go on working when the models have changed. Leave it raw, or use "
+        "tables that are written out in the migration itself."
+    ),
+    "name-taken": "A name that the new text needs means something else here. Rename one of them.",
+    "unusual-layout": "A comment or a shared line stands in the way of the edit. Give each statement its own line.",
+}
+
+EFFECTS = {
+    **SQL_EFFECTS,
+    "text-missing": "A bare string is executed, which raises on SQLAlchemy 2; from now on the code runs.",
+    "interpolated": (
+        "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
+        "longer does. That mends an injection; look where code relied on it."
+    ),
+    "autoflush": (
+        "Changes that are pending on the session are flushed before the statement from now on; up to SQLAlchemy 2.0 a "
+        "text() did not do so, and did not see them. Flush where it matters, or set autoflush=False."
+    ),
+    "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
+    "column-name": "An expression without an alias is called otherwise now, where rows are read by name. Give it one.",
+    "reads-ahead": "A loop writes while it reads rows one by one: a session has all rows before the first one.",
+    "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
+    "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
+}
+
+CODEMOD = Codemod(
+    id=ID,
+    title="SQL text executed on a session or connection to statements on models",
+    explanation=__doc__ or "",
+    needles=((b".execute(",), (b".scalar(", b"text("), (b".scalars(", b"text(")),
+    reasons=REASONS,
+    effects=EFFECTS,
+    find=find,
+    examples=EXAMPLES,
+)

@@ -1,0 +1,60 @@
+"""Variables that held nothing but the SQL, its text() or its parameters, and that nothing reads any more."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ormlift.sql.life.statements import Prepared
+from ormlift.sql.textual.clause import is_text
+from ormlift.sql.textual.find import Textual
+from ormlift.syntax import FunctionNode, dotted
+
+
+def idle_statements(site: Textual, prepared: Prepared) -> list[ast.stmt]:
+    """Assignments that go with the execution."""
+    if not isinstance(site.life.host, FunctionNode):
+        return []
+    arguments = [*site.call.args, *(k.value for k in site.call.keywords)]
+    gone = {n for a in arguments for n in ast.walk(a)}
+    idle: list[ast.stmt] = []
+    names = list(dict.fromkeys(prepared.variables))
+    while names:  # `sql` is idle once the `stmt = text(sql)` that read it is
+        found = [name for name in names if _is_idle(name, gone, site)]
+        if not found:
+            break
+        for name in found:
+            names.remove(name)
+            statement = site.module.statement(name)
+            idle.append(statement)
+            gone |= set(ast.walk(statement))
+    return list(dict.fromkeys(idle))
+
+
+def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
+    flow = site.life.flow
+    if name.id in flow.captured or any(n is not name for n in _stores(name, site)):
+        return False
+    statement = site.module.statement(name)
+    return all(n in gone for n in _loads(name, site)) and not any(
+        isinstance(n, ast.Call) and not _makes_text(n, site) for n in ast.walk(statement)
+    )
+
+
+def _makes_text(call: ast.Call, site: Textual) -> bool:
+    """Whether a call makes a text(), or what is bound to it: nothing else happens in it."""
+    name = dotted(call.func).rpartition(".")[2] or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
+    return is_text(call, site.module) or name in ("bindparams", "bindparam", "execution_options", "dict", "strip")
+
+
+def _loads(name: ast.Name, site: Textual) -> Iterator[ast.AST]:
+    for (node, key), definitions in site.life.flow.reaching.items():
+        if key == name.id and name in definitions and node is not name:
+            yield node
+
+
+def _stores(name: ast.Name, site: Textual) -> Iterator[ast.AST]:
+    """Other targets of the same assignment."""
+    statement = site.module.statement(name)
+    if isinstance(statement, ast.Assign):
+        yield from (t for t in statement.targets if t is not name)

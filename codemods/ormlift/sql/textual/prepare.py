@@ -1,0 +1,134 @@
+"""The statement and the parameters of one execution of text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ormlift.model import Reason, Settings
+from ormlift.project.index import ProjectIndex
+from ormlift.project.names import is_test_path
+from ormlift.sql.life.executions import Execution
+from ormlift.sql.life.holes import HELD, Filled, fill
+from ormlift.sql.life.literals import Parameters
+from ormlift.sql.life.model import Does, Use
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.statements import Prepared, check_parameters, check_still, models_of, read_statement
+from ormlift.sql.statement import Statement
+from ormlift.sql.textual.clause import Clause
+from ormlift.sql.textual.colons import plain_sql
+from ormlift.sql.textual.find import Textual
+from ormlift.sql.textual.keys import lowered_aliases
+from ormlift.sql.textual.passed import asked_of, check_extra, has_parameters, passed_to
+from ormlift.sql.textual.receiver import On
+
+_STYLES = {"sqlite": "qmark", "postgresql": "pyformat", "mysql": "pyformat"}
+# What every database keeps about itself.
+_CATALOGS = ("information_schema", "pg_catalog", "performance_schema", "mysql", "sys")
+_CATALOG_TABLES = ("sqlite_", "pg_", "pragma_")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The statement, and what of the code had been put into its text."""
+
+    statement: Statement
+    filled: tuple[Filled, ...] = ()
+
+
+def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settings) -> Prepared:
+    """Read the SQL and the parameters of one clause that the site executes. Raises Refused."""
+    if clause.problem:
+        raise Refused("text-options", f"line {site.line} executes a text() and {clause.problem}; leave it raw")
+    if clause.sql is None:
+        message = f"the SQL on line {site.line} is put together at run time; write it as one literal with parameters"
+        raise Refused("dynamic-sql", message)
+    execution = Execution(Use(Does.EXECUTE, site.call, None), site.call)
+    dialect = _dialect(index, settings)
+    read = _read(site, _expanded(clause.sql.value, clause.expanding), dialect, execution)
+    _check_catalog(read.statement, site)
+    keys = [slot.key for slot in read.statement.slots if not _is_held(slot.key)]
+    given = passed_to(site, clause, keys, read.statement.kind)
+    check_extra(given.parameters, keys, site)
+    asked = _with_held(asked_of(given, keys), read.filled)
+    many = {slot.index for slot in read.statement.slots if slot.key in clause.expanding}
+    statement = _with_lists(read.statement, many)
+    check_parameters(statement, asked, execution)
+    variables = (*clause.variables, *clause.sql.variables, *given.parameters.variables)
+    models, chosen = models_of(statement, index, settings, execution)
+    bound = tuple(filled.text for filled in read.filled if filled.bound)
+    asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}))
+    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound)
+
+
+def _dialect(index: ProjectIndex, settings: Settings) -> str:
+    """The configured dialect; where it is left at the default, that of the project's engines, if they agree."""
+    known = {engine.dialect for engine in index.engines if engine.dialect and not is_test_path(engine.path)}
+    return known.pop() if settings.dialect == "sqlite" and len(known) == 1 else settings.dialect
+
+
+def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:
+    from ormlift.sql.read import ADMINISTRATIVE, first_word
+
+    holes = {mark: hole for mark, hole in site.life.holes.items() if mark in sql}
+    try:
+        word = first_word(sql, dialect)
+    except ValueError:
+        word = ""
+    if word in ADMINISTRATIVE:
+        message = f"line {site.line}: {word.upper()} has no ORM form; leave it raw, in a text()"
+        raise Refused("administrative", message)
+    driver = site.clause.bare and site.receiver is not None and site.receiver.on is not On.SESSION
+    if driver:  # a bare string went to the driver as it is
+        if holes:
+            message = f"values are put into the SQL on line {site.line}; pass them as parameters of a text()"
+            raise Refused("dynamic-sql", message)
+        style = _STYLES[dialect] if has_parameters(site) or dialect == "sqlite" else ""
+        return _Read(read_statement(sql, style, dialect, execution))
+    plain = plain_sql(sql, dialect)
+    if isinstance(plain, Reason):
+        raise Refused(plain.code, f"line {site.line}: {plain.message}")
+    filled: list[Filled] = []
+    if holes:
+        plain, filled = fill(plain, holes, "named", dialect, site.line, site.module.text)
+    if any(hole.many for hole in filled):
+        message = f"line {site.line} lists placeholders that text() does not know; expand one parameter instead"
+        raise Refused("dynamic-sql", message)
+    check_still(filled, site.call, site.life)
+    return _Read(read_statement(plain, "named", dialect, execution), tuple(filled))
+
+
+def _expanded(sql: str, names: frozenset[str]) -> str:
+    """`IN :ids` of a parameter that expands, as the placeholder of a list."""
+    for name in names:
+        sql = re.sub(rf"(\bIN\s*):{re.escape(name)}\b", rf"\1(:{name})", sql, flags=re.IGNORECASE)
+    return sql
+
+
+def _with_lists(statement: Statement, many: set[int]) -> Statement:
+    slots = tuple(replace(slot, many=slot.index in many) for slot in statement.slots)
+    return replace(statement, slots=slots)
+
+
+def _is_held(key: int | str) -> bool:
+    return isinstance(key, str) and key.startswith(HELD)
+
+
+def _with_held(asked: Parameters, filled: tuple[Filled, ...]) -> Parameters:
+    """With what had been put into the text, as parameters of their own."""
+    texts, nodes = dict(asked.texts), dict(asked.nodes)
+    for number, hole in enumerate(filled):
+        texts[f"{HELD}{number}"] = hole.text
+        if hole.node is not None:
+            nodes[f"{HELD}{number}"] = hole.node
+    return replace(asked, texts=texts, nodes=nodes)
+
+
+def _check_catalog(statement: Statement, site: Textual) -> None:
+    if not statement.tables or all(_is_catalog(*table) for table in statement.tables):
+        message = f"line {site.line} asks the database about itself, or names no table; leave it raw"
+        raise Refused("administrative", message)
+
+
+def _is_catalog(schema: str, table: str) -> bool:
+    return schema.lower() in _CATALOGS or (not schema and table.lower().startswith(_CATALOG_TABLES))

@@ -1,0 +1,280 @@
+"""One execution of text to one rewrite: the same receiver, the same result, a statement on the project's models."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ormlift.model import Effect, ImportNeed, Op, Reason, ReplaceExpr, ReplaceStatement, Rewrite, Settings
+from ormlift.project.index import ProjectIndex
+from ormlift.sql.life.executions import Form
+from ormlift.sql.life.names import check_hidden, check_imports
+from ormlift.sql.life.order import check_repeated, order_effects
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.statements import Manner, Prepared, certify, compose
+from ormlift.sql.life.style import style_of
+from ormlift.sql.life.text import has_comment, line_length, outermost
+from ormlift.sql.rows.follow import Is
+from ormlift.sql.statement import Fetch, Kind
+from ormlift.sql.textual.clause import Clause, Way
+from ormlift.sql.textual.find import Textual
+from ormlift.sql.textual.idle import idle_statements
+from ormlift.sql.textual.outcome import Outcome, follow
+from ormlift.sql.textual.pending import flush_effects, holds_nothing
+from ormlift.sql.textual.prepare import prepare
+from ormlift.sql.textual.reads import ahead_effects
+from ormlift.sql.textual.receiver import On
+from ormlift.sql.textual.ways import check_ways
+
+_TAILS = {
+    "fetchone": Fetch.FIRST, "first": Fetch.FIRST, "fetchall": Fetch.ALL, "all": Fetch.ALL, "scalar": Fetch.SCALAR,
+}  # fmt: skip
+_KINDS = {Fetch.FIRST: Is.ROW, Fetch.ALL: Is.ROWS, Fetch.SCALAR: Is.CELL}
+
+
+def rewrite_textual(site: Textual, codemod: str, index: ProjectIndex, settings: Settings) -> Rewrite:
+    """The rewrite of one execution. Raises Refused."""
+    return _Rewriter(site, codemod, index, settings).run()
+
+
+@dataclass
+class _Part:
+    """One statement that the site executes: the only one, unless the code before it chooses."""
+
+    clause: Clause
+    prepared: Prepared
+    way: Way | None = None
+    outcome: Outcome = field(default_factory=Outcome)
+
+
+@dataclass
+class _Rewriter:
+    site: Textual
+    codemod: str
+    index: ProjectIndex
+    settings: Settings
+    parts: list[_Part] = field(default_factory=list)
+    target: ast.expr = field(init=False)  # the expression that the written one takes the place of
+    suffix: str = ""  # what follows the written text: `.scalars()` of a call that said so itself
+
+    def run(self) -> Rewrite:
+        """All of it, or Refused."""
+        site = self.site
+        if site.receiver is None:
+            message = f"it cannot be told what {site.module.text(site.node)} on line {site.line} is"
+            raise Refused("receiver-unknown", f"{message}; annotate it as a Session or a Connection")
+        ways = site.clause.ways
+        for way in ways or (None,):
+            clause = site.clause if way is None else way.clause
+            self.parts.append(_Part(clause, prepare(site, clause, self.index, self.settings), way))
+        for part in self.parts:
+            self._place(part.prepared)
+        if ways:
+            check_ways(site, ways, [p.prepared for p in self.parts])
+        for part in self.parts:
+            self._compose(part)
+        imports = {need for p in self.parts if p.prepared.written for need in p.prepared.written.imports}
+        self._check_names(imports)
+        ops = outermost([*self._ops(), *(edit for p in self.parts for edit in p.outcome.edits)])
+        return Rewrite(
+            self.codemod,
+            min([site.line, *(line for op in ops for line in _lines(op))]),
+            max(line for op in ops for line in _lines(op)),
+            ops,
+            tuple(sorted(imports)),
+            self._unused(imports),
+            tuple(sorted(set(self._effects()), key=lambda e: (e.line, e.code))),
+            tuple(certify(part.prepared) for part in self.parts),
+        )
+
+    # Where the new expression stands, and what it gives
+
+    def _place(self, prepared: Prepared) -> None:
+        site = self.site
+        execution, parent = prepared.execution, site.module.parents[site.value]
+        self.target = prepared.target = site.call
+        execution.form, prepared.fetch = Form.RESULT, Fetch.ITERATE
+        if prepared.statement.kind is not Kind.SELECT:
+            execution.form, prepared.fetch = Form.ALONE, Fetch.NONE
+            if site.method != "execute":
+                raise Refused("sql-not-supported", f"line {site.line} asks for rows of what writes; execute it")
+            return
+        if site.method == "scalars":
+            self.suffix = ".scalars()"
+        elif site.clause.ways or _options(site.clause.options, site) or _passed(site):
+            return
+        elif site.method == "scalar":
+            execution.form, prepared.fetch = Form.CHAIN, Fetch.SCALAR
+        elif isinstance(parent, ast.For | ast.comprehension) and parent.iter is site.value:
+            execution.form = Form.CHAIN
+        elif isinstance(parent, ast.Attribute) and site.value is site.call:
+            self._chained(prepared, parent)
+        if execution.form is Form.CHAIN:
+            execution.fetches = [replace(execution.use, node=self.target)]
+
+    def _chained(self, prepared: Prepared, attribute: ast.Attribute) -> None:
+        """`execute(..).fetchone()`: one expression."""
+        outer = self.site.module.parents[attribute]
+        plain = isinstance(outer, ast.Call) and outer.func is attribute and not (outer.args or outer.keywords)
+        if plain and isinstance(outer, ast.Call) and attribute.attr in _TAILS:
+            self.target = prepared.target = outer
+            prepared.execution.form, prepared.fetch = Form.CHAIN, _TAILS[attribute.attr]
+
+    # The statement and its rows
+
+    def _compose(self, part: _Part) -> None:
+        prepared, site = part.prepared, self.site
+        kind = _KINDS.get(prepared.fetch, Is.ROWS)
+        node = self.target if self.target is not site.call else site.value
+        for _ in range(8):  # once more for each column that must be kept or named
+            compose(prepared, site.life, self._manner(prepared), {})
+            part.outcome = follow(site, prepared, node, kind, scalars=bool(self.suffix))
+            if part.outcome.settled:
+                break
+        else:
+            message = f"the rows of line {site.line} cannot be followed; read their columns one by one"
+            raise Refused("row-use", message)
+        check_repeated(prepared)
+        if part.way is not None and part.outcome.edits:
+            message = f"line {site.line} may execute one of several statements, and a value of theirs is read anew"
+            raise Refused("row-use", f"{message}; execute each by itself")
+
+    def _manner(self, prepared: Prepared) -> Manner:
+        site = self.site
+        assert site.receiver is not None
+        session = site.receiver.on is On.SESSION
+        sure = session and not site.receiver.asynchronous and site.receiver.source is not None
+        style = "select"
+        if prepared.statement.kind is Kind.SELECT and sure and not self.suffix:
+            style = style_of(site.module, self.index, self.settings)
+        synchronize = "core" if not session else "evaluable" if holds_nothing(site, self.index) else "never"
+        return Manner(style, site.module.text(site.node), self.settings.timestamps, 0, synchronize=synchronize)
+
+    def _check_names(self, imports: set[ImportNeed]) -> None:
+        check_imports(imports, self.site.life)
+        for part in self.parts:
+            assert part.prepared.written is not None
+            assert part.prepared.request is not None
+            said = [*(need.name or need.module for need in imports), *part.prepared.request.names.values()]
+            check_hidden([part.prepared.written.text], said, self.site.life)
+
+    # The change
+
+    def _ops(self) -> Iterator[Op]:
+        module, site = self.site.module, self.site
+        if site.clause.ways:
+            yield from self._way_ops()
+            return
+        (part,) = self.parts
+        text = f"{self._text(part)}{self.suffix}"
+        holder = module.parents.get(self.target)
+        if not has_comment(self.target, module):
+            yield ReplaceExpr(module.span(self.target), text)
+        elif isinstance(holder, ast.Assign) and holder.value is self.target:
+            targets = "".join(f"{module.text(t)} = " for t in holder.targets)
+            yield ReplaceStatement(module.span(holder), f"{targets}{text}")
+        elif isinstance(holder, ast.Return | ast.Expr):
+            head = "return " if isinstance(holder, ast.Return) else ""
+            yield ReplaceStatement(module.span(holder), f"{head}{text}")
+        else:
+            message = f"a comment stands inside the expression on line {site.line}; move it above"
+            raise Refused("unusual-layout", message)
+        for statement in idle_statements(site, part.prepared):
+            yield ReplaceStatement(module.span(statement))
+
+    def _way_ops(self) -> Iterator[Op]:
+        """Each text() becomes a statement where it stands; what executes it loses the parameters."""
+        module, site = self.site.module, self.site
+        for part in self.parts:
+            assert part.way is not None
+            if has_comment(part.way.value, module) or has_comment(site.call, module):
+                message = f"a comment stands inside the expression on line {part.way.value.lineno}; move it above"
+                raise Refused("unusual-layout", message)
+            yield ReplaceExpr(module.span(part.way.value), self._text(part))
+        name = self.parts[0].way.definition.id if self.parts[0].way is not None else ""
+        passed = f", {_passed(site)}" if _passed(site) else ""
+        yield ReplaceExpr(module.span(site.call), f"{module.text(site.node)}.{site.method}({name}{passed})")
+
+    def _text(self, part: _Part) -> str:
+        """The written text, with the options that it was executed with."""
+        from ormlift.sql.write import write
+
+        prepared, module = part.prepared, self.site.module
+        assert prepared.written is not None
+        assert prepared.request is not None
+        options, passed = _options(part.clause.options, self.site), _passed(self.site)
+        if not options and not passed and part.way is None:
+            return prepared.written.text
+        request = replace(prepared.request, options=options, passed=passed)
+        if part.way is not None:
+            base = module.span(module.statement(part.way.value)).col
+            width, start = line_length(module) - base, module.span(part.way.value).col - base
+            request = replace(request, fetch=Fetch.STATEMENT, style="select", line_length=width, indent=start)
+        written = write(prepared.statement, request)
+        if isinstance(written, Reason):
+            raise Refused(written.code, f"line {self.site.line}: {written.message}")
+        return written.text
+
+    def _unused(self, imports: set[ImportNeed]) -> tuple[str, ...]:
+        """Imported names that the old text used."""
+        module = self.site.module
+        replaced: list[ast.AST] = [self.target, *(p.way.value for p in self.parts if p.way is not None)]
+        replaced += [s for p in self.parts if p.way is None for s in idle_statements(self.site, p.prepared)]
+        names = {n.id for whole in replaced for n in ast.walk(whole) if isinstance(n, ast.Name)}
+        names |= {"json"} if any(p.outcome.edits for p in self.parts) else set()
+        own = set(self.site.life.flow.definitions) | {need.name for need in imports}
+        return tuple(sorted((names - own) & set(module.imports)))
+
+    # Effects
+
+    def _effects(self) -> Iterator[Effect]:
+        site = self.site
+        for part in self.parts:
+            prepared = part.prepared
+            assert prepared.written is not None
+            yield from (Effect(f.code, site.line, f.message) for f in prepared.written.effects)
+            yield from (Effect("model-chosen", site.line, words) for words in prepared.chosen)
+            yield from part.outcome.effects
+            yield from order_effects(prepared)
+            if prepared.bound:
+                values = ", ".join(prepared.bound)
+                message = (
+                    f"{values} was put into the SQL text and is bound now: a quote in it no longer ends the string"
+                )
+                yield Effect("interpolated", site.line, message)
+            yield from ahead_effects(site, prepared)
+        yield from flush_effects(site, self.index)
+        if site.clause.bare:
+            yield missing_text(site)
+
+
+def _options(call: ast.Call | None, site: Textual) -> str:
+    """The arguments of `.execution_options(..)` that the text had."""
+    if call is None:
+        return ""
+    named = [
+        f"{k.arg}={site.module.text(k.value)}" if k.arg else f"**{site.module.text(k.value)}" for k in call.keywords
+    ]
+    return ", ".join([*(site.module.text(a) for a in call.args), *named])
+
+
+def _passed(site: Textual) -> str:
+    """The options that are passed beside the parameters."""
+    found = [k for k in site.call.keywords if k.arg == "execution_options"]
+    return f"execution_options={site.module.text(found[0].value)}" if found else ""
+
+
+def missing_text(site: Textual) -> Effect:
+    """SQLAlchemy 2 raises where a bare string is executed."""
+    said = site.module.text(site.node)
+    if site.receiver is not None and site.receiver.on is On.ENGINE:
+        message = f"{said} executes a bare string, which SQLAlchemy 1.x alone does"
+    else:
+        message = f"{said} is handed a bare string: SQLAlchemy 2 raises ArgumentError here; from now on the code runs"
+    return Effect("text-missing", site.line, message)
+
+
+def _lines(op: Op) -> tuple[int, int]:
+    assert isinstance(op, ReplaceExpr | ReplaceStatement)
+    return op.span.line, op.span.end_line

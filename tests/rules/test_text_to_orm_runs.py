@@ -1,0 +1,646 @@
+"""What `text-to-orm` makes of programs, and what those do on a real database, before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ormlift.model import Applicability, Status, Verdict
+
+from tests.rules.text_world import World, effects, rewritten
+
+HEAD = """\
+from sqlalchemy import bindparam, text
+
+from app.db import SessionLocal, engine, get_db, scope, shared
+
+
+def go():
+"""
+# name -> (the body of go(), effects)
+SAME: dict[str, tuple[str, set[str]]] = {
+    "fetchone": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id, name FROM authors WHERE id = :id"), {"id": 2}).fetchone()
+""",
+        set(),
+    ),
+    "no row is None": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM authors WHERE id = :id"), {"id": 77}).fetchone()
+""",
+        set(),
+    ),
+    "fetchall in order": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT title, count FROM books ORDER BY count DESC, id")).fetchall()
+""",
+        set(),
+    ),
+    "None matches nothing": (
+        """
+    name = None
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM authors WHERE name = :name"), {"name": name}).all()
+""",
+        set(),
+    ),
+    "scalar of a count": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT COUNT(*) FROM books WHERE title = :t"), dict(t="zwei")).scalar()
+""",
+        set(),
+    ),
+    "scalar of no row": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM books WHERE id = 99")).scalar()
+""",
+        set(),
+    ),
+    "scalar of the session": (
+        """
+    with SessionLocal() as session:
+        return session.scalar(text("SELECT MAX(count) FROM books"))
+""",
+        set(),
+    ),
+    "scalars of the session": (
+        """
+    with SessionLocal() as session:
+        return session.scalars(text("SELECT title FROM books ORDER BY id")).all()
+""",
+        set(),
+    ),
+    "scalars of the result": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT title FROM books ORDER BY id")).scalars().all()
+""",
+        set(),
+    ),
+    "scalar_one raises on two": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM books WHERE title = 'zwei'")).scalar_one()
+""",
+        set(),
+    ),
+    "mappings": (
+        """
+    with SessionLocal() as session:
+        return [dict(m) for m in session.execute(text("SELECT id, title AS t FROM books ORDER BY id")).mappings()]
+""",
+        set(),
+    ),
+    "mapping of one row": (
+        """
+    with SessionLocal() as session:
+        row = session.execute(text("SELECT id, title FROM books WHERE id = :id"), {"id": 1}).mappings().first()
+        return dict(row), row["title"], row.get("id")
+""",
+        set(),
+    ),
+    "a result kept in a name": (
+        """
+    with SessionLocal() as session:
+        result = session.execute(text("SELECT id, title FROM books ORDER BY id"))
+        first = result.fetchone()
+        return first.title, first[0], [row.title for row in result.fetchall()], list(result.keys())
+""",
+        set(),
+    ),
+    "a loop over the result": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for row in session.execute(text("SELECT id, title FROM books ORDER BY id")):
+            found.append((row.id, row.title, row._mapping["title"], row._asdict()))
+    return found
+""",
+        set(),
+    ),
+    "unpacking": (
+        """
+    with SessionLocal() as session:
+        return [t for i, t in session.execute(text("SELECT id, title FROM books WHERE id > 2 ORDER BY id"))]
+""",
+        set(),
+    ),
+    "a renamed column keeps its name": (
+        """
+    with SessionLocal() as session:
+        row = session.execute(text("SELECT id, metadata IS NULL AS none FROM authors WHERE id = 3")).first()
+        return row.none, row._mapping["none"]
+""",
+        set(),
+    ),
+    "a renamed column read by name": (
+        """
+    with SessionLocal() as session:
+        return sum(1 for r in session.execute(text("SELECT id, metadata FROM authors")) if r.metadata is None)
+""",
+        {"result-type"},
+    ),
+    "a text in a variable": (
+        """
+    sql = text("SELECT title FROM books WHERE id = :id")
+    with SessionLocal() as session:
+        return session.execute(sql, {"id": 3}).scalar()
+""",
+        set(),
+    ),
+    "a string in a variable": (
+        """
+    sql = "SELECT title FROM books "
+    sql_where = "WHERE id = :id"
+    with SessionLocal() as session:
+        return session.execute(text(sql + sql_where), {"id": 3}).scalar()
+""",
+        set(),
+    ),
+    "bindparams": (
+        """
+    stmt = text("SELECT title FROM books WHERE id = :id AND count >= :low").bindparams(id=3, low=1)
+    with SessionLocal() as session:
+        return session.execute(stmt).scalar()
+""",
+        set(),
+    ),
+    "parameters of the call go before those bound": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT title FROM books WHERE id = :id").bindparams(id=3), {"id": 1}).scalar()
+""",
+        set(),
+    ),
+    "a parameter used twice": (
+        """
+    with SessionLocal() as session:
+        q = text("SELECT id FROM books WHERE title = :t OR title || 'x' = :t ORDER BY id")
+        return session.execute(q, {"t": "zwei"}).fetchall()
+""",
+        set(),
+    ),
+    "parameters that the SQL does not ask for": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM books WHERE id = :id"), {"id": 1, "other": 2}).fetchall()
+""",
+        set(),
+    ),
+    "a dict built step by step": (
+        """
+    values = {"low": 0}
+    values["high"] = 4
+    with SessionLocal() as session:
+        q = text("SELECT id FROM books WHERE count >= :low AND count <= :high ORDER BY id")
+        return session.execute(q, values).fetchall()
+""",
+        set(),
+    ),
+    "an escaped colon and a colon in a literal": (
+        """
+    with SessionLocal() as session:
+        q = text("SELECT id FROM books WHERE title != '12:30' AND title != 'a\\\\:b' ORDER BY id")
+        return session.execute(q).fetchall()
+""",
+        set(),
+    ),
+    "one of two texts": (
+        """
+    found = []
+    for low in (None, 1):
+        if low is None:
+            q = text("SELECT id, title FROM books ORDER BY id")
+        else:
+            q = text("SELECT id, title FROM books WHERE count >= :low ORDER BY id")
+        with SessionLocal() as session:
+            found.append([tuple(r) for r in session.execute(q, {"low": low})])
+    return found
+""",
+        set(),
+    ),
+    "a parameter that expands": (
+        """
+    found = []
+    for ids in ([3, 1], []):
+        q = text("SELECT id FROM books WHERE id IN :ids ORDER BY id").bindparams(bindparam("ids", expanding=True))
+        with SessionLocal() as session:
+            found.append(session.execute(q, {"ids": ids}).scalars().all())
+    return found
+""",
+        set(),
+    ),
+    "parameters in a variable of no known type": (
+        """
+    def find(session, given):
+        return session.execute(text("SELECT id FROM books WHERE id = :id"), given).scalar()
+
+    with SessionLocal() as session:
+        return find(session, {"id": 3})
+""",
+        {"autoflush"},
+    ),
+    "an option of the text": (
+        """
+    with SessionLocal() as session:
+        q = text("SELECT id FROM books ORDER BY id").execution_options(note=1)
+        return session.execute(q).fetchall()
+""",
+        set(),
+    ),
+    "options beside the parameters": (
+        """
+    with SessionLocal() as session:
+        q = text("SELECT id FROM books WHERE id > :id ORDER BY id")
+        return session.execute(q, {"id": 2}, execution_options={"note": 1}).fetchall()
+""",
+        set(),
+    ),
+    "a boolean tested": (
+        """
+    with SessionLocal() as session:
+        row = session.execute(text("SELECT active FROM authors WHERE id = 2")).fetchone()
+        return "yes" if row[0] else "no"
+""",
+        set(),
+    ),
+    "json.loads goes": (
+        """
+    import json
+    with SessionLocal() as session:
+        row = session.execute(text("SELECT metadata FROM authors WHERE id = 1")).fetchone()
+        return json.loads(row[0])["a"] if row else None
+""",
+        set(),
+    ),
+    "json.loads of an attribute": (
+        """
+    import json
+    with SessionLocal() as session:
+        rows = session.execute(text("SELECT id, metadata FROM authors WHERE metadata IS NOT NULL ORDER BY id"))
+        return [json.loads(r.metadata) if r.metadata else None for r in rows]
+""",
+        {"result-type"},
+    ),
+    "a date that must stay text": (
+        """
+    with SessionLocal() as session:
+        row = session.execute(text("SELECT id, joined FROM authors WHERE id = 1")).fetchone()
+        return row.joined[:10], row.joined.split(" ")[0]
+""",
+        set(),
+    ),
+    "an update and its row count": (
+        """
+    with SessionLocal() as session:
+        result = session.execute(text("UPDATE books SET count = count + :n WHERE title = :t"), {"n": 2, "t": "zwei"})
+        session.commit()
+        return result.rowcount
+""",
+        set(),
+    ),
+    "a delete": (
+        """
+    with scope() as session:
+        session.execute(text("DELETE FROM books WHERE count < :low"), {"low": 0})
+""",
+        set(),
+    ),
+    "an insert": (
+        """
+    with scope() as session:
+        session.execute(
+            text("INSERT INTO books (author_id, title, count) VALUES (:a, :t, :n)"), {"a": 2, "t": "vier", "n": 4}
+        )
+""",
+        set(),
+    ),
+    "lastrowid of an insert": (
+        """
+    with scope() as session:
+        result = session.execute(text("INSERT INTO books (title, count) VALUES ('neu', 0)"))
+        return result.lastrowid
+""",
+        set(),
+    ),
+    "an error keeps its type": (
+        """
+    with scope() as session:
+        session.execute(text("INSERT INTO books (id, title, count) VALUES (1, 'again', 0)"))
+""",
+        set(),
+    ),
+    "a connection": (
+        """
+    with engine.connect() as conn:
+        rows = conn.execute(text("SELECT id, title FROM books WHERE id < :id ORDER BY id"), {"id": 3}).fetchall()
+        return [r.title for r in rows]
+""",
+        set(),
+    ),
+    "a connection that begins": (
+        """
+    with engine.begin() as conn:
+        result = conn.execute(text("UPDATE books SET title = :t WHERE id = 2"), {"t": "two"})
+        return result.rowcount
+""",
+        set(),
+    ),
+    "a connection's row count of a select stays": (
+        """
+    with engine.connect() as conn:
+        result = conn.execute(text("SELECT id FROM books"))
+        return result.rowcount
+""",
+        set(),
+    ),
+    "a join": (
+        """
+    with SessionLocal() as session:
+        q = text(
+            "SELECT a.name AS author, b.title FROM books b LEFT JOIN authors a ON a.id = b.author_id ORDER BY b.id"
+        )
+        return [(r.author, r.title) for r in session.execute(q)]
+""",
+        set(),
+    ),
+    "a group": (
+        """
+    with SessionLocal() as session:
+        q = text("SELECT title, COUNT(*) AS n FROM books GROUP BY title HAVING COUNT(*) > 1")
+        return [dict(r._mapping) for r in session.execute(q).fetchall()]
+""",
+        set(),
+    ),
+    "star": (
+        """
+    with SessionLocal() as session:
+        return [tuple(r) for r in session.execute(text("SELECT * FROM books ORDER BY id"))]
+""",
+        set(),
+    ),
+    "in a comment above": (
+        """
+    with SessionLocal() as session:
+        # the newest
+        row = session.execute(
+            text("SELECT id FROM books ORDER BY id DESC LIMIT 1")  # of all
+        ).fetchone()
+        return row[0]
+""",
+        set(),
+    ),
+    "many rows of a nested function": (
+        """
+    def count(session):
+        return session.execute(text("SELECT COUNT(*) FROM books")).scalar()
+
+    with SessionLocal() as session:
+        return count(session)
+""",
+        {"autoflush"},
+    ),
+    "a scoped session": (
+        """
+    return shared.execute(text("SELECT title FROM books WHERE id = 1")).scalar()
+""",
+        {"autoflush"},
+    ),
+    "the instances of a session stay stale": (
+        """
+    from app.models import Book
+    with SessionLocal() as session:
+        book = session.get(Book, 1)
+        session.execute(text("UPDATE books SET count = 40 WHERE id = 1"))
+        return book.count
+""",
+        set(),
+    ),
+    "the instances of a session stay after a delete": (
+        """
+    from app.models import Book
+    with SessionLocal() as session:
+        book = session.get(Book, 1)
+        session.execute(text("DELETE FROM books WHERE id = 1"))
+        return session.get(Book, 1) is book
+""",
+        set(),
+    ),
+    "flushed before": (
+        """
+    from app.models import Book
+    with SessionLocal() as session:
+        session.add(Book(id=9, title="neun", count=9))
+        session.flush()
+        return session.execute(text("SELECT COUNT(*) FROM books")).scalar()
+""",
+        set(),
+    ),
+}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_same_before_and_after(name: str, world: World) -> None:
+    body, expected = SAME[name]
+    text = HEAD + body.lstrip("\n")
+    after, sites = rewritten(text)
+    assert all(site.status is Status.REWRITTEN for site in sites), sites
+    assert effects(sites) == expected
+    if not expected:
+        assert all(site.applicability is Applicability.SAFE for site in sites), sites
+    verdicts = {c.verdict for site in sites for c in site.certificates}
+    assert verdicts <= {Verdict.PROVEN, Verdict.TESTED}
+    assert "SELECT" not in after
+    assert world.run(text) == world.run(after)
+
+
+# What changes, and is told: name -> (the body of go(), effects, whether it is seen here)
+TOLD: dict[str, tuple[str, set[str], bool]] = {
+    "a date leaves as datetime": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT joined FROM authors WHERE id = 1")).fetchone()
+""",
+        {"result-type"},
+        True,
+    ),
+    "a boolean leaves as bool": (
+        """
+    with SessionLocal() as session:
+        return [dict(r._mapping) for r in session.execute(text("SELECT id, active FROM authors"))]
+""",
+        {"result-type"},
+        True,
+    ),
+    "scalars of a boolean": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT active FROM authors ORDER BY id")).scalars().all()
+""",
+        {"result-type"},
+        True,
+    ),
+    "JSON leaves as a dict": (
+        """
+    with SessionLocal() as session:
+        return session.execute(text("SELECT metadata FROM authors WHERE id = 1")).scalar()
+""",
+        {"result-type"},
+        True,
+    ),
+    "a default fires": (
+        """
+    with scope() as session:
+        session.execute(text("INSERT INTO authors (id, name, active) VALUES (9, 'Cy', 1)"))
+""",
+        {"python-default"},
+        True,
+    ),
+    "onupdate fires": (
+        """
+    with scope() as session:
+        session.execute(text("UPDATE authors SET name = :n WHERE id = 1"), {"n": "Eve"})
+""",
+        {"onupdate"},
+        True,
+    ),
+    "a bare string runs": (
+        """
+    with SessionLocal() as session:
+        return session.execute("SELECT title FROM books WHERE id = :id", {"id": 1}).scalar()
+""",
+        {"text-missing"},
+        True,
+    ),
+    "a bare string on a connection runs": (
+        """
+    with engine.connect() as conn:
+        return conn.execute("SELECT title FROM books WHERE id = ?", (1,)).scalar()
+""",
+        {"text-missing"},
+        True,
+    ),
+    "a value in the text": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for title in ("zwei", "it's", "x' OR 'a' = 'a"):
+            try:
+                found.append(len(session.execute(text(f"SELECT id FROM books WHERE title = '{title}'")).all()))
+            except Exception as error:
+                found.append(-1)
+    return found
+""",
+        {"interpolated"},
+        True,
+    ),
+    "a number in the text": (
+        """
+    low: int = len("abc")
+    with SessionLocal() as session:
+        q = "SELECT id FROM books WHERE count >= %d AND title != '%s' ORDER BY id LIMIT {}".format(5)
+        return session.execute(text("SELECT id FROM books WHERE count >= %d ORDER BY id" % low)).fetchall()
+""",
+        {"interpolated"},
+        False,
+    ),
+    "an expression has no alias": (
+        """
+    with SessionLocal() as session:
+        return [dict(r._mapping) for r in session.execute(text("SELECT title, count + 1 FROM books"))]
+""",
+        {"column-name"},
+        True,
+    ),
+    "what was added is pending": (
+        """
+    from app.models import Book
+    with SessionLocal() as session:
+        session.add(Book(id=9, title="neun", count=9))
+        return session.execute(text("SELECT COUNT(*) FROM books")).scalar()
+""",
+        {"autoflush"},
+        False,
+    ),
+    "what was changed is pending": (
+        """
+    from app.models import Book
+    with SessionLocal() as session:
+        book = session.get(Book, 1)
+        book.count = 12
+        return session.execute(text("SELECT count FROM books WHERE id = 1")).scalar()
+""",
+        {"autoflush"},
+        False,
+    ),
+    "a loop deletes what it reads": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for row in session.execute(text("SELECT id FROM books ORDER BY id")):
+            found.append(row.id)
+            session.execute(text("DELETE FROM books WHERE id > 1"))
+    return len(found) > 0
+""",
+        {"reads-ahead"},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_changes_is_told(name: str, world: World) -> None:
+    body, expected, seen = TOLD[name]
+    text = HEAD + body.lstrip("\n")
+    after, sites = rewritten(text)
+    assert effects(sites) == expected
+    assert any(site.applicability is Applicability.UNSAFE for site in sites)
+    before, now = world.run(text), world.run(after)
+    assert now.error == ""
+    assert (before != now) is seen
+
+
+WRAPPED = {
+    "a ping": (
+        '    with SessionLocal() as session:\n        return session.execute("SELECT 1").scalar()\n',
+        'text("SELECT 1")',
+    ),
+    "a pragma": (
+        '    with SessionLocal() as session:\n        return session.execute("PRAGMA user_version").scalar()\n',
+        'text("PRAGMA user_version")',
+    ),
+    "on a connection": (
+        '    with engine.connect() as conn:\n        return conn.execute("SELECT 1 + 1").scalar()\n',
+        'text("SELECT 1 + 1")',
+    ),
+    "a string with parameters": (
+        '    with SessionLocal() as session:\n        return session.execute("SELECT :a", {"a": 5}).scalar()\n',
+        'text("SELECT :a")',
+    ),
+    "a table without a model": (
+        '    with SessionLocal() as session:\n        return session.execute("SELECT name FROM sqlite_master").all()\n',
+        'text("SELECT name FROM sqlite_master")',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_bare_string_is_put_in_a_text(name: str, world: World) -> None:
+    body, expected = WRAPPED[name]
+    text = HEAD.replace("from sqlalchemy import text\n\n", "") + body
+    after, sites = rewritten(text)
+    assert expected in after
+    assert effects(sites) == {"text-missing"}
+    assert world.run(text).error in ("ArgumentError", "ObjectNotExecutableError")
+    assert world.run(after).error == ""

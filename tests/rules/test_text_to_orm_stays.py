@@ -1,0 +1,237 @@
+"""Programs that `text-to-orm` must leave as they are, each for its reason."""
+
+from __future__ import annotations
+
+import pytest
+from ormlift.model import Refused, Settings, Status, Unchanged
+from ormlift.rules.text_to_orm import CODEMOD
+
+from tests.rules.text_world import plan, sites
+
+HEAD = """\
+from datetime import datetime
+
+from sqlalchemy import bindparam, text
+
+from app.db import SessionLocal, engine, shared
+
+
+def go(wanted, given):
+    with SessionLocal() as session:
+"""
+# name -> (the block, reason)
+STAYS: dict[str, tuple[str, str]] = {
+    "a ping": ('session.execute(text("SELECT 1"))', "administrative"),
+    "a version": ('session.execute(text("SELECT sqlite_version()")).scalar()', "administrative"),
+    "a pragma": ('session.execute(text("PRAGMA foreign_keys = ON"))', "administrative"),
+    "a table made": ('session.execute(text("CREATE TABLE x (id INTEGER)"))', "administrative"),
+    "a table altered": ('session.execute(text("ALTER TABLE books ADD COLUMN x INTEGER"))', "administrative"),
+    "a vacuum": ('session.execute(text("VACUUM"))', "administrative"),
+    "a setting": ('session.execute(text("SET search_path TO other"))', "administrative"),
+    "an explanation": ('session.execute(text("EXPLAIN QUERY PLAN SELECT * FROM books"))', "administrative"),
+    "the catalog of SQLite": ('session.execute(text("SELECT name FROM sqlite_master")).fetchall()', "administrative"),
+    "the catalog of the standard": (
+        'session.execute(text("SELECT table_name FROM information_schema.tables")).fetchall()',
+        "administrative",
+    ),
+    "no model": ('session.execute(text("SELECT id FROM shelves")).fetchall()', "table-not-mapped"),
+    "no column": ('session.execute(text("SELECT isbn FROM books")).fetchall()', "column-not-mapped"),
+    "a table by name": ('session.execute(text(f"SELECT id FROM {wanted}")).fetchall()', "dynamic-sql"),
+    "a string from outside": ("session.execute(text(wanted)).fetchall()", "dynamic-sql"),
+    "a filter from outside": ('session.execute(text("SELECT id FROM books " + wanted)).fetchall()', "dynamic-sql"),
+    "two statements": ('session.execute(text("DELETE FROM books; DELETE FROM authors"))', "several-statements"),
+    "no SQL": ('session.execute(text("hello world"))', "sql-not-parsed"),
+    "a parameter in a literal": (
+        """session.execute(text("SELECT id FROM books WHERE title = 'a :b'"), {"b": 1})""",
+        "sql-not-parsed",
+    ),
+    "a parameter in a comment": (
+        """session.execute(text("SELECT id FROM books -- of :b"), {"b": 1})""",
+        "sql-not-parsed",
+    ),
+    "a parameter in front of a cast": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a::int"), {"a": 1})',
+        "sql-not-parsed",
+    ),
+    "a parameter is missing": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a AND count = :b"), {"a": 1}).all()',
+        "arguments-mismatch",
+    ),
+    "many rows": (
+        'session.execute(text("INSERT INTO books (title, count) VALUES (:t, 0)"), [{"t": "a"}, {"t": "b"}])',
+        "execute-many",
+    ),
+    "parameters from outside, which may be many rows": (
+        'session.execute(text("DELETE FROM books WHERE id = :a"), given)',
+        "parameters-unknown",
+    ),
+    "a part of a name in the text": (
+        'session.execute(text(f"SELECT id FROM books_{wanted}")).fetchall()',
+        "dynamic-sql",
+    ),
+    "an order in the text": (
+        'session.execute(text(f"SELECT id FROM books ORDER BY {wanted}")).fetchall()',
+        "dynamic-sql",
+    ),
+    "a value of no known type in the text": (
+        'session.execute(text(f"SELECT id FROM books WHERE count = {wanted}")).fetchall()',
+        "dynamic-sql",
+    ),
+    "parameters spread": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a"), {**given, "b": 1}).fetchall()',
+        "parameters-unknown",
+    ),
+    "a call that is not asked for": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a"), {"a": 1, "b": wanted.pop()}).fetchall()',
+        "parameters-unknown",
+    ),
+    "the time twice": (
+        'session.execute(text("SELECT id FROM authors WHERE joined = :a OR joined > :a"), {"a": datetime.now()}).all()',
+        "parameters-unknown",
+    ),
+    "a call twice": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a OR count = :a"), {"a": wanted.pop()}).all()',
+        "parameters-unknown",
+    ),
+    "columns of its own": (
+        'session.execute(text("SELECT id FROM books").columns(bindparam("x"))).fetchall()',
+        "text-options",
+    ),
+    "a typed parameter": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a").bindparams(bindparam("a", type_=int))).fetchall()',
+        "text-options",
+    ),
+    "a row count of a SELECT": (
+        'result = session.execute(text("SELECT id FROM books"))\n        return result.rowcount',
+        "row-count",
+    ),
+    "bind arguments": (
+        'session.execute(text("SELECT id FROM books"), bind_arguments={"bind": engine}).fetchall()',
+        "execution-options",
+    ),
+    "two columns of a name": (
+        (
+            'rows = session.execute(text("SELECT a.id, b.id FROM authors a JOIN books b ON a.id = b.author_id"))\n'
+            "        return [row.id for row in rows]"
+        ),
+        "row-use",
+    ),
+    "scalars that change their type": (
+        'session.scalars(text("SELECT active FROM authors")).all()',
+        "row-use",
+    ),
+    "a value bound before it changes": (
+        (
+            'n = 1\n        q = text("SELECT id FROM books WHERE id = :a").bindparams(a=n)\n        n = 2\n'
+            "        return session.execute(q).fetchall(), n"
+        ),
+        "parameters-unknown",
+    ),
+    "one of two texts with parameters made later": (
+        (
+            'if wanted:\n            q = text("SELECT id FROM books WHERE id = :a")\n        else:\n'
+            '            q = text("SELECT id FROM books WHERE count = :a")\n        a = len(given)\n        b = a + 1\n'
+            '        return session.execute(q, {"a": b}).fetchall()'
+        ),
+        "parameters-unknown",
+    ),
+    "select means something else": (
+        'select = wanted\n        return session.execute(text("SELECT id FROM books")).fetchall(), select',
+        "name-taken",
+    ),
+    "a comment inside": (
+        'return len(session.execute(\n            text("SELECT id FROM books"),  # all\n        ).fetchall())',
+        "unusual-layout",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_it_stays(name: str) -> None:
+    block, reason = STAYS[name]
+    outcome = plan(f"{HEAD}        {block}\n")
+    assert isinstance(outcome, Refused), outcome
+    (site,) = outcome.sites
+    assert site.reason is not None
+    assert (site.status, site.reason.code) == (Status.REFUSED, reason), site.reason
+    assert reason in CODEMOD.reasons
+
+
+def test_a_text_that_two_executions_share_in_branches_stays() -> None:
+    block = (
+        'if wanted:\n            q = text("SELECT id FROM books")\n        else:\n'
+        '            q = text("SELECT id FROM authors")\n'
+        "        return session.execute(q).fetchall(), session.execute(q).fetchall()\n"
+    )
+    found = sites(plan(f"{HEAD}        {block}"))
+    assert [s.reason.code for s in found if s.reason] == ["text-options", "text-options"]
+
+
+UNKNOWN = """\
+from sqlalchemy import text
+
+
+class Runner:
+    def execute(self, statement):
+        return str(statement)
+
+
+runner = Runner()
+
+
+def go(thing):
+    thing.execute(text("SELECT id FROM books"))
+    return runner.execute(text("SELECT id FROM books"))
+"""
+
+
+def test_an_unknown_receiver_stays() -> None:
+    found = sites(plan(UNKNOWN))
+    assert [s.reason.code for s in found if s.reason] == ["receiver-unknown", "receiver-unknown"]
+
+
+def test_a_migration_stays() -> None:
+    text = (
+        "from alembic import op\nfrom sqlalchemy import text\n\n\ndef upgrade():\n    conn = op.get_bind()\n"
+        '    conn.execute(text("UPDATE books SET count = 0"))\n'
+    )
+    (site,) = sites(plan(text))
+    assert site.reason is not None
+    assert site.reason.code == "migration"
+
+
+NONE_OF_OURS = {
+    "a cursor": (
+        "import sqlite3\n\n\ndef go():\n    conn = sqlite3.connect('x')\n    conn.execute('SELECT id FROM books')\n"
+    ),
+    "a statement on models": (
+        "from sqlalchemy import select\nfrom app.db import SessionLocal\nfrom app.models import Book\n\n\ndef go():\n"
+        "    with SessionLocal() as session:\n        return session.execute(select(Book.id)).all()\n"
+    ),
+    "a text of something else": (
+        'from app.ui import text\n\n\ndef go(screen):\n    screen.execute(text("SELECT id FROM books"))\n'
+    ),
+    "a pool of workers": 'def go(pool):\n    pool.execute("SELECT id FROM books")\n',
+    "a text in a filter": (
+        "from sqlalchemy import text\nfrom app.db import SessionLocal\nfrom app.models import Book\n\n\ndef go():\n"
+        '    with SessionLocal() as session:\n        return session.query(Book).filter(text("id > 1")).all()\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NONE_OF_OURS)
+def test_no_site(name: str) -> None:
+    assert isinstance(plan(NONE_OF_OURS[name]), Unchanged)
+
+
+def test_an_ignored_site_is_suppressed() -> None:
+    text = f'{HEAD}        session.execute(text("SELECT id FROM books"))  # ormlift: ignore[text-to-orm] slow\n'
+    (site,) = sites(plan(text))
+    assert site.status is Status.SUPPRESSED
+
+
+def test_effects_need_unsafe() -> None:
+    text = f'{HEAD}        return session.execute(text("SELECT active FROM authors")).fetchall()\n'
+    (site,) = sites(plan(text, Settings(codemods=(CODEMOD.id,))))
+    assert site.reason is not None
+    assert site.reason.code == "needs-unsafe"
