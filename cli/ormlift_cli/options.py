@@ -20,6 +20,25 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class DiffFormat(StrEnum):
+    """How to report what would change."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class AuditFormat(StrEnum):
+    """How to report an audit."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
 Paths = Annotated[list[Path] | None, typer.Argument(help="Files and directories; default: the whole project.")]
 Codemods = Annotated[list[str] | None, typer.Option("--codemod", metavar="ID", help="Only this codemod (repeatable).")]
 PhaseName = Annotated[str, typer.Option("--phase", metavar="NAME", help="Only the paths and codemods of this phase.")]

@@ -75,17 +75,17 @@ def kind_of(path: str) -> tuple[str, str]:
     if is_test_path(path):
         return TESTS, "low"
     *folders, file = path.lower().removesuffix(".py").split("/")
-    for word in (file, *reversed(folders)):
+    for word in (*reversed(folders), file):
         for name, priority, known in _KINDS:
             fits = word in known or any(word.endswith(f"_{k}") for k in known if len(k) > 3)
-            if fits and (word is file or word not in _ONLY_FILES):
+            if fits and (word is file or not folders or word not in _ONLY_FILES):
                 return name, priority
     return REST, "low"
 
 
 def _parts(name: str, files: list[str], held: dict[str, tuple[SiteReport, ...]]) -> Iterator[tuple[str, list[str]]]:
     """One phase, or one for each directory where it would be too large to review."""
-    if sum(len(held[path]) for path in files) <= _SPLIT_ABOVE:
+    if name == TESTS or sum(len(held[path]) for path in files) <= _SPLIT_ABOVE:
         yield name, files
         return
     folders: dict[str, list[str]] = {}

@@ -93,7 +93,21 @@ def _tell(found: Survey, console: Console) -> None:
     text.tell_account(found.outcomes, found.read, console)
 
 
+def exchanged(found: Survey, form: str) -> str:
+    """The findings for other programs, `sarif` or `github`; paths count from the repository's top."""
+    from ormlift_cli.render.exchange import github, sarif
+
+    if form == "sarif":
+        return sarif(found.outcomes, found.project.prefix)
+    return "\n".join(github(found.outcomes, found.project.prefix))
+
+
 def _report_json(found: Survey, output: Output, applied: Applied | None = None) -> None:
+    output.console.out(report_of(found, applied))
+
+
+def report_of(found: Survey, applied: Applied | None = None) -> str:
+    """The survey as one JSON object."""
     from ormlift.diff import unified
 
     from ormlift_cli.render.json import report
@@ -101,7 +115,7 @@ def _report_json(found: Survey, output: Output, applied: Applied | None = None) 
     plans = [outcome for outcome in found.outcomes if isinstance(outcome, Planned)]
     diffs = {plan.path: unified(*_from_top(plan, found.project)) for plan in plans}
     notes = [*found.mistakes, *found.notes, *(applied.notes if applied else ())]
-    output.console.out(report(str(found.project.root), found.outcomes, found.read, notes, diffs, applied))
+    return report(str(found.project.root), found.outcomes, found.read, notes, diffs, applied)
 
 
 def report_rollback_plan(plan: Plan, console: Console) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ormlift_cli.leaving import code_of, leave
 from ormlift_cli.options import (
     Check,
     Codemods,
     ColorWhen,
+    DiffFormat,
     Exclude,
     Format,
     Jobs,
-    OutputFormat,
     Paths,
     PhaseName,
     Quiet,
@@ -21,8 +25,10 @@ from ormlift_cli.options import (
 )
 from ormlift_cli.project import locate
 from ormlift_cli.render.console import Color
-from ormlift_cli.report import Output, report_diff
+from ormlift_cli.report import Output, exchanged, report_diff
 from ormlift_cli.run import Request, look
+
+DiffOutput = Annotated[DiffFormat, typer.Option("--output-format", help="How to report.")]
 
 
 def diff(
@@ -31,7 +37,7 @@ def diff(
     phase: PhaseName = "",
     unsafe: Unsafe = False,
     exclude: Exclude = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: DiffOutput = DiffFormat.TEXT,
     check: Check = False,
     jobs: Jobs = 0,
     verbose: Verbose = 0,
@@ -40,12 +46,15 @@ def diff(
 ) -> None:
     """Show what would change: a diff on stdout that `git apply` takes, the summary on stderr."""
     request = request_of(paths, codemod, phase, unsafe, exclude, jobs)
-    output = output_of(verbose, quiet, color, output_format, check)
-    leave(lambda: run(request, output))
+    output = output_of(verbose, quiet, color, Format.JSON if output_format is DiffFormat.JSON else Format.TEXT, check)
+    leave(lambda: run(request, output, output_format))
 
 
-def run(request: Request, output: Output) -> int:
+def run(request: Request, output: Output, form: DiffFormat = DiffFormat.TEXT) -> int:
     """Show what would change."""
     found = look(locate(request.paths), request, output.console)
-    report_diff(found, output)
+    if form in (DiffFormat.SARIF, DiffFormat.GITHUB):
+        output.console.out(exchanged(found, form))
+    else:
+        report_diff(found, output)
     return code_of(found.outcomes, found.mistakes, pending=output.check)

@@ -6,6 +6,7 @@ from ormlift.rules import (
     cursor_to_orm,
     dependency_lifecycle,
     mapper_health,
+    raw_access,
     session_config,
     session_scope,
     text_to_orm,
@@ -21,4 +22,5 @@ ALL: tuple[Codemod, ...] = (
     session_config.CODEMOD,
     async_session.CODEMOD,
     dependency_lifecycle.CODEMOD,
+    raw_access.CODEMOD,
 )

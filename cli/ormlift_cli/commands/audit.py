@@ -1,0 +1,78 @@
+"""`ormlift audit`: the state of the code, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from ormlift_cli.leaving import code_of, leave
+from ormlift_cli.options import (
+    AuditFormat,
+    Codemods,
+    ColorWhen,
+    Exclude,
+    Jobs,
+    Paths,
+    PhaseName,
+    Quiet,
+    Verbose,
+    output_of,
+    request_of,
+)
+from ormlift_cli.project import locate
+from ormlift_cli.render.console import Color
+from ormlift_cli.report import Output, exchanged, report_of
+from ormlift_cli.run import Request, look
+
+Markdown = Annotated[bool, typer.Option("--markdown", help="The same as --output-format markdown.")]
+Form = Annotated[AuditFormat, typer.Option("--output-format", help="How to report.")]
+
+
+def audit(
+    paths: Paths = None,
+    codemod: Codemods = None,
+    phase: PhaseName = "",
+    exclude: Exclude = None,
+    output_format: Form = AuditFormat.TEXT,
+    markdown: Markdown = False,
+    jobs: Jobs = 0,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    color: ColorWhen = Color.AUTO,
+) -> None:
+    """Take stock: sites by directory, file and function, faults, refusals, unmapped tables, scopes, phases."""
+    request = replace(request_of(paths, codemod, phase, False, exclude, jobs), inventory=True)
+    form = AuditFormat.MARKDOWN if markdown else output_format
+    leave(lambda: run(request, output_of(verbose, quiet, color), form))
+
+
+def run(request: Request, output: Output, form: AuditFormat) -> int:
+    """Survey, and tell."""
+    project = locate(request.paths)
+    found = look(project, request, output.console)
+    if form in (AuditFormat.SARIF, AuditFormat.GITHUB):
+        output.console.out(exchanged(found, form))
+        return code_of(found.outcomes, found.mistakes)
+    from ormlift_cli.auditing import audit as take_stock
+    from ormlift_cli.render import audit as words
+    from ormlift_cli.texts import sources
+
+    taken = take_stock(found, sources(project))
+    if form is AuditFormat.JSON:
+        output.console.out(json.dumps({**json.loads(report_of(found)), "audit": words.as_json(taken)}, indent=1))
+    elif form is AuditFormat.MARKDOWN:
+        output.console.out(words.markdown(taken, found.read).rstrip("\n"))
+    else:
+        import shutil
+        import sys
+
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        output.console.out(words.text(taken, found.read, color=output.console.colored(sys.stdout), width=width))
+    for mistake in found.mistakes:
+        output.console.warn(output.console.paint(mistake, "red"))
+    for note in found.notes:
+        output.console.say(note)
+    return code_of(found.outcomes, found.mistakes)
