@@ -14,7 +14,7 @@ from ormlift.model import ImportNeed, ScopeChoice, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.project.known import session_of
 from ormlift.schema import Scope, Tri
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, every_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,11 @@ class Surroundings:
     """What stands around a site, as far as a scope may be chosen by it."""
 
     decorators: tuple[str, ...] = ()  # dotted names: `app.route`, `login_required`
-    attributes: frozenset[str] = frozenset()  # what the class around it sets on itself
+    owner: ast.ClassDef | None = None  # the class around it
+
+    def sets(self, attribute: str) -> bool:
+        """Whether the class around it sets that attribute on itself. Read only where it is asked for."""
+        return self.owner is not None and attribute in attributes_of(self.owner)
 
 
 def surroundings(module: Module, node: ast.AST) -> Surroundings:
@@ -40,13 +44,13 @@ def surroundings(module: Module, node: ast.AST) -> Surroundings:
     functions = [n for n in chain if isinstance(n, FunctionNode)]
     owner = next((n for n in chain if isinstance(n, ast.ClassDef)), None)
     names = [dotted(d.func if isinstance(d, ast.Call) else d) for f in functions for d in f.decorator_list]
-    return Surroundings(tuple(names), attributes_of(owner) if owner is not None else frozenset())
+    return Surroundings(tuple(names), owner)
 
 
 def attributes_of(owner: ast.ClassDef) -> frozenset[str]:
     """The attributes that a class sets, on itself or by `self.name = ..` in a method."""
     found: set[str] = set()
-    for node in (n for s in owner.body if isinstance(s, FunctionNode) for n in ast.walk(s)):
+    for node in every_node(*(s for s in owner.body if isinstance(s, FunctionNode))):
         match node:
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
                 found.add(name)
@@ -83,7 +87,7 @@ def fits(choice: ScopeChoice, path: str, at: Surroundings) -> bool:
         return False
     if choice.decorated_by and not any(fnmatchcase(n, glob) for n in at.decorators for glob in choice.decorated_by):
         return False
-    return not choice.in_class_with or choice.in_class_with in at.attributes
+    return not choice.in_class_with or at.sets(choice.in_class_with)
 
 
 def configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:
