@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_holes, cursor_kept, cursor_rows
+from ormlift.rules.examples import cursor_holes, cursor_kept, cursor_many, cursor_rows
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import How, Life
@@ -110,7 +110,10 @@ REASONS = {
         "statement as one literal, with parameters."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
-    "execute-many": "executemany, executescript and callproc are not rewritten yet.",
+    "execute-many": (
+        "executescript and callproc are not rewritten, nor executemany where the cursor is asked something after it. "
+        "Execute one by one."
+    ),
     "description": "More than the columns' names is read of cursor.description. Name the columns in the code.",
     "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
     "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
@@ -173,5 +176,5 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES, *cursor_rows.EXAMPLES),
+    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES, *cursor_rows.EXAMPLES, *cursor_many.EXAMPLES),
 )

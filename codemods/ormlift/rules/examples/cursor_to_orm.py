@@ -590,21 +590,6 @@ def move(values):
         project=PROJECT,
     ),
     Example(
-        title="many rows at once",
-        before="""\
-from app.db import open_db
-
-
-def take_in(pairs):
-    conn = open_db()
-    conn.executemany("INSERT INTO jobs (ticket, title) VALUES (?, ?)", pairs)
-    conn.commit()
-    conn.close()
-""",
-        reason="execute-many",
-        project=PROJECT,
-    ),
-    Example(
         title="a table without a model",
         before="""\
 from app.db import open_db

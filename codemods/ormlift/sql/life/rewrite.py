@@ -257,6 +257,8 @@ class _Rewriter:
         if prepared.target is None:
             new = f"{prepared.prefix}{text}"
             auto = autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT
+            if prepared.head:
+                new = "\n".join([prepared.head, *(f"    {line}" for line in new.split("\n"))])
             if (auto or prepared.settles) and not self._commits_next(statement):
                 new += f"\n{self._call('commit')}"
             self.ops.append(ReplaceStatement(self.module.span(statement), new))
@@ -497,7 +499,7 @@ def _check_uses(life: Life) -> None:
                 message = f"{what} in a way that a session cannot take over; keep it inside this function"
                 raise Refused("connection-escapes", message)
             case Does.MANY:
-                message = f"line {line} uses executemany, executescript or callproc, which are not rewritten yet"
+                message = f"line {line} uses executescript or callproc, which are not rewritten"
                 raise Refused("execute-many", f"{message}; execute one by one, or leave it raw")
             case Does.SETTING:
                 _check_setting(use, life)

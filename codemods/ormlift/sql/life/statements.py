@@ -25,6 +25,7 @@ from ormlift.sql.life.literals import (
     value_facts,
     whole_list,
 )
+from ormlift.sql.life.many import is_many, many_parameters
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import repeatable
@@ -45,6 +46,7 @@ class Prepared:
     models: Mapping[str, MappedClass]
     variables: tuple[ast.Name, ...]  # local variables that hold nothing but its SQL or its parameters
     chosen: tuple[str, ...] = ()  # models that were taken among several of a table, in words
+    head: str = ""  # the head of the loop that it stands in, where it executes once for each of many rows
     bound: tuple[str, ...] = ()  # values that were part of the SQL text
     fetch: Fetch = Fetch.NONE
     target: ast.expr | None = None  # the expression that becomes the written one; None: a statement is written
@@ -71,7 +73,12 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     if any(mark in sql for mark in life.holes):
         sql, filled = fill(sql, life.holes, style, dialect, execution.line, lambda node: life.module.text(node))
     check_still(filled, call, life)
-    passed = _passed(call, keys_of(sql, style, dialect), filled, dialect, life)
+    head = ""
+    passed: Parameters | None
+    if is_many(call) and not filled:
+        passed, head = many_parameters(call, keys_of(sql, style, dialect), life)
+    else:
+        passed = _passed(call, keys_of(sql, style, dialect), filled, dialect, life)
     if passed is not None and not passed.passed and style != "qmark" and not filled:
         style = ""
     statement = read_statement(sql, style, dialect, execution)
@@ -86,7 +93,7 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     check_parameters(statement, passed, execution)
     variables = (*text.variables, *passed.variables)
     models, chosen = models_of(statement, index, settings, execution)
-    return Prepared(execution, statement, passed, models, variables, chosen, bound=passed.bound)
+    return Prepared(execution, statement, passed, models, variables, chosen, head, passed.bound)
 
 
 def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
@@ -193,14 +200,29 @@ def check_parameters(statement: Statement, passed: Parameters, execution: Execut
             raise Refused("parameters-unknown", message)
 
 
+def named_columns(statement: Statement) -> frozenset[str]:
+    """The columns that a statement of one table names; none where there are several tables."""
+    from sqlglot import exp
+
+    if len(statement.tables) != 1:
+        return frozenset()
+    tree = statement.tree
+    names = {c.name for c in tree.find_all(exp.Column) if c.name and not isinstance(c.this, exp.Star)}
+    written = tree.this if isinstance(tree, exp.Insert) else None
+    names |= {i.name for i in written.expressions} if isinstance(written, exp.Schema) else set()
+    aliases = {a.alias for a in tree.find_all(exp.Alias)}
+    return frozenset(names - aliases)
+
+
 def models_of(
     statement: Statement, index: ProjectIndex, settings: Settings, execution: Execution
 ) -> tuple[dict[str, MappedClass], tuple[str, ...]]:
     """The mapped classes of the tables a statement names, and what was chosen. Raises Refused where there is none."""
     models: dict[str, MappedClass] = {}
     chosen: list[str] = []
+    columns = named_columns(statement)
     for schema, table in statement.tables:
-        found = mapped(table, schema, index, settings)
+        found = mapped(table, schema, index, settings, columns)
         if found.model is None:
             raise Refused("table-not-mapped", f"line {execution.line} {found.problem}")
         chosen += [found.chosen] if found.chosen else []
@@ -222,6 +244,8 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
     if prepared.statement.kind is not Kind.SELECT and execution.fetches:
         message = f"line {execution.line} writes, and line {execution.fetches[0].line} fetches from it"
         raise Refused("sql-not-supported", f"{message}; RETURNING is not written yet")
+    if prepared.head:
+        _check_many(prepared, life)
     if execution.asks:
         _place_asked(prepared, life, names)
         return
@@ -236,6 +260,16 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
             if not is_alone(execution, module):
                 message = f"the execute on line {execution.line} is part of a larger expression"
                 raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
+
+
+def _check_many(prepared: Prepared, life: Life) -> None:
+    execution = prepared.execution
+    if execution.asks or execution.fetches or prepared.statement.kind is Kind.SELECT:
+        message = f"line {execution.line} executes many times, and something is asked of the cursor after it"
+        raise Refused("execute-many", f"{message}; execute one by one")
+    if autocommits(life) is Tri.YES:
+        message = f"line {execution.line} executes many times, and each commits by itself"
+        raise Refused("execute-many", f"{message}; execute one by one")
 
 
 def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
@@ -315,7 +349,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     module, execution = life.module, prepared.execution
     arguments = tuple(_argument(prepared, slot.key, life, edits) for slot in prepared.statement.slots)
     statement = module.statement(prepared.target or execution.call)
-    base = module.span(statement).col + manner.shift
+    base = module.span(statement).col + manner.shift + (4 if prepared.head else 0)
     start = (
         module.span(prepared.target).col + manner.shift if prepared.target is not None else base + len(prepared.prefix)
     )

@@ -22,8 +22,13 @@ class Mapped:
     chosen: str = ""  # where one of several was taken by its place: the words that say so
 
 
-def mapped(table: str, schema: str, index: ProjectIndex, settings: Settings) -> Mapped:
-    """The mapped class of a table: the only one, the only one where `models` says, or the only one among models."""
+def mapped(
+    table: str, schema: str, index: ProjectIndex, settings: Settings, columns: frozenset[str] = frozenset()
+) -> Mapped:
+    """The mapped class of a table: the only one, the only one where `models` says, or the only one among models.
+
+    Of several among models, the only one that has all `columns`, which the statement names.
+    """
     model = index.model_for_table(table, schema)
     if model is not None:
         return Mapped(model)
@@ -37,6 +42,10 @@ def mapped(table: str, schema: str, index: ProjectIndex, settings: Settings) -> 
     homely = [m for m in fits if _is_home(m.path)]
     if len(homely) == 1:
         return Mapped(homely[0], chosen=f"{_listed(fits)} map {table}, and the one of {homely[0].path} was taken")
+    whole = [m for m in homely or fits if columns and all(m.column(name) for name in columns)]
+    if len(whole) == 1:
+        why = "which alone has the columns"
+        return Mapped(whole[0], chosen=f"{_listed(fits)} map {table}, and the one of {whole[0].path} was taken, {why}")
     return Mapped(None, f"names the table {table}, which {_listed(fits)} map; say under `models` which file is right")
 
 

@@ -10,7 +10,7 @@ from ormlift.syntax import dotted, walk_scope
 
 _CONNECTION_CALLS = {
     "execute": Does.EXECUTE,
-    "executemany": Does.MANY,
+    "executemany": Does.EXECUTE,
     "executescript": Does.MANY,
     "commit": Does.COMMIT,
     "rollback": Does.ROLLBACK,
@@ -18,7 +18,7 @@ _CONNECTION_CALLS = {
 }
 _CURSOR_CALLS = {
     "execute": Does.EXECUTE,
-    "executemany": Does.MANY,
+    "executemany": Does.EXECUTE,
     "executescript": Does.MANY,
     "callproc": Does.MANY,
     "fetchone": Does.FETCHONE,
@@ -163,7 +163,7 @@ class Collector:
                     self._add_cursor(item.optional_vars)
                 else:
                     self._add(Use(Does.ESCAPES, call, name))
-            case ast.Attribute(attr="execute"):
+            case ast.Attribute(attr="execute" | "executemany"):
                 outer = self.module.parents[parent]
                 self._add(Use(Does.CURSOR, call, name))
                 if isinstance(outer, ast.Call) and outer.func is parent:
