@@ -58,7 +58,7 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     models, chosen = models_of(statement, index, settings, execution)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
     asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}))
-    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound)
+    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound=bound)
 
 
 def _dialect(index: ProjectIndex, settings: Settings) -> str:
