@@ -35,7 +35,18 @@ KEYS = (
     "gate",
 )
 STATED = ("commits", "rolls-back", "closes", "swallows", "shared", "expires", "async")  # what a scope does: true, false
-SCOPE_KEYS = ("scope", "import", "where", "decorated-by", "in-class-with", *STATED, "wraps", "factory")
+SCOPE_KEYS = (
+    "scope",
+    "import",
+    "where",
+    "decorated-by",
+    "in-class-with",
+    "manager",
+    "application",
+    *STATED,
+    "wraps",
+    "factory",
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,7 @@ def _scope(table: Table, where: str) -> ScopeChoice:
     values.check_keys(table, SCOPE_KEYS, where)
     scope = values.text(table.get("scope"), f"{where}.scope")
     choice = _scope_reference(table, scope, where)
+    manager, application = _service(table, where, choice.expression)
     attribute = (
         _dotted(values.text(table["in-class-with"], f"{where}.in-class-with"), f"{where}.in-class-with")
         if "in-class-with" in table
@@ -136,7 +148,26 @@ def _scope(table: Table, where: str) -> ScopeChoice:
         decorated_by=values.text_or_texts(table, "decorated-by", where),
         in_class_with=attribute.removeprefix("self."),
         stated=tuple(_stated(table, where)),
+        manager=manager,
+        application=application,
     )
+
+
+def _service(table: Table, where: str, scope: str) -> tuple[str, str]:
+    """The session manager of service classes, and where the application keeps it."""
+    given = {k: values.text(table[k], f"{where}.{k}") for k in ("manager", "application") if k in table}
+    if not given:
+        return "", ""
+    if not scope.startswith("self.") or scope.count(".") > 1 or "in-class-with" not in table:
+        raise values.WrongError(f"{where}: 'manager' goes with scope = 'self.name' and 'in-class-with'")
+    manager = _dotted(values.text(given.get("manager"), f"{where}.manager"), f"{where}.manager")
+    if manager.count(".") != 1:
+        raise values.WrongError(f"{where}.manager: must be 'parameter.scope' (as in 'session_manager.get_db_session')")
+    if "application" in given:
+        found = _reference(given["application"], f"{where}.application")
+        if found.expression.count(".") != 1:
+            raise values.WrongError(f"{where}.application: must be 'module:object.attribute'")
+    return manager, given.get("application", "")
 
 
 def _stated(table: Table, where: str) -> Iterator[tuple[str, str]]:

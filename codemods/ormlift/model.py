@@ -153,6 +153,14 @@ class AddParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class AddBehind:
+    """Behind the statement at `span` come those of `text`, written at column 0; a block gets a blank line before it."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommentOut:
     """The statement at `span` becomes a comment, line by line as it stands, below the comment `above`."""
 
@@ -160,7 +168,17 @@ class CommentOut:
     above: str = ""  # lines without their `#`
 
 
-Op = ReplaceExpr | ReplaceStatement | Wrap | DropFinally | DropHandlers | DropWithItem | AddParameter | CommentOut
+Op = (
+    ReplaceExpr
+    | ReplaceStatement
+    | Wrap
+    | DropFinally
+    | DropHandlers
+    | DropWithItem
+    | AddParameter
+    | AddBehind
+    | CommentOut
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -294,6 +312,8 @@ class ScopeChoice:
     decorated_by: tuple[str, ...] = ()  # globs of dotted decorator names: only in functions that bear one of them
     in_class_with: str = ""  # only in methods of classes with this attribute: `db_manager`
     stated: tuple[tuple[str, str], ...] = ()  # what the user says it does, over what is read: `("commits", "yes")`
+    manager: str = ""  # of a `self.` scope: the constructor's parameter and its scope: `session_manager.get_db_session`
+    application: str = ""  # where the manager is found when none is given: `flask:current_app.session_manager`
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The rounds end when nothing is left to apply; so a second run finds nothing more
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from ormlift.suppress import Suppression, suppressions
 from ormlift.syntax import Module
 from ormlift.verify import VerificationError, verify_edit
 
+_LINE = re.compile(r"\bline (\d+)\b")
 _ROUNDS = 25  # more rounds than sites can nest; reaching it means that a codemod rewrites its own result
 
 
@@ -185,9 +187,14 @@ class _Planner:
         if same is not None and _gist(same) == _gist(site):
             return same  # its messages name lines of the file as it was
         if isinstance(site, Refusal):
-            return replace(site, line=first, end_line=max(first, last))
-        effects = tuple(Effect(e.code, self._was(e.line), e.message) for e in site.effects)
+            reason = replace(site.reason, message=self._told(site.reason.message))
+            return replace(site, line=first, end_line=max(first, last), reason=reason)
+        effects = tuple(Effect(e.code, self._was(e.line), self._told(e.message)) for e in site.effects)
         return replace(site, line=first, end_line=max(first, last), effects=effects)
+
+    def _told(self, message: str) -> str:
+        """A message with the lines of the file as it was."""
+        return _LINE.sub(lambda match: f"line {self._was(int(match[1]))}", message) if self.done else message
 
     def _outcome(self, last: list[Site]) -> Outcome:
         path = self.module.source.path

@@ -1,5 +1,7 @@
 """The configuration: what is taken, and one clear line for each mistake."""
 
+import re
+
 import pytest
 from ormlift.model import ScopeChoice, UserError
 from ormlift_cli.config import find_config
@@ -70,6 +72,42 @@ def test_a_scope_may_be_chosen_by_decorator_and_by_class(tmp_path):
         ScopeChoice("admin_scope", "app.web", (), ("admin_required", "*.staff_only")),
         ScopeChoice("service_scope", "app.db", in_class_with="db_manager"),
     )
+
+
+SERVICE = """
+[[scopes]]
+scope = "self._session_scope"
+in-class-with = "db_manager"
+manager = "session_manager.get_db_session"
+"""
+
+
+def test_a_service_class_gets_a_scope_of_its_own(tmp_path):
+    (tmp_path / "ormlift.toml").write_text(SERVICE + 'application = "flask:current_app.session_manager"\n')
+    assert find_config(tmp_path, tmp_path).settings.scopes == (
+        ScopeChoice(
+            "self._session_scope",
+            in_class_with="db_manager",
+            manager="session_manager.get_db_session",
+            application="flask:current_app.session_manager",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (SERVICE.replace("self._session_scope", "app.db:scope"), "'manager' goes with scope = 'self.name'"),
+        (SERVICE.replace("in-class-with", "where").replace('"db_manager"', "['x']"), "and 'in-class-with'"),
+        (SERVICE.replace(".get_db_session", ""), "must be 'parameter.scope'"),
+        (SERVICE + 'application = "flask:current_app"\n', "must be 'module:object.attribute'"),
+        (SERVICE.replace("manager = ", "# ") + 'application = "flask:current_app.x"\n', "manager: is missing"),
+    ],
+)
+def test_what_a_service_class_is_given_is_checked(tmp_path, wrong, says):
+    (tmp_path / "ormlift.toml").write_text(wrong)
+    with pytest.raises(UserError, match=re.escape(says)):
+        find_config(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("wrong", ["decorated-by = 3", "decorated-by = ['']", "in-class-with = 'a b'"])

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 from ormlift.edit import LayoutError, apply
 from ormlift.model import (
+    AddBehind,
     CommentOut,
     DropFinally,
     DropWithItem,
@@ -499,3 +500,75 @@ def test_what_shares_its_line_is_not_commented_out() -> None:
     module = parse("class A:\n    y = 1; x = 2\n")
     with pytest.raises(LayoutError):
         edit(module, CommentOut(module.span(module.tree.body[0].body[0])))  # type: ignore[attr-defined]
+
+
+BEHIND = {
+    "a statement": (
+        "y = 1",
+        """
+        class A:
+            # first
+            y = 1  # one
+
+            # second
+            z = 2
+        """,
+        """
+        class A:
+            # first
+            y = 1  # one
+            x = 3
+
+            # second
+            z = 2
+        """,
+    ),
+    "a function behind a method": (
+        "def y(self)",
+        """
+        class A:
+            def y(self):
+                return 1
+                # the end
+
+            # of z
+            def z(self): return 2
+        """,
+        """
+        class A:
+            def y(self):
+                return 1
+                # the end
+
+            def x(self):
+                return 3
+
+            # of z
+            def z(self): return 2
+        """,
+    ),
+    "a function at the end": (
+        "def y(self)",
+        """
+        class A:
+        \tdef y(self):
+        \t\treturn 1
+        """,
+        """
+        class A:
+        \tdef y(self):
+        \t\treturn 1
+
+        \tdef x(self):
+        \t\treturn 3
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("target", "before", "after"), BEHIND.values(), ids=BEHIND.keys())
+def test_statements_are_added_behind_another(target: str, before: str, after: str) -> None:
+    module = parse(dedent(before))
+    node = next(s for s in module.tree.body[0].body if ast.unparse(s).startswith(target))  # type: ignore[attr-defined]
+    text = "def x(self):\n    return 3\n" if target.startswith("def") else "x = 3"
+    assert edit(module, AddBehind(module.span(node), text)) == dedent(after)

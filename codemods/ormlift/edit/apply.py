@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
 from ormlift.model import (
+    AddBehind,
     AddParameter,
     CommentOut,
     DropFinally,
@@ -100,7 +101,10 @@ def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:
     for rewrite in rewrites:
         lines = [line for op in rewrite.ops for line in _op_lines(op)]
         if lines:
-            pieces.append(_Chunk(*_piece(module, min(lines), max(lines)), rewrite.ops))
+            first, last = _piece(module, min(lines), max(lines))
+            if any(isinstance(op, AddBehind) for op in rewrite.ops):
+                last = _with_comments(module, first, last)
+            pieces.append(_Chunk(first, last, rewrite.ops))
     merged: list[_Chunk] = []
     for piece in sorted(pieces, key=lambda p: (p.first, -p.last)):
         if merged and piece.first <= merged[-1].last:
@@ -109,6 +113,18 @@ def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:
         else:
             merged.append(piece)
     return merged
+
+
+def _with_comments(module: Module, first: int, last: int) -> int:
+    """The last line of a piece with the comments at the end of its body, which `ast` does not count to it."""
+    lines = module.lines
+    column = len(lines[first - 1]) - len(lines[first - 1].lstrip())
+    for number in range(last + 1, len(lines) + 1):
+        text = lines[number - 1].lstrip()
+        if text and not (text.startswith("#") and len(lines[number - 1]) - len(text) > column):
+            break
+        last = number if text else last
+    return last
 
 
 def _op_lines(op: Op) -> tuple[int, int]:
@@ -122,6 +138,7 @@ def _op_lines(op: Op) -> tuple[int, int]:
             | DropHandlers(span)
             | DropWithItem(span)
             | CommentOut(span, _)
+            | AddBehind(span, _)
         ):
             return span.line, span.end_line
         case AddParameter(span, _):

@@ -13,6 +13,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ormlift.edit.errors import LayoutError
 from ormlift.model import (
+    AddBehind,
     AddParameter,
     CommentOut,
     DropFinally,
@@ -58,6 +59,7 @@ class _Editor(cst.CSTTransformer):
         self._default = indent
         self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
+        self._behind = {_start(op.span): op for op in ops if isinstance(op, AddBehind)}
         self._comments = {_start(op.span): op for op in ops if isinstance(op, CommentOut)}
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
@@ -66,7 +68,15 @@ class _Editor(cst.CSTTransformer):
         self._parameters = {_start(op.span): op for op in ops if isinstance(op, AddParameter)}
         spans = [op.first if isinstance(op, Wrap) else op.span for op in ops]
         self._lines = sorted({span.line for span in spans})
-        self._edited = {*self._statements, *self._comments, *self._finals, *self._kept, *self._wraps, *self._parameters}
+        self._edited = {
+            *self._statements,
+            *self._comments,
+            *self._finals,
+            *self._kept,
+            *self._wraps,
+            *self._parameters,
+            *self._behind,
+        }
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
         self._ops = ops
@@ -137,7 +147,7 @@ class _Editor(cst.CSTTransformer):
             stop = self._wrap_end(keys, index)
             if stop is None:
                 statements, pending = self._edit(keys[index], updated[index], pending)
-                out += statements
+                out += [*statements, *self._added(keys[index])]
                 index += 1
             else:
                 out.append(self._wrapped(keys[index:stop], updated[index:stop], pending))
@@ -145,6 +155,16 @@ class _Editor(cst.CSTTransformer):
         if not out:
             out, pending = [_pass(pending)], []
         return out, _without_blank_end(pending)
+
+    def _added(self, key: _Key) -> list[_Statement]:
+        """What comes behind a statement."""
+        op = self._behind.get(key)
+        if op is None:
+            return []
+        self._left.discard(op)
+        new = list(cst.parse_module(op.text).body)
+        apart = [] if isinstance(new[0], cst.SimpleStatementLine) else [cst.EmptyLine(indent=False)]
+        return [_with_leading(new[0], [*apart, *_leading(new[0])]), *new[1:]]
 
     def _is_gone(self, key: _Key) -> bool:
         return key in self._statements and not self._statements[key].strip() and key not in self._wraps

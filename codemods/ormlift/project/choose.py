@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from ormlift.model import ImportNeed, ScopeChoice, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.project.known import session_of
+from ormlift.project.names import is_test_path
 from ormlift.schema import Scope, Tri
 from ormlift.syntax import FunctionNode, Module, dotted, every_node
 
@@ -94,11 +95,21 @@ def configured(choice: ScopeChoice, index: ProjectIndex) -> ChosenScope:
     """A scope of the configuration: what is read of its definition, under what the user states of it."""
     first = choice.expression.partition(".")[0]
     need = ImportNeed(choice.module, first) if choice.module else None
-    scope = index.scope_named(choice)
+    scope = index.scope_named(choice) if not choice.manager else _of_manager(choice, index)
     if choice.stated:
         name = choice.expression.rpartition(".")[2]
         scope = _stated(scope or Scope(name, choice.module, "", 0), dict(choice.stated), index)
     return ChosenScope(choice.expression, need, scope)
+
+
+def _of_manager(choice: ScopeChoice, index: ProjectIndex) -> Scope | None:
+    """What a service's own scope does: what its session manager's does, or only close, where there is no manager."""
+    name = choice.manager.rpartition(".")[2]
+    known = [s for s in index.scopes if s.name == name and s.owner and not is_test_path(s.path)]
+    if len(known) != 1:
+        return None
+    (scope,) = known
+    return replace(scope, commits=Tri.UNKNOWN if scope.commits is Tri.YES else scope.commits, takes_arguments=False)
 
 
 def _stated(scope: Scope, stated: dict[str, str], index: ProjectIndex) -> Scope:

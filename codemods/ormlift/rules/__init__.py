@@ -7,6 +7,7 @@ from ormlift.rules import (
     dependency_lifecycle,
     mapper_health,
     raw_access,
+    service_scope,
     session_config,
     session_scope,
     text_to_orm,
@@ -14,6 +15,7 @@ from ormlift.rules import (
 from ormlift.rules.base import Codemod
 
 ALL: tuple[Codemod, ...] = (
+    service_scope.CODEMOD,
     session_scope.CODEMOD,
     cursor_to_orm.CODEMOD,
     text_to_orm.CODEMOD,

@@ -30,6 +30,8 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
     """How the file calls the scope at `line` of `function`, or why it can't."""
     scope, call = chosen.scope, f"{chosen.expression}()"
     root = chosen.expression.partition(".")[0]
+    if root == "self":
+        return _of_class(module, function, chosen)
     home = chosen.need.module if chosen.need is not None else ""
     target = f"{home}.{root}" if home else ""
     if isinstance(function, FunctionNode) and root in bound_in(function):
@@ -65,6 +67,31 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
     if _is_module(module.source.path, home):
         return Reason("scope-not-bound", f"this file is {home}, but does not bind {root} at module level")
     return Named(call, scope, (ImportNeed(home, root),))
+
+
+def _of_class(module: Module, function: FunctionNode | ast.Module, chosen: ChosenScope) -> Named | Reason:
+    """How a method calls a scope of its own object."""
+    owner = module.enclosing_class(function)
+    name = chosen.expression.split(".")[1]
+    methods = [f for f in (function, *module.ancestors(function)) if module.parents.get(f) is owner]
+    method = next((f for f in methods if isinstance(f, FunctionNode)), None)
+    first = [a.arg for a in (*method.args.posonlyargs, *method.args.args)][:1] if method is not None else []
+    if (
+        owner is None
+        or method is None
+        or first != ["self"]
+        or (function is not method and "self" in _rebound(function))
+    ):
+        text = f"{chosen.expression} is a scope of an object, and there is no self here"
+        return Reason("scope-not-bound", f"{text}; configure another scope for this place")
+    if not any(isinstance(s, FunctionNode) and s.name == name for s in owner.body):
+        text = f"{owner.name} has no {name}() yet"
+        return Reason("no-service-scope", f"{text}; service-scope writes it (--codemod service-scope --unsafe)")
+    return Named(f"{chosen.expression}()", chosen.scope, ())
+
+
+def _rebound(function: FunctionNode | ast.Module) -> set[str]:
+    return bound_in(function) if isinstance(function, FunctionNode) else set()
 
 
 def bound_in(function: FunctionNode) -> set[str]:

@@ -9,6 +9,10 @@ REASONS = {
         "from. Give the scope an `import`."
     ),
     "import-cycle": "Importing the scope would close a circle of imports. Move it, or import it inside the function.",
+    "no-service-scope": (
+        "The configured scope is one of the object (`self.name`), and the class has none of that name. `service-scope` "
+        "writes it: run both codemods, with --unsafe."
+    ),
     "name-taken": "The scope's first name means something else in this file or function. Rename one of them.",
     "scope-takes-arguments": "The scope needs arguments, which the codemod can't make up. Configure another.",
     "scope-yields-other": "The scope hands out something else than a session. Configure another.",
