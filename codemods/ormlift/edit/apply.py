@@ -101,10 +101,10 @@ def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:
     for rewrite in rewrites:
         lines = [line for op in rewrite.ops for line in _op_lines(op)]
         if lines:
-            first, last = _piece(module, min(lines), max(lines))
+            first, end = _piece(module, min(lines), max(lines))
             if any(isinstance(op, AddBehind) for op in rewrite.ops):
-                last = _with_comments(module, first, last)
-            pieces.append(_Chunk(first, last, rewrite.ops))
+                end = _with_comments(module, first, end)
+            pieces.append(_Chunk(first, end, rewrite.ops))
     merged: list[_Chunk] = []
     for piece in sorted(pieces, key=lambda p: (p.first, -p.last)):
         if merged and piece.first <= merged[-1].last:
