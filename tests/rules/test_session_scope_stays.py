@@ -109,7 +109,7 @@ READS = body("s.query(Job).all()")
 STAYS = {
     "returned": ("returned", body("return s")),
     "returned in a tuple": ("stored", body("return s, 1")),
-    "yielded": ("generator", body("yield s")),
+    "yielded": ("own-definition", body("yield s")),
     "a generator that yields rows": ("generator", body("for job in s.query(Job):\n    yield job")),
     "stored on self": ("stored", body("self.s = s")),
     "put into a list": ("stored", body("items.append([s])")),
@@ -122,7 +122,7 @@ STAYS = {
     "a method that is passed on": ("captured", body("return list(map(s.merge, items))")),
     "passed to what closes it": ("closed-by-callee", body("finish_and_close(s)")),
     "its own with": ("own-with", body("with s:\n    s.query(Job).all()")),
-    "its own transaction": ("transaction-control", body("with s.begin():\n    s.add(Job())")),
+    "its own transaction": ("transaction-control", body("t = s.begin()\ns.add(Job())\nt.commit()")),
     "closed inside as well": ("closed-in-several-places", body("for i in items:\n    s.close()")),
     "an object that keeps it is returned": ("kept-by-object", body("repo = Jobs(s)\nreturn repo")),
     "an object that keeps it is stored": ("kept-by-object", body("self.repo = Jobs(s)")),
@@ -184,7 +184,7 @@ STAYS = {
         "used-after-close",
         READS.replace("        s.close()", "        s.close()\n        s = None") + "    return s\n",
     ),
-    "a generator dependency": ("generator", body("yield s", "def get_other():")),
+    "a generator dependency": ("own-definition", body("yield s", "def get_other():")),
     "an async session under a scope that is not": (
         "async-mismatch",
         """

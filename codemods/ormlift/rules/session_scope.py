@@ -73,7 +73,7 @@ from ormlift.rules._session_scope.words import EFFECTS, REASONS
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_scope import EXAMPLES
 from ormlift.schema import SourceKind, Tri
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 ID = "session-scope"
 HANDED = SESSIONS | {SourceKind.GENERATOR}
@@ -124,6 +124,8 @@ class _Finder:
         early = self._by_place(found) or _by_form(found)
         if early is not None:
             return early, 0
+        if handed_on := self._handed_on(found):
+            return handed_on, 0
         function = owner(self.module, found.statement)
         assert not isinstance(function, ast.ClassDef)
         if isinstance(found.statement, ast.AnnAssign) and isinstance(function, ast.Module):
@@ -181,6 +183,15 @@ class _Finder:
                 return call
         return None
 
+    def _handed_on(self, found: Found) -> Reason | None:
+        """A function that yields the session: a generator dependency, or a scope that could not be read."""
+        function = owner(self.module, found.statement)
+        nodes = [n for n in walk_scope(function) if isinstance(n, ast.Yield)]
+        if any(isinstance(n.value, ast.Name) and n.value.id == found.name for n in nodes):
+            text = "this function yields the session to its caller"
+            return Reason("own-definition", f"{text}, whose block it is; nothing needs to be done")
+        return None
+
     def _chosen(self, life: _Life) -> ChosenScope | None:
         """The scope for the place where a session is handed out."""
         at = surroundings(self.module, life.found.statement)
@@ -198,7 +209,8 @@ class _Finder:
         named = name_scope(self.module, life.function, shape.first.lineno, choice)
         if isinstance(named, Reason):
             return named
-        return _unfit(found, named, life.function) or self._circle(named) or self._rewrite(life, named)
+        problem = _unfit(found, named, life.function) or _begun(life, named) or self._circle(named)
+        return problem or self._rewrite(life, named)
 
     def _circle(self, named: Named) -> Reason | None:
         """Why the scope can't be imported here, or None."""
@@ -393,6 +405,19 @@ def _unfit(found: Found, named: Named, function: ast.AST) -> Reason | None:
     if scope.yields != "session":
         text = f"{named.call} hands out {scope.yields or 'nothing'}, no session"
         return Reason("scope-yields-other", f"{text}; configure another scope for this file")
+    return None
+
+
+def _begun(life: _Life, named: Named) -> Reason | None:
+    """`with s.begin():` in the block, which raises where the scope has begun the transaction already."""
+    if named.scope is None or not (named.scope.queries_at_entry or named.scope.begins):
+        return None
+    for node in (n for s in life.shape.body for n in ast.walk(s)):
+        match node:
+            case ast.withitem(context_expr=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="begin")) as call):
+                if name == life.found.name:
+                    text = f"line {call.lineno} begins a transaction, which {named.call} has begun already"
+                    return Reason("transaction-control", f"{text}; configure another scope for this file")
     return None
 
 

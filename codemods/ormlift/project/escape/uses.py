@@ -133,6 +133,8 @@ class Uses:
 
     def _attribute(self, node: ast.Attribute, where: str) -> Iterator[Reason]:
         parent = self.module.parents[node]
+        if node.attr == "begin" and _is_entered(self.module, parent):
+            return  # commits or rolls back by itself; whether a scope allows it is asked of the scope
         if node.attr in _CONTROLS:
             text = f"{where} calls {self.name}.{node.attr}(), which takes the transaction into its own hands"
             yield Reason("transaction-control", f"{text}; open the scope by hand")
@@ -188,6 +190,10 @@ class Uses:
                 text = f"line {node.lineno} uses {self.name} after the close on line {_line(shape)}"
                 yield Reason("used-after-close", f"{text}; move it into the block, or give it a session of its own")
                 return
+
+
+def _is_entered(module: Module, call: ast.AST) -> bool:
+    return isinstance(call, ast.Call) and isinstance(module.parents[call], ast.withitem)
 
 
 def _line(shape: Shape) -> int:

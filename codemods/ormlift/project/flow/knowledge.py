@@ -76,7 +76,8 @@ ATTRIBUTE_SETTERS = words("__setattr__ __delattr__ __setitem__ __delitem__ __iad
 DIRTY_METHODS = words("add add_all delete merge flush bulk_save_objects bulk_insert_mappings bulk_update_mappings")
 READ_METHODS = words(
     "query get get_one refresh scalar scalars stream stream_scalars execute exec expunge expunge_all expire "
-    "expire_all is_modified in_transaction get_bind no_autoflush"
+    "expire_all is_modified in_transaction in_nested_transaction get_transaction get_bind no_autoflush begin "
+    "begin_nested"
 )
 RUN_METHODS = words("execute scalar scalars stream stream_scalars exec")
 

@@ -228,9 +228,15 @@ class Walker:
         else:
             outs.normal = inner.normal
         if any(self._begins(item.context_expr) for item in node.items):
-            outs.normal = frozenset(Point(fresh=p.fresh, ended=p.ended) for p in outs.normal)
+            outs.normal = self._committed(outs.normal)
+            for exits in (inner.returns, inner.breaks, inner.continues):
+                exits[:] = [replace(e, state=self._committed(e.state)) for e in exits]
+            inner.raising = frozenset(Point(ended=p.ended) for p in inner.raising)
         outs.leave(inner)
         return outs
+
+    def _committed(self, state: State) -> State:
+        return frozenset(Point(fresh=p.fresh and self._keeps_fresh, ended=p.ended) for p in state)
 
     def _begins(self, call: ast.expr) -> bool:
         """`with session.begin():` commits at its end."""

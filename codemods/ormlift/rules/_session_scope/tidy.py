@@ -30,21 +30,27 @@ def last_commit(
         return None
     if returned is not None and returned.value is not None:
         values = Values(body, name, knowledge)
-        if not _is_plain(returned.value, values, knowledge):
+        if not _is_plain(returned.value, values):
             return None
     return commit
 
 
-def _is_plain(node: ast.expr, values: Values, knowledge: Knowledge) -> bool:
-    """Whether evaluating an expression does nothing that could tell whether the commit was before it."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and values.kind(inner) & (LIVE | Kind.SESSION | Kind.HOLDER | Kind.QUERY):
+def _is_plain(node: ast.expr, values: Values) -> bool:
+    """Whether evaluating an expression reads nothing of the session, and can't raise: then the commit may be behind it.
+
+    An error there would come before the scope's commit, and undo what the block's own commit had made lasting.
+    """
+    match node:
+        case ast.Constant():
+            return True
+        case ast.Name():
+            return not values.kind(node) & (LIVE | Kind.SESSION | Kind.HOLDER | Kind.QUERY)
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return all(_is_plain(e, values) for e in elts)
+        case ast.Dict(keys=keys, values=held):
+            return all(isinstance(k, ast.Constant) for k in keys) and all(_is_plain(v, values) for v in held)
+        case _:
             return False
-        if isinstance(inner, ast.Call) and not knowledge.is_harmless(inner.func):
-            return False
-        if isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Lambda):
-            return False
-    return True
 
 
 def redundant_handlers(statement: ast.stmt, opened: ast.stmt | None, name: str, named: Named) -> int | None:
