@@ -10,6 +10,7 @@ from ormlift.rules import (
     service_scope,
     session_config,
     session_scope,
+    swallowed_errors,
     text_to_orm,
 )
 from ormlift.rules.base import Codemod
@@ -25,4 +26,5 @@ ALL: tuple[Codemod, ...] = (
     async_session.CODEMOD,
     dependency_lifecycle.CODEMOD,
     raw_access.CODEMOD,
+    swallowed_errors.CODEMOD,
 )
