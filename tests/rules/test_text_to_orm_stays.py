@@ -200,6 +200,25 @@ def test_a_migration_stays() -> None:
     assert site.reason.code == "migration"
 
 
+def test_a_file_that_alters_the_table_stays() -> None:
+    text = (
+        f'{HEAD}        session.execute(text("ALTER TABLE books ADD COLUMN count INTEGER"))\n'
+        '        session.execute(text("UPDATE books SET count = 0 WHERE count IS NULL"))\n'
+        '        session.execute(text("DELETE FROM authors WHERE id = 7"))\n'
+    )
+    found = sites(plan(text))
+    assert [s.reason.code if s.reason else "" for s in found] == ["administrative", "migration", ""]
+
+
+def test_a_script_by_itself_is_told_of_the_import() -> None:
+    text = (
+        "from sqlalchemy import create_engine, text\n\nengine = create_engine('sqlite:///x.db')\n\n\ndef go():\n"
+        "    with engine.connect() as conn:\n        conn.execute(text('DELETE FROM books'))\n"
+    )
+    (site,) = sites(plan(text, path="scripts/clean.py"))
+    assert [e.code for e in site.effects] == ["model-import"]
+
+
 NONE_OF_OURS = {
     "a cursor": (
         "import sqlite3\n\n\ndef go():\n    conn = sqlite3.connect('x')\n    conn.execute('SELECT id FROM books')\n"

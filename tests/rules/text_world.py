@@ -100,11 +100,11 @@ class Ran:
     tables: tuple[list[tuple[Any, ...]], ...]
 
 
-def plan(text: str, settings: Settings | None = None, project: dict[str, str] | None = None) -> Outcome:
+def plan(text: str, settings: Settings | None = None, path: str = PATH) -> Outcome:
     """The plan of this codemod alone, effects or not."""
     chosen = settings or Settings(codemods=(CODEMOD.id,), unsafe=True)
-    files = {**PROJECT, **(project or {}), PATH: text}
-    return plan_file(Source(PATH, text), link(read_facts(Source(p, t)) for p, t in files.items()), chosen)
+    files = {**PROJECT, path: text}
+    return plan_file(Source(path, text), link(read_facts(Source(p, t)) for p, t in files.items()), chosen)
 
 
 def sites(outcome: Outcome) -> tuple[SiteReport, ...]:

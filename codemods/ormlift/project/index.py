@@ -159,7 +159,7 @@ class ProjectIndex:
     def receiver_of(self, node: ast.expr, module: Module) -> SessionSource | None:
         """What an expression is that statements are executed on: a session, a connection or an engine of SQLAlchemy.
 
-        None where nothing is known of it; of kind UNKNOWN where it is known to be something else.
+        None where nothing is known of it; of kind UNKNOWN where it is an object of the project's own classes.
         """
         value = self._value_at(node, module)
         if value is None:
@@ -168,6 +168,8 @@ class ProjectIndex:
             return value.handed
         if value.what == "factory" and value.factory is not None and value.factory.scoped:
             return session_of(value.factory, {})
+        if value.what not in ("engine", "instance", "class"):
+            return None
         kind = SourceKind.ENGINE if value.what == "engine" else SourceKind.UNKNOWN
         return SessionSource(dotted(node), "", module.source.path, node.lineno, kind)
 

@@ -76,8 +76,8 @@ REASONS = {
     "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
     "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
     "migration": (
-        "The file is a schema migration, which must go on working when the models have changed. Leave it raw, or use "
-        "tables that are written out in the migration itself."
+        "The file is a schema migration, or alters the table itself: it must go on working when the models have "
+        "changed. Leave it raw, or use tables that are written out in the migration itself."
     ),
     "name-taken": "A name that the new text needs means something else here. Rename one of them.",
     "unusual-layout": "A comment or a shared line stands in the way of the edit. Give each statement its own line.",
@@ -97,6 +97,10 @@ EFFECTS = {
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
     "column-name": "An expression without an alias is called otherwise now, where rows are read by name. Give it one.",
     "reads-ahead": "A loop writes while it reads rows one by one: a session has all rows before the first one.",
+    "model-import": (
+        "The file imports nothing else from where the models are, as scripts that stand by themselves do. See that it "
+        "finds them: set the path, or leave it raw."
+    ),
     "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ormlift.sql.arguments import completed, dumped
 from ormlift.sql.columntypes import takes
 from ormlift.sql.layout import Atom, Node, call
+from ormlift.sql.scope import unsupported
 from ormlift.sql.statement import EFFECTS, Bind, Finding
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class Binder:
             if dialect != "postgresql":  # with a type of its own, None stays SQL NULL
                 return call(self.names.sa("literal"), atom, Atom(self.names.sa("String")))
             self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
+        if kind == "json" and use is Use.WRITE and argument.type == "str" and dialect != "sqlite":
+            raise unsupported("Text written to a JSON column, whose type would encode it again,")
         if kind in OWN_NONE and argument.type == "None" and use is not Use.WRITE:
             fits = False
         if use is Use.COMPARE and argument.type == "bool" and kind != "bool":

@@ -31,7 +31,7 @@ from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import repeatable
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.tables import mapped
-from ormlift.sql.life.text import edited_text, line_length
+from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
 
@@ -389,7 +389,7 @@ def _argument(prepared: Prepared, key: int | str, life: Life, edits: Mapping[Spa
     facts = value_facts(node, life)
     if text == life.module.text(node):
         text = edited_text(node, edits, life.module)
-    return Argument(text, facts.may_be_none, facts.type)
+    return Argument(one_line(text), facts.may_be_none, facts.type)
 
 
 def certify(prepared: Prepared) -> Certificate:

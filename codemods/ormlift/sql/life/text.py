@@ -31,6 +31,23 @@ def edited_text(node: ast.expr, edits: Mapping[Span, str], module: Module) -> st
     return "\n".join(lines)
 
 
+def one_line(text: str) -> str:
+    """An expression's text on one line, where no comment and no string goes over the line's end."""
+    if "\n" not in text:
+        return text
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline))
+    except (tokenize.TokenError, SyntaxError):
+        return text
+    if any(t.type == tokenize.COMMENT or (t.start[0] != t.end[0] and t.string.strip()) for t in tokens):
+        return text
+    joined = ""
+    for line in (part.strip() for part in text.split("\n")):
+        tight = not joined or joined[-1] in "([{" or line[:1] in (")", "]", "}")
+        joined += line if tight else f" {line}"
+    return joined
+
+
 def within(inner: Span, outer: Span) -> bool:
     """Whether one span lies in another and is not the same."""
     begins = (outer.line, outer.col) <= (inner.line, inner.col)

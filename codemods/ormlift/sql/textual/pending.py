@@ -19,6 +19,9 @@ from ormlift.sql.textual.receiver import On
 from ormlift.syntax import FunctionNode, dotted, walk_scope
 
 _CHANGES = frozenset(["add", "add_all", "merge", "delete"])
+_LOOKS = frozenset(
+    ["bool", "print", "type", "id", "hasattr", "isinstance", "repr", "str", "len", "debug", "info", "warning", "error"]
+)
 _SETTLES = frozenset(["flush", "commit", "rollback", "close", "expunge_all"])
 
 
@@ -97,7 +100,8 @@ def _never_flushes(site: Textual, index: ProjectIndex) -> bool:
     if source is not None and ("autoflush", "False") in source.options:
         return True
     known = source is not None and source.factory
-    factories = [f for f in index.factories if not is_test_path(f.path)]
+    waits = site.receiver is not None and site.receiver.asynchronous
+    factories = [f for f in index.factories if not is_test_path(f.path) and f.is_async is waits]
     return not known and bool(factories) and all(f.autoflush is Tri.NO for f in factories)
 
 
@@ -115,11 +119,17 @@ def _changes(node: ast.expr, site: Textual) -> bool:
             return site.module.text(owner) == receiver
         case ast.Call(args=args, keywords=keywords):
             given = [*args, *(k.value for k in keywords)]
-            return any(site.module.text(a) == receiver for a in given) and dotted(node.func) not in ("bool", "print")
+            return any(site.module.text(a) == receiver for a in given) and not _only_looks(dotted(node.func))
         case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
             return name not in ("self", "cls")
         case _:
             return False
+
+
+def _only_looks(name: str) -> bool:
+    """Whether a function that is handed the session surely changes nothing on it."""
+    last = name.rpartition(".")[2]
+    return last in _LOOKS or last.startswith("assert")
 
 
 def _settled(line: int, site: Textual) -> bool:

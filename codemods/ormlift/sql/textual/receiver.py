@@ -43,7 +43,8 @@ class Receiver:
 def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_text: bool) -> Receiver | None:
     """What `call` executes on, or None where it cannot be told.
 
-    By evidence first; by its name only where it is handed a text(), which no other object takes.
+    By evidence first; by its name only where it is handed a text(), which no other object takes, or where it is called
+    a session or an engine in a project of SQLAlchemy's.
     """
     assert isinstance(call.func, ast.Attribute)
     node = call.func.value
@@ -53,9 +54,18 @@ def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_te
         on = _KINDS.get(source.kind)
         return Receiver(on, source, waits or source.kind is SourceKind.ASYNC_SESSION) if on is not None else None
     named = _by_name(node)
-    if source is not None or named is None or not takes_text:
+    if source is not None or named is None or not (takes_text or _is_sure(node, module, index)):
         return None
     return Receiver(named, None, waits)
+
+
+def _is_sure(node: ast.expr, module: Module, index: ProjectIndex) -> bool:
+    """Whether a name alone says enough for a bare string: others have sessions too."""
+    name = dotted(node).rpartition(".")[2].lower()
+    heads = {target.partition(".")[0] for target in module.imports.values()}
+    others = {"cassandra", "dse", "snowflake", "pyhive", "neo4j", "databricks", "impala", "trino"}
+    told = "sqlalchemy" in heads or bool(index.factories) or bool(index.engines)
+    return told and not heads & others and ("session" in name or name in ("engine", "db_engine"))
 
 
 def _by_name(node: ast.expr) -> On | None:

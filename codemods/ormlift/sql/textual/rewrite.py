@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ormlift.model import Effect, ImportNeed, Op, Reason, ReplaceExpr, ReplaceStatement, Rewrite, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.executions import Form
-from ormlift.sql.life.names import check_hidden, check_imports
+from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Manner, Prepared, certify, compose
@@ -20,12 +20,14 @@ from ormlift.sql.statement import Fetch, Kind
 from ormlift.sql.textual.clause import Clause, Way
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.idle import idle_statements
+from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.outcome import Outcome, follow
 from ormlift.sql.textual.pending import flush_effects, holds_nothing
 from ormlift.sql.textual.prepare import prepare
 from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.ways import check_ways
+from ormlift.syntax import import_targets
 
 _TAILS = {
     "fetchone": Fetch.FIRST, "first": Fetch.FIRST, "fetchall": Fetch.ALL, "all": Fetch.ALL, "scalar": Fetch.SCALAR,
@@ -69,12 +71,13 @@ class _Rewriter:
             clause = site.clause if way is None else way.clause
             self.parts.append(_Part(clause, prepare(site, clause, self.index, self.settings), way))
         for part in self.parts:
+            check_altered(site, (table for _, table in part.prepared.statement.tables))
             self._place(part.prepared)
         if ways:
             check_ways(site, ways, [p.prepared for p in self.parts])
         for part in self.parts:
             self._compose(part)
-        imports = {need for p in self.parts if p.prepared.written for need in p.prepared.written.imports}
+        imports = {need for p in self.parts for need in self._needs(p.prepared)}
         self._check_names(imports)
         ops = outermost([*self._ops(), *(edit for p in self.parts for edit in p.outcome.edits)])
         return Rewrite(
@@ -150,6 +153,15 @@ class _Rewriter:
             style = style_of(site.module, self.index, self.settings)
         synchronize = "core" if not session else "evaluable" if holds_nothing(site, self.index) else "never"
         return Manner(style, site.module.text(site.node), self.settings.timestamps, 0, synchronize=synchronize)
+
+    def _needs(self, prepared: Prepared) -> Iterator[ImportNeed]:
+        assert prepared.written is not None
+        assert prepared.request is not None
+        yield from prepared.written.imports
+        names = {n.id for n in ast.walk(ast.parse(prepared.written.text.strip())) if isinstance(n, ast.Name)}
+        for need in model_needs(self.site.life, prepared.models.values(), prepared.request.names):
+            if (need.name or need.module) in names:
+                yield need
 
     def _check_names(self, imports: set[ImportNeed]) -> None:
         check_imports(imports, self.site.life)
@@ -245,24 +257,47 @@ class _Rewriter:
                 yield Effect("interpolated", site.line, message)
             yield from ahead_effects(site, prepared)
         yield from flush_effects(site, self.index)
+        yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
             yield missing_text(site)
+
+
+def _reach_effects(site: Textual, needs: set[ImportNeed]) -> Iterator[Effect]:
+    """An effect where nothing shows that the file can import the models: a script that stands by itself."""
+    module = site.module
+    own = [*module.source.path.split("/")[:-1], module.source.path.rpartition("/")[2].removesuffix(".py")]
+    bound = [t for n in ast.walk(module.tree) if isinstance(n, ast.Import | ast.ImportFrom) for t in _targets(n)]
+    for need in sorted(needs):
+        root = need.module.partition(".")[0]
+        reached = root in ("sqlalchemy", *own) or any(t.startswith(".") or t.partition(".")[0] == root for t in bound)
+        if not reached and "." in need.module:
+            message = f"nothing else in this file imports from {root}: see that {need.module} can be imported here"
+            yield Effect("model-import", site.line, message)
+
+
+def _targets(node: ast.Import | ast.ImportFrom) -> list[str]:
+    return list(import_targets(node).values())
 
 
 def _options(call: ast.Call | None, site: Textual) -> str:
     """The arguments of `.execution_options(..)` that the text had."""
     if call is None:
         return ""
-    named = [
-        f"{k.arg}={site.module.text(k.value)}" if k.arg else f"**{site.module.text(k.value)}" for k in call.keywords
-    ]
-    return ", ".join([*(site.module.text(a) for a in call.args), *named])
+    named = [f"{k.arg}={_shifted(k.value, site)}" if k.arg else f"**{_shifted(k.value, site)}" for k in call.keywords]
+    return ", ".join([*(_shifted(a, site) for a in call.args), *named])
 
 
 def _passed(site: Textual) -> str:
     """The options that are passed beside the parameters."""
     found = [k for k in site.call.keywords if k.arg == "execution_options"]
-    return f"execution_options={site.module.text(found[0].value)}" if found else ""
+    return f"execution_options={_shifted(found[0].value, site)}" if found else ""
+
+
+def _shifted(node: ast.expr, site: Textual) -> str:
+    """The source text, its later lines as if the statement began at column 0: the edit indents them again."""
+    first, *rest = site.module.text(node).split("\n")
+    margin = site.module.span(site.module.statement(node)).col
+    return "\n".join([first, *(line[margin:] if not line[:margin].strip() else line.lstrip() for line in rest)])
 
 
 def missing_text(site: Textual) -> Effect:
