@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ormlift.model import Source
+from ormlift.source import decode
 
 from ormlift_cli.files import read
+from ormlift_cli.names import unknown
+from ormlift_cli.phases import TESTS, kind_of
 from ormlift_cli.render.console import Console
 from ormlift_cli.run import Survey
 
 if TYPE_CHECKING:
+    from ormlift.schema import SessionFactory
     from ormlift.setup.propose import Proposal, Step
     from ormlift.setup.session import Written
 
@@ -62,22 +66,52 @@ def show(proposal: Proposal, console: Console) -> None:
         tell("phase", "none: no site was found")
 
 
-def plan_scope(proposal: Proposal, found: Survey) -> tuple[ScopePlan | None, str]:
-    """The scope that could be written, or why none can."""
-    from ormlift.setup.session import SetupError, needs_arguments, why_not, write_scope, write_session
-    from ormlift.source import decode
+def plan_scope(proposal: Proposal, found: Survey, beside: str = "") -> tuple[ScopePlan | None, str]:
+    """The scope that could be written, or why none can. `beside` is the factory that the user named.
+
+    Raises UserError where there is no factory of that name.
+    """
+    if beside or proposal.factories:
+        return _beside_factory(proposal, found, beside)
+    return _beside_opener(proposal, found)
+
+
+def _beside_factory(proposal: Proposal, found: Survey, beside: str) -> tuple[ScopePlan | None, str]:
+    from ormlift.setup.propose import reference
+    from ormlift.setup.session import SetupError, write_scope
+
+    known = {reference(factory): factory for factory in proposal.factories}
+    if beside and beside not in known:
+        raise unknown("session factory", beside, list(known))
+    fit = [known[beside]] if beside else _fittest(proposal.factories)
+    if len({factory.bind or reference(factory) for factory in fit}) > 1:
+        names = ", ".join(reference(factory) for factory in fit[:4])
+        return None, f"the project has several session factories ({names}); say beside which with --beside NAME"
+    try:
+        before = read(found.project.root, fit[0].path)
+        written = write_scope(decode(fit[0].path, before), fit[0])
+    except (SetupError, OSError, SyntaxError, UnicodeDecodeError) as error:
+        return None, str(error)
+    return _plan(before, written, f"beside {fit[0].name}"), ""
+
+
+def _fittest(factories: Sequence[SessionFactory]) -> list[SessionFactory]:
+    """Those of the application, at module level, not async and not shared, as far as there are any."""
+    fit = list(factories)
+    for worse in (
+        lambda f: kind_of(f.path)[0] in ("scripts", TESTS),
+        lambda f: bool(f.owner),
+        lambda f: f.is_async,
+        lambda f: f.scoped,
+    ):
+        fit = [factory for factory in fit if not worse(factory)] or fit
+    return fit
+
+
+def _beside_opener(proposal: Proposal, found: Survey) -> tuple[ScopePlan | None, str]:
+    from ormlift.setup.session import SetupError, needs_arguments, why_not, write_session
 
     problem = "the project has neither a session factory nor a function that opens a connection; write one by hand"
-    for factory in sorted(proposal.factories, key=lambda f: (bool(f.owner), f.is_async, f.scoped)):
-        try:
-            before = read(found.project.root, factory.path)
-            written = write_scope(decode(factory.path, before), factory)
-        except (SetupError, OSError, SyntaxError, UnicodeDecodeError) as error:
-            problem = str(error)
-            continue
-        return _plan(before, written, f"beside {factory.name}"), ""
-    if proposal.factories:
-        return None, problem
     for opener in proposal.openers:
         try:
             before = read(found.project.root, opener.path)

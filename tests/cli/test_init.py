@@ -1,5 +1,7 @@
 """`ormlift init` and `ormlift models` on real repositories: what they write, where, and the way back."""
 
+import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -284,3 +286,103 @@ def test_missing_columns_are_listed_and_added_where_it_is_asked_for(alchemy):
     assert "no column is missing" in alchemy.run("models", "--missing-columns").stderr
     assert alchemy.run("rollback").returncode == 0
     assert alchemy.snapshot() == state
+
+
+TWO = (
+    ALCHEMY
+    + """
+
+other = create_engine("sqlite:///other.db")
+OtherSession = sessionmaker(bind=other)
+"""
+)
+
+
+def test_of_several_databases_the_user_says_which(alchemy):
+    alchemy.put("store/db.py", TWO)
+    alchemy.commit()
+    state = alchemy.snapshot()
+    done = alchemy.run("init", "--write-scope")
+    assert "several session factories (store.db:SessionLocal, store.db:OtherSession)" in done.stderr
+    (alchemy.root / "ormlift.toml").unlink()
+    assert alchemy.snapshot() == state
+    done = alchemy.run("init", "--beside", "store.db:OtherSesion")
+    assert (done.returncode, "did you mean 'store.db:OtherSession'?" in done.stderr) == (2, True)
+    assert alchemy.run("init", "--beside", "store.db:OtherSession").returncode == 0
+    assert "    session = OtherSession()\n" in alchemy.read("store/db.py").decode()
+
+
+def test_factories_of_scripts_are_no_choice(alchemy):
+    alchemy.put("scripts/seed.py", ALCHEMY.replace("SessionLocal", "Seeds").partition("Base =")[0])
+    alchemy.commit()
+    assert alchemy.run("init", "--write-scope").returncode == 0
+    assert alchemy.subjects()[0] == "Add session_scope to store/db.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "dialect"),
+    [
+        ("from sqlalchemy.dialects.postgresql import JSONB", "postgresql"),
+        ("import pymysql", "mysql"),
+        ("from sqlalchemy.dialects import registry", "sqlite"),
+    ],
+)
+def test_the_dialect_is_told_by_what_is_imported_where_no_url_tells_it(alchemy, line, dialect):
+    alchemy.put("store/db.py", f"{line}\n" + ALCHEMY.replace('"postgresql://localhost/shop"', "os.environ['URL']"))
+    alchemy.run("init")
+    assert tomllib.loads(alchemy.read("ormlift.toml").decode())["dialect"] == dialect
+
+
+@pytest.mark.parametrize(
+    ("answers", "scope", "config"), [("yy", True, True), ("ny", False, True), ("nn", False, False)]
+)
+def test_on_a_terminal_it_asks(alchemy, answers, scope, config):
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        alchemy.command("init"), cwd=alchemy.root, env=environment(), stdin=follower, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    os.write(leader, "".join(f"{answer}\n" for answer in answers).encode())
+    told = b""
+    try:
+        while piece := os.read(leader, 4096):
+            told += piece
+    except OSError:
+        pass  # the end of a terminal
+    os.close(leader)
+    assert process.wait() == 0, told
+    assert b"Write a session_scope into store/db.py?" in told
+    assert (alchemy.subjects()[0] == "Add session_scope to store/db.py") is scope
+    assert (alchemy.root / "ormlift.toml").exists() is config
+
+
+def test_what_a_killed_run_had_made_is_cleared_up_by_the_next(shop):
+    """The state that a kill leaves between the file's making and its commit."""
+    from ormlift_cli.git import open_repository
+    from ormlift_cli.journal import Journal, Mark, digest
+
+    state = shop.snapshot()
+    repository = open_repository(shop.root)
+    (repository.git_dir / "ormlift").mkdir()
+    Journal(repository).begin(repository.head(), [Mark("models.py", digest(b"x = 1\n"), created=True)], [None])
+    shop.put("models.py", "x = 1\n")
+    repository.intend("models.py")
+    done = shop.run("models", "--output", "other.py")
+    assert "models.py: an interrupted run had made it without a commit; removed" in done.stderr
+    assert not (shop.root / "models.py").exists()
+    assert shop.run("rollback").returncode == 0
+    assert shop.snapshot() == state
+
+
+def test_what_a_killed_rollback_had_removed_is_put_back(shop):
+    from ormlift_cli.git import open_repository
+    from ormlift_cli.journal import Journal, Mark
+
+    repository = open_repository(shop.root)
+    (repository.git_dir / "ormlift").mkdir()
+    before = shop.read("shop.py")
+    Journal(repository).begin(repository.head(), [Mark("shop.py", "")], [before])
+    (shop.root / "shop.py").unlink()
+    assert shop.run("models", "--output", "models.py").returncode == 0
+    assert shop.read("shop.py") == before
+    assert shop.git("status", "--porcelain") == ""

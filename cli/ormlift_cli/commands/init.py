@@ -31,13 +31,14 @@ def init(
     path: Annotated[Path | None, typer.Argument(help="The project; default: the one around this directory.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write the table anew where there is one.")] = False,
     write_scope: Annotated[bool, typer.Option("--write-scope", help=_HELP)] = False,
+    beside: Annotated[str, typer.Option(metavar="MODULE:NAME", help="The session factory to write it beside.")] = "",
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Write the scope, and make no commit.")] = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     color: ColorWhen = Color.AUTO,
 ) -> None:
     """Read the project, and write a [tool.ormlift] table to start from: scopes, models, dialect, phases."""
-    wish = Wish(force, write_scope, not no_commit)
+    wish = Wish(force, write_scope or bool(beside), beside, not no_commit)
     leave(lambda: run(path, wish, output_of(verbose, quiet, color)))
 
 
@@ -47,6 +48,7 @@ class Wish:
 
     force: bool = False
     scope: bool = False
+    beside: str = ""
     commit: bool = True
 
 
@@ -133,7 +135,7 @@ def _write_scope(proposal: Proposal, found: Survey, wish: Wish, console: Console
     """Write a scope where it is wanted; whether it was."""
     from ormlift_cli.setting import plan_scope
 
-    plan, problem = plan_scope(proposal, found)
+    plan, problem = plan_scope(proposal, found, wish.beside)
     if plan is None:
         console.say(f"no scope: {problem}")
         return False

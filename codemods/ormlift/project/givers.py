@@ -19,7 +19,9 @@ FACTORY_CLASSES = frozenset(
     {"sessionmaker", "async_sessionmaker", "scoped_session", "async_scoped_session", "create_session"}
 )
 ENGINES = frozenset({"create_engine", "create_async_engine"})
-METHODS = frozenset({"connect", "begin", "raw_connection", "cursor", "connection", "session", "next", "anext"})
+METHODS = frozenset(
+    {"connect", "begin", "session_factory", "raw_connection", "cursor", "connection", "session", "next", "anext"}
+)
 KNOWN = SESSION_CLASSES | FACTORY_CLASSES | ENGINES | METHODS | {last(n) for n in (*DRIVERS, *CONNECTION_TYPES)}
 
 

@@ -208,6 +208,8 @@ class Values:
                 return Value("engine")
             case "handed" if attr in ("driver_connection", "dbapi_connection"):
                 return value
+            case "factory" if attr == "session_factory" and value.factory is not None and value.factory.scoped:
+                return replace(value, factory=replace(value.factory, scoped=False))  # what makes its sessions
             case "engine" | "handed" | "factory":
                 return Value("method", value.factory, value.handed, name=f"{value.what}.{attr}")
         return None
