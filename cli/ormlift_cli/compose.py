@@ -23,6 +23,7 @@ class Composer:
     prefix: str  # of the root, relative to the top of the work tree
     run: str
     phase: str  # that was asked for; empty: each site's own
+    unsafe: bool = False
 
     def key(self, plan: Planned) -> str:
         """Plans of the same key make one commit."""
@@ -80,6 +81,7 @@ class Composer:
             f"Ormlift-Codemod: {', '.join(codemods)}",
             f"Ormlift-Sites: {count}",
             *([f"Ormlift-Certified: {certified}"] if certified else []),
+            *(["Ormlift-Unsafe: yes"] if self.unsafe else []),
             *(line for plan in plans for line in self._of_file(plan)),
         ]
 

@@ -54,6 +54,7 @@ class Made:
     refused: tuple[tuple[int, str, str, str], ...] = ()  # sites, reason, codemod, path
     reverts: str = ""  # the commit that it takes back
     undoes: str = ""  # the run that it takes back
+    unsafe: bool = False  # rewrites that have effects were asked for
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def _made(head: str, deltas: list[Delta]) -> tuple[Made, list[str]]:
         tuple((int(m[1]), m[2], m[3], m[4]) for v in told.get("Refused", ()) if (m := _REFUSED.fullmatch(v))),
         told.get("Reverts", [""])[-1],
         told.get("Rollback", [""])[-1],
+        "Unsafe" in told,
     )
     return made, _BY_HAND.findall(message)
 

@@ -2,7 +2,7 @@
 
 What is tested with it is what surrounds the codemods: files, git, kills, exit codes. `legacy(..)` becomes `modern(..)`,
 `risky(..)` too but with an effect, `never(..)` is refused, and what becomes of `astray(..)` at the top of a module does
-not compile. Spawned workers get it as well.
+not compile; `shifting(..)` is refused where another file imports its own. Spawned workers get it as well.
 """
 
 import ast
@@ -22,6 +22,11 @@ def find(module, context):
             raise RuntimeError("the toy codemod has a bug")
         if name in ("legacy", "risky"):
             yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "modern"),), effects=effects)
+        if name == "shifting":
+            if module.source.path in context.index.imports.asked_for:
+                yield Refusal("toy", line, line, Reason("taken", "another file imports this one"))
+            else:
+                yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "modern"),))
         if name == "astray":
             yield Rewrite("toy", line, line, (ReplaceExpr(module.span(node.func), "(yield)"),))
         if name == "never":
@@ -32,8 +37,11 @@ TOY = Codemod(
     id="toy",
     title="legacy() becomes modern()",
     explanation="It shows that\nall of it works.",
-    needles=((b"legacy",), (b"risky",), (b"never",), (b"crash",), (b"astray",)),
-    reasons={"not-ever": "never() stays. Call something else."},
+    needles=((b"legacy",), (b"risky",), (b"never",), (b"crash",), (b"astray",), (b"shifting",)),
+    reasons={
+        "not-ever": "never() stays. Call something else.",
+        "taken": "Another file imports this one. Take the import away.",
+    },
     effects={"louder": "modern() logs. Judge whether the log may grow."},
     find=find,
     examples=(

@@ -161,7 +161,7 @@ def _commit(
 ) -> Applied:
     choice = replace(job.project.config.commits, **how.commits)
     run = open_run(journal, _described(request, how), repository)
-    composer = Composer(choice, Phasing(job.project), job.project.prefix, run, request.phase)
+    composer = Composer(choice, Phasing(job.project), job.project.prefix, run, request.phase, request.unsafe)
     lander = Lander(repository, journal, committer_of(repository, journal, composer))
     applied = commit_all(plans, job, composer, lander, repository)
     if not applied.stopped:

@@ -1,0 +1,144 @@
+"""How far a rollout is: what is left of each phase by the code as it stands, and what runs did by the history.
+
+No state is kept: the sites that are left are found anew, and those that were rewritten stand in the commits' trailers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ormlift.model import Applicability, SiteReport, Status
+
+from ormlift_cli.history import History, Made, plain
+from ormlift_cli.phasing import Phasing
+from ormlift_cli.run import Survey
+from ormlift_cli.tally import sites_of
+
+NO_PHASE = "(no phase)"
+KINDS = ("ready", "unsafe", "by hand", "refused", "suppressed", "failed")
+
+
+@dataclass
+class Row:
+    """One phase."""
+
+    phase: str
+    rewritten: int = 0
+    left: Counter[str] = field(default_factory=Counter)  # by kind
+    files: set[str] = field(default_factory=set)  # that hold what is left
+
+    @property
+    def sites(self) -> int:
+        """All that were there: rewritten or left."""
+        return self.rewritten + self.left.total()
+
+    @property
+    def done(self) -> int:
+        """In percent: what is rewritten or suppressed of all sites."""
+        return 100 * (self.rewritten + self.left["suppressed"]) // self.sites if self.sites else 100
+
+
+@dataclass
+class Step:
+    """One run, and what it left."""
+
+    run: str
+    time: int
+    back: bool  # it took others back
+    files: int = 0
+    moved: Counter[str] = field(default_factory=Counter)  # phase -> sites rewritten, or taken back
+    left: dict[str, int] = field(default_factory=dict)  # phase -> sites left when it had ended
+    undone: int = 0  # of its sites, those taken back since
+
+
+@dataclass
+class Burndown:
+    """The phases in their order, and the runs, oldest first."""
+
+    rows: list[Row] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    shallow: bool = False
+
+
+def burn_down(found: Survey, history: History, phasing: Phasing) -> Burndown:
+    """Count."""
+    prefix = found.project.prefix
+    names = [phase.name for phase in phasing.phases]
+    rows = {name: Row(name) for name in names}
+    for outcome in found.outcomes:
+        for site in sites_of(outcome):
+            row = rows.setdefault(phasing.phase_of(outcome.path, site.codemod) or NO_PHASE, Row(NO_PHASE))
+            row.left[kind_of(site)] += 1
+            row.files.add(outcome.path)
+    counted = Rewrites(history, phasing, prefix, found.settings.codemods)
+    live = {(entry.commit, entry.path) for entry in history.entries}
+    for made in history.made:
+        if not made.undoes:
+            for phase, path, _, count in counted.of(made):
+                if (made.commit, path) in live:
+                    rows.setdefault(phase, Row(phase)).rewritten += count
+    known = [name for name in names if name in rows]
+    order = [*known, *(name for name in rows if name not in {*known, NO_PHASE}), NO_PHASE]
+    result = Burndown([rows[name] for name in order if name in rows], shallow=history.shallow)
+    result.steps = list(_steps(history, counted, live))
+    _fill_left(result)
+    return result
+
+
+def kind_of(site: SiteReport) -> str:
+    """What a site that is left waits for."""
+    if site.status is Status.REWRITTEN:
+        return "ready"
+    if site.status is not Status.REFUSED:
+        return str(site.status)
+    if site.reason and site.reason.code == "needs-unsafe":
+        return "unsafe"
+    return "by hand" if site.applicability is Applicability.MANUAL else "refused"
+
+
+class Rewrites:
+    """What commits rewrote, by phase."""
+
+    def __init__(self, history: History, phasing: Phasing, prefix: str, codemods: Iterable[str]) -> None:
+        self.by_commit = {made.commit: made for made in history.made}
+        self.phasing, self.prefix, self.codemods = phasing, prefix, set(codemods)
+
+    def of(self, made: Made) -> Iterator[tuple[str, str, str, int]]:
+        """Phase, path, codemod and sites; of a rollback: what it took back."""
+        paths = {plain(delta.path): delta.path for delta in made.files}
+        source = self.by_commit.get(made.reverts) if made.reverts else made
+        if source is None:
+            return
+        for count, codemod, name in source.rewrote:
+            path = paths.get(name)
+            if path is not None and path.startswith(self.prefix) and codemod in self.codemods:
+                yield self._phase(source, path, codemod), path, codemod, count
+
+    def _phase(self, made: Made, path: str, codemod: str) -> str:
+        if len(made.phases) == 1:
+            return made.phases[0]
+        return self.phasing.phase_of(path.removeprefix(self.prefix), codemod) or NO_PHASE
+
+
+def _steps(history: History, counted: Rewrites, live: set[tuple[str, str]]) -> Iterator[Step]:
+    runs: dict[str, Step] = {}
+    for made in reversed(history.made):
+        step = runs.setdefault(made.run, Step(made.run, made.time, bool(made.undoes)))
+        paths = set()
+        for phase, path, _, count in counted.of(made):
+            paths.add(path)
+            step.moved[phase] += count
+            step.undone += 0 if (made.commit, path) in live else count
+        step.files += len(paths)
+    yield from (step for step in runs.values() if step.moved)
+
+
+def _fill_left(result: Burndown) -> None:
+    """From what is left now, back through the runs."""
+    left = {row.phase: row.left.total() for row in result.rows}
+    for step in reversed(result.steps):
+        step.left = {phase: left.get(phase, 0) for phase in step.moved}
+        for phase, count in step.moved.items():
+            left[phase] = left.get(phase, 0) + (-count if step.back else count)
