@@ -42,6 +42,8 @@ NAMES = {
     ),
     "session": re.compile(r"^_*(?:\w*session|sess)$", re.I),
 }
+CLAUSES = frozenset({"text", "select", "insert", "update", "delete"})
+CHAINED = frozenset({"mappings", "scalars", "execution_options", "unique", "all"})  # give what they are called on
 SQL = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*\(?\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|WITH|PRAGMA|REPLACE|BEGIN|COMMIT|"
     r"ROLLBACK|VACUUM|ANALYZE|TRUNCATE|SET|SHOW|EXPLAIN|GRANT|CALL|LOCK|USE|REINDEX|ATTACH|DETACH|SAVEPOINT|RELEASE|COPY|"
@@ -63,7 +65,9 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         func = call.func
         if not isinstance(func, ast.Attribute) or func.attr not in RUNS or not _looks_raw(call, func.attr):
             continue
-        kind, by_name = _kind(func.value, func.attr, module, context)
+        kind, by_name = _kind(func.value, module, context)
+        if by_name and kind == "dbapi" and _is_clause(call):
+            kind = "connection"
         if kind == "unknown-receiver" and func.attr.startswith("exec") and not _is_sql(call):
             kind = "no-database"
         guess = ", going by its name" if by_name else ""
@@ -103,47 +107,70 @@ def _is_sql(call: ast.Call) -> bool:
     return not isinstance(first, ast.Constant) or (isinstance(first.value, str) and bool(SQL.match(first.value)))
 
 
-def _kind(node: ast.expr, name: str, module: Module, context: Context, depth: int = 4) -> tuple[str, bool]:
+def _kind(node: ast.expr, module: Module, context: Context, depth: int = 5) -> tuple[str, bool]:
     """What a receiver is, and whether only its name says so."""
-    if isinstance(node, ast.Await):
-        node = node.value
+    node = node.value if isinstance(node, ast.Await) else node
     if isinstance(node, ast.Call):
-        held = context.index.source_of(node, module) or direct_source(node, module)
-        if held is not None:
-            return KINDS[held.kind], False
-        if isinstance(node.func, ast.Attribute) and node.func.attr in RUNS and depth:
-            return _kind(node.func.value, name, module, context, depth - 1)
-        return "unknown-receiver", False
+        return _called(node, module, context, depth)
     held = context.index.held_by(node, module)
     if held is not None:
         return KINDS[held.kind], False
-    if isinstance(node, ast.Name) and depth:
-        value = _bound(node, module)
-        if value is not None:
-            kind, by_name = _kind(value, name, module, context, depth - 1)
-            if kind != "unknown-receiver":
-                return kind, by_name
+    for value in _bound(node, module) if depth else ():
+        kind, by_name = _kind(value, module, context, depth - 1)
+        if kind != "unknown-receiver":
+            return kind, by_name
+    head = module.imports.get(dotted(node).partition(".")[0], "")
+    if head == "alembic.op":
+        return "connection", False
     last = dotted(node).rpartition(".")[2]
-    for kind, pattern in NAMES.items():
-        if pattern.match(last):
-            return kind, True
+    kind = next((kind for kind, pattern in NAMES.items() if pattern.match(last)), "unknown-receiver")
+    return kind, kind != "unknown-receiver"
+
+
+def _called(node: ast.Call, module: Module, context: Context, depth: int) -> tuple[str, bool]:
+    """What a call hands out."""
+    held = context.index.source_of(node, module) or direct_source(node, module)
+    if held is not None:
+        return KINDS[held.kind], False
+    if not isinstance(node.func, ast.Attribute) or not depth:
+        return "unknown-receiver", False
+    if node.func.attr in RUNS:
+        kind, by_name = _kind(node.func.value, module, context, depth - 1)
+        return ("connection" if by_name and kind == "dbapi" and _is_clause(node) else kind), by_name
+    owner = dotted(node.func.value).rpartition(".")[2] or ast.unparse(node.func.value)
+    if node.func.attr in ("connect", "begin") and "engine" in owner.lower():
+        return "connection", True
+    if node.func.attr in CHAINED:
+        return _kind(node.func.value, module, context, depth - 1)
     return "unknown-receiver", False
 
 
-def _bound(node: ast.Name, module: Module) -> ast.expr | None:
-    """The one expression that the function around binds a name to, by `=` or `with`."""
-    host = module.enclosing_function(node) or module.tree
+def _is_clause(call: ast.Call) -> bool:
+    """Whether what is run is SQLAlchemy's own, which no driver takes."""
+    first = call.args[0] if call.args else None
+    return isinstance(first, ast.Call) and dotted(first.func).rpartition(".")[2] in CLAUSES
+
+
+def _bound(node: ast.expr, module: Module) -> list[ast.expr]:
+    """What a variable of the function or an attribute of the class is bound to; nothing if that differs."""
+    name = dotted(node)
+    host: ast.AST = module.enclosing_function(node) or module.tree
+    if name.startswith(("self.", "cls.")):
+        host = module.enclosing_class(node) or module.tree
+    elif not isinstance(node, ast.Name):
+        return []
     found: list[ast.expr] = []
-    for inner in walk_scope(host):
+    for inner in ast.walk(host) if "." in name else walk_scope(host):
         match inner:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == node.id:
+            case ast.Assign(targets=[target], value=value) if dotted(target) == name:
                 found.append(value)
-            case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)) if name == node.id:
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target) if dotted(target) == name:
                 found.append(value)
             case _:
                 pass
-    texts = {ast.dump(value) for value in found if not isinstance(value, ast.Constant)}
-    return found[0] if found and (len(texts) == 1 or _all_run(found)) else None
+    found = [value for value in found if not isinstance(value, ast.Constant)]
+    texts = {ast.dump(value) for value in found}
+    return found[:1] if len(texts) == 1 or _all_run(found) else []
 
 
 def _all_run(values: list[ast.expr]) -> bool:

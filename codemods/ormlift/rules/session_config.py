@@ -22,7 +22,7 @@ from ormlift.project.names import is_test_path
 from ormlift.project.urls import SERVERS, scheme_of
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_config import EXAMPLES
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, module_level
 
 ID = "session-config"
 ENGINES = frozenset({"create_engine", "create_async_engine"})
@@ -48,7 +48,7 @@ PASSING = frozenset(
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every setting of the file that is worth a look."""
     path = module.source.path
-    if is_test_path(path) or PASSING & set(path.split("/")[:-1]) or path.endswith("env.py"):
+    if is_test_path(path) or PASSING & set(path.split("/")[:-1]) or path.endswith("env.py") or _is_script(module):
         return
     for call in module.calls:
         kind = called(call, module.imports | module.local_imports(module.enclosing_function(call) or call))
@@ -56,6 +56,15 @@ def find(module: Module, context: Context) -> Iterator[Site]:
             continue
         for node, fault in _faults(call, kind, module, context):
             yield Refusal(ID, node.lineno, node.end_lineno or node.lineno, _reason(fault), fault)
+
+
+def _is_script(module: Module) -> bool:
+    """A file that defines no function and uses its engine at once: it runs from top to bottom and ends."""
+    if any(isinstance(s, FunctionNode) for s in module_level(module.tree)):
+        return False
+    runs = ("connect", "begin", "execute", "query", "commit")
+    top = (c for c in module.calls if module.enclosing_function(c) is None)
+    return any(isinstance(c.func, ast.Attribute) and c.func.attr in runs for c in top)
 
 
 def _is_alchemy(call: ast.Call, module: Module) -> bool:
@@ -87,10 +96,11 @@ def _engine_faults(
     if pool == "StaticPool" and not _in_memory(call, module):
         message = "StaticPool hands one connection to all threads: what one commits or rolls back is the others' too"
         yield options["poolclass"], Fault("static-pool", Severity.HIGH, message)
-    if (check := _same_thread(options.get("connect_args"))) is not None and pool != "StaticPool":
+    if (check := _same_thread(options.get("connect_args"))) is not None and pool not in ("StaticPool", "NullPool"):
         message = "check_same_thread=False lets threads use one connection at once; give each request its own session"
         yield check, Fault("check-same-thread", Severity.LOW, message)
     known = all(k.arg for k in call.keywords) and not {"creator", "pool", "strategy"} & options.keys()
+    known = known and "check_same_thread" not in ast.unparse(call) and not _asks_for_sqlite(call, module)
     if not known or pool in ("NullPool", "StaticPool", "AssertionPool") or not schemes or not schemes <= SERVERS:
         return
     if ("pool_pre_ping" not in options or _is(options["pool_pre_ping"], value=False)) and _lives_long(call, module):
@@ -154,6 +164,19 @@ def _same_thread(node: ast.expr | None) -> ast.expr | None:
         (v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "check_same_thread" and _is(v, value=False)),
         None,
     )
+
+
+def _asks_for_sqlite(call: ast.Call, module: Module) -> bool:
+    """Whether the engine is made on one path only, which a test of the URL chooses."""
+    tests = (a.test for a in module.ancestors(call) if isinstance(a, ast.If | ast.IfExp))
+    return any("sqlite" in ast.unparse(test) and not _in_else(call, test, module) for test in tests)
+
+
+def _in_else(call: ast.Call, test: ast.expr, module: Module) -> bool:
+    around = module.parents[test]
+    assert isinstance(around, ast.If | ast.IfExp)
+    other = around.orelse if isinstance(around.orelse, list) else [around.orelse]
+    return any(call in ast.walk(node) for node in other)
 
 
 def _lives_long(call: ast.Call, module: Module) -> bool:

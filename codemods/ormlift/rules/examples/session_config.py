@@ -125,4 +125,28 @@ from app.config import OPTIONS
 engine = create_engine("postgresql://localhost/app", **OPTIONS)
 """,
     ),
+    Example(
+        "the path for SQLite, and the one for a server",
+        """\
+from sqlalchemy import create_engine
+
+from app.config import settings
+
+if settings.DATABASE_URL.startswith("sqlite"):
+    engine = create_engine(settings.DATABASE_URL)
+else:
+    engine = create_engine(settings.DATABASE_URL, pool_pre_ping=True)
+""",
+        project={"app/config.py": _SETTINGS},
+    ),
+    Example(
+        "a script that runs and ends",
+        """\
+from sqlalchemy import create_engine, text
+
+engine = create_engine("postgresql://localhost/app")
+with engine.connect() as connection:
+    connection.execute(text("SELECT 1"))
+""",
+    ),
 )
