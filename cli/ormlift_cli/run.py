@@ -7,7 +7,7 @@ models and scopes live elsewhere than their uses; for the codemods in the files 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,6 +98,8 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     jobs = request.jobs or cores()
     known = link(_facts(files.for_index, jobs, progress))
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
+    if any(c.id == "dto-drift" for c in codemods):
+        index = replace(index, versions=_versions(project))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -207,6 +209,20 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
         if path in selected and (_IGNORE_COMMENT in data or _wanted(data, needles)):
             result.to_plan.append((path, data))
     return result
+
+
+def _versions(project: Project) -> Mapping[str, int]:
+    """The major versions that the requirement files at the root, and those one folder below, agree on."""
+    from ormlift.project.requirements import FILES, majors
+
+    texts = []
+    for pattern in ("*", "*/*"):
+        for path in sorted(project.root.glob(pattern)):
+            name = path.relative_to(project.root).as_posix()
+            if FILES.search(name) and not name.startswith(".") and path.is_file() and not path.is_symlink():
+                with suppress(OSError):
+                    texts.append(read(project.root, name).decode(errors="replace"))
+    return majors(texts)
 
 
 def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:

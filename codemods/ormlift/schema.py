@@ -27,6 +27,7 @@ class MappedColumn:
     foreign_key: str = ""  # `table.column`, or empty
     line: int = 0
     impl: str = ""  # where `type` is a class of the project (a TypeDecorator): the type it is stored as
+    nullable_stated: bool = False  # whether it may be NULL is written: `nullable=`, `Mapped[Optional[..]]`
 
 
 @dataclass(frozen=True, slots=True)

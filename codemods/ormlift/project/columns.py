@@ -113,6 +113,7 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
         onupdate=_given(options, "onupdate", "server_onupdate"),
         foreign_key=foreign,
         line=call.lineno,
+        nullable_stated="nullable" in options,
     )
     fixed = primary or "nullable" in options or called(call, imports) == "Column"
     return RawColumn(column, type_name, "", fixed, readable)
@@ -156,7 +157,7 @@ def read_mapped(
     if raw is None:
         raw = RawColumn(MappedColumn(attr, attr, "", line=annotation.lineno), nullable_given=False)
     if not raw.nullable_given:
-        raw = replace(raw, column=replace(raw.column, nullable=optional))
+        raw = replace(raw, column=replace(raw.column, nullable=optional, nullable_stated=True))
     return raw if raw.type_name else replace(raw, annotation=python)
 
 

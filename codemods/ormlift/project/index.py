@@ -49,6 +49,7 @@ class ProjectIndex:
     scopes: tuple[Scope, ...] = ()
     engines: tuple[Engine, ...] = ()
     session_events: tuple[str, ...] = ()  # listeners on sessions and mappers in general, which fire for every model
+    versions: Mapping[str, int] = field(default_factory=dict)  # major versions of libraries, as the requirements say
     style: str = ""  # `query` or `select`: how the project asks; empty where it does neither more
     imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against

@@ -5,6 +5,7 @@ from ormlift.rules import (
     cursor_on_session,
     cursor_to_orm,
     dependency_lifecycle,
+    dto_drift,
     mapper_health,
     raw_access,
     service_scope,
@@ -25,6 +26,7 @@ ALL: tuple[Codemod, ...] = (
     session_config.CODEMOD,
     async_session.CODEMOD,
     dependency_lifecycle.CODEMOD,
+    dto_drift.CODEMOD,
     raw_access.CODEMOD,
     swallowed_errors.CODEMOD,
 )

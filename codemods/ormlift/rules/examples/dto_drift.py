@@ -1,0 +1,128 @@
+"""Examples of `dto-drift`: small response models beside the class that they mirror."""
+
+from __future__ import annotations
+
+from ormlift.rules.base import Example
+
+_MODELS = """\
+from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, Numeric, String, Text
+from sqlalchemy.orm import declarative_base, relationship
+
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id = Column(Integer, primary_key=True)
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50), nullable=False)
+    note = Column(Text, nullable=True)
+    price = Column(Numeric(10, 2), nullable=False)
+    started_at = Column(DateTime, nullable=False)
+    secret_token = Column(String(50))
+    user_id = Column(Integer, ForeignKey("users.id"), nullable=False)
+    user = relationship("User")
+"""
+_PROJECT = {"app/models.py": _MODELS}
+_HEAD = """\
+from datetime import datetime
+from decimal import Decimal
+from typing import Optional
+
+from pydantic import BaseModel, ConfigDict
+
+"""
+_ALL = """\
+    id: int
+    name: str
+    note: Optional[str] = None
+    price: Decimal
+    started_at: datetime
+    user_id: int
+"""
+_CONFIG = "    model_config = ConfigDict(from_attributes=True)\n\n"
+
+
+def _dto(name: str, fields: str, config: str = _CONFIG) -> str:
+    return f"{_HEAD}\nclass {name}(BaseModel):\n{config}{fields}"
+
+
+def _sound(title: str, before: str) -> Example:
+    return Example(title, before, project=_PROJECT)
+
+
+EXAMPLES = (
+    Example(
+        "columns that never reach the client",
+        _dto("JobResponse", _ALL.replace("    started_at: datetime\n", "").replace("    user_id", "    user_id")),
+        _dto(
+            "JobResponse",
+            _ALL.replace("    started_at: datetime\n", "") + "    started_at: Optional[datetime] = None\n",
+        ),
+        effects=("response-grows",),
+        fault="missing-fields",
+        project=_PROJECT,
+    ),
+    Example(
+        "a field that takes no NULL",
+        _dto("JobOut", _ALL.replace("note: Optional[str] = None", "note: str  # free text")),
+        _dto("JobOut", _ALL.replace("note: Optional[str] = None", "note: Optional[str]  # free text")),
+        effects=("field-optional",),
+        fault="nullable-differs",
+        project=_PROJECT,
+    ),
+    Example(
+        "an option that Pydantic 2 ignores",
+        _dto("JobRead", _ALL, "    class Config:\n        orm_mode = True  # from instances\n\n"),
+        _dto("JobRead", _ALL, "    class Config:\n        from_attributes = True  # from instances\n\n"),
+        fault="orm-mode",
+        project=_PROJECT,
+    ),
+    Example(
+        "both names of the option",
+        _dto("JobRead", _ALL, "    class Config:\n        orm_mode = True\n        from_attributes = True\n\n"),
+        reason="option-by-hand",
+        fault="orm-mode",
+        project=_PROJECT,
+    ),
+    Example(
+        "a type that the column's values never are",
+        _dto("JobRead", _ALL.replace("started_at: datetime", "started_at: str")),
+        reason="type-by-hand",
+        fault="type-differs",
+        project=_PROJECT,
+    ),
+    _sound("every column has its field; a secret stays on the server", _dto("JobRead", _ALL)),
+    _sound("input leaves columns out", _dto("JobCreate", "    name: str\n    price: Decimal\n")),
+    _sound("a shorter view", _dto("JobOut", "    id: int\n    name: str\n")),
+    _sound(
+        "the row that a foreign key leads to is in the response",
+        _dto("JobOut", _ALL.replace("user_id: int", "user: dict")),
+    ),
+    _sound(
+        "another response of the class has the column",
+        _dto("JobOut", _ALL.replace("    price: Decimal\n", "")) + f"\n\nclass JobDetail(BaseModel):\n{_CONFIG}{_ALL}",
+    ),
+    _sound(
+        "it is not read from instances", _dto("JobOut", _ALL.replace("started_at: datetime", "started_at: str"), "")
+    ),
+    _sound(
+        "a validator converts",
+        _dto(
+            "JobOut",
+            _ALL.replace("started_at: datetime", "started_at: str")
+            + '\n    @field_validator("started_at", mode="before")\n    @classmethod\n    def as_text(cls, value):\n'
+            + "        return value.isoformat()\n",
+        ).replace("ConfigDict\n", "ConfigDict, field_validator\n"),
+    ),
+    _sound(
+        "Pydantic 1 calls it orm_mode",
+        _dto("JobRead", _ALL, "    class Config:\n        orm_mode = True\n\n").replace(", ConfigDict", ""),
+    ),
+)
