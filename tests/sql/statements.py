@@ -260,4 +260,62 @@ CASES: tuple[Case, ...] = (
     C('INSERT INTO events (kind, touched, "order", "lambda", "two words") VALUES (?, 1, 2, 3, ?)', ("k", "v")),
     C("INSERT INTO tags (job_id, tag, class) VALUES (?, ?, ?)", (1, "t", 2)),
     C("INSERT INTO jobs (name) VALUES ('a' || ?)", ("b",)),
+    # Queries inside, set operations, WITH, windows, and what changes more than a row
+    C("SELECT 1"),
+    C("SELECT id FROM jobs WHERE owner_id IN (SELECT id FROM users WHERE active = 1)"),
+    C("SELECT id FROM jobs WHERE owner_id NOT IN (SELECT id FROM users WHERE nick = ?) ORDER BY id", (1,)),
+    C("SELECT id FROM jobs j WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = j.owner_id AND u.active = 1)"),
+    C("SELECT id FROM jobs WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = jobs.owner_id)"),
+    C("SELECT id FROM jobs WHERE n = (SELECT MAX(n) FROM jobs)"),
+    C("SELECT id, (SELECT email FROM users u WHERE u.id = j.owner_id) AS mail FROM jobs j ORDER BY id"),
+    C("SELECT j.id, k.id FROM jobs j JOIN jobs k ON k.n = j.n AND k.id <> j.id ORDER BY j.id, k.id"),
+    C("SELECT COUNT(*) FROM (SELECT DISTINCT name FROM jobs)"),
+    C("SELECT t.name, t.c FROM (SELECT name, COUNT(*) AS c FROM jobs GROUP BY name) t WHERE t.c > 1"),
+    C("SELECT * FROM (SELECT id, name FROM jobs) x ORDER BY id"),
+    C("SELECT id FROM jobs UNION SELECT id FROM users ORDER BY id DESC LIMIT 3"),
+    C("SELECT name, n FROM jobs UNION ALL SELECT nick, id FROM users ORDER BY 2, 1"),
+    C("SELECT id FROM jobs EXCEPT SELECT id FROM users"),
+    C("SELECT id FROM jobs INTERSECT SELECT id FROM users ORDER BY 1"),
+    C(
+        "WITH busy AS (SELECT owner_id, COUNT(*) AS c FROM jobs GROUP BY owner_id) SELECT u.email,"
+        " b.c FROM users u JOIN busy b ON b.owner_id = u.id ORDER BY u.id"
+    ),
+    C("WITH RECURSIVE nums(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM nums WHERE n < 5) SELECT n FROM nums"),
+    C("WITH a AS (SELECT id FROM jobs WHERE n > ?), b AS (SELECT id FROM a WHERE id > 1) SELECT COUNT(*) FROM b", (1,)),
+    C("SELECT id, ROW_NUMBER() OVER (PARTITION BY name ORDER BY id DESC) AS r FROM jobs ORDER BY id"),
+    C("SELECT id, SUM(n) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM jobs ORDER BY id"),
+    C("SELECT COUNT(*) FILTER (WHERE n > 1) AS big, COUNT(*) FROM jobs"),
+    C("SELECT j.id, u.email FROM jobs j RIGHT JOIN users u ON u.id = j.owner_id ORDER BY u.id, j.id"),
+    C("SELECT j.id, u.email FROM jobs j FULL JOIN users u ON u.id = j.owner_id ORDER BY u.id, j.id"),
+    C("SELECT j.name, u.email FROM jobs j JOIN users u USING (id) ORDER BY j.id"),
+    C("SELECT j.id, t.tag FROM jobs j JOIN users u ON u.id = j.owner_id CROSS JOIN tags t ORDER BY j.id, t.tag"),
+    C("INSERT INTO users (email, nick) VALUES (?, 'a'), ('z@z', NULL)", (1,)),
+    C("INSERT INTO users (email, nick) SELECT name, class FROM jobs WHERE id = 1"),
+    C("INSERT INTO events (kind) SELECT name FROM jobs WHERE id = 1"),
+    C("INSERT OR IGNORE INTO users (id, email) VALUES (1, 'new')"),
+    C("INSERT OR REPLACE INTO users (id, email) VALUES (1, 'new')"),
+    C("REPLACE INTO users (id, email) VALUES (1, 'new')"),
+    C("INSERT INTO users (id, email) VALUES (1, 'new') ON CONFLICT DO NOTHING"),
+    C(
+        "INSERT INTO users (id, email) VALUES (1, 'new') ON CONFLICT (id) DO UPDATE SET email ="
+        " excluded.email, nick = nick || '!' WHERE users.active = 1"
+    ),
+    C("INSERT INTO users (email) VALUES ('q') RETURNING id, email"),
+    C("INSERT INTO users (email) VALUES ('q') RETURNING *"),
+    C("UPDATE jobs SET n = n + 1 WHERE id < 3 RETURNING id, n"),
+    C("DELETE FROM jobs WHERE id < 3 RETURNING id"),
+    C("UPDATE jobs SET name = (SELECT email FROM users WHERE users.id = jobs.owner_id) WHERE id < 3"),
+    C("UPDATE jobs SET name = u.email FROM users u WHERE u.id = jobs.owner_id"),
+    C("DELETE FROM jobs WHERE owner_id IN (SELECT id FROM users WHERE active = 0)"),
+    C("INSERT INTO jobs DEFAULT VALUES"),
+    C("SELECT id FROM jobs WHERE (id, m) IN (SELECT id, id FROM users)"),
+    C("SELECT id FROM jobs j WHERE n > (SELECT AVG(n) FROM jobs k WHERE k.name = j.name)"),
+    C("SELECT name FROM jobs GROUP BY name HAVING COUNT(*) > (SELECT COUNT(*) FROM tags WHERE tag = 'cold')"),
+    C("SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)", (1,)),
+    C("SELECT CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = 1) THEN 'y' ELSE 'n' END"),
+    C("SELECT u.email, (SELECT COUNT(*) FROM jobs WHERE owner_id = u.id) AS c FROM users u ORDER BY c DESC, u.id"),
+    C(
+        "SELECT e.kind, x.total FROM events e LEFT JOIN (SELECT user_id, COUNT(*) AS total FROM"
+        " events GROUP BY user_id) x ON x.user_id = e.user_id ORDER BY e.id"
+    ),
 )

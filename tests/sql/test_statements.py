@@ -20,8 +20,8 @@ CHANGES = (Fetch.ROWCOUNT, Fetch.NONE)
 
 
 def fetches(statement: Statement) -> tuple[Fetch, ...]:
-    if statement.kind is Kind.SELECT:
-        return SELECTS
+    if statement.gives_rows:
+        return SELECTS if statement.kind is Kind.SELECT else (Fetch.ALL, Fetch.FIRST)
     return (*CHANGES, Fetch.LASTROWID) if statement.kind is Kind.INSERT else CHANGES
 
 
@@ -71,7 +71,7 @@ def test_certificate_and_effects(case: Case, style: str) -> None:
 
 def same(old: Ran, new: Ran, made: Written, statement: Statement, fetch: Fetch) -> None:
     assert new.tables == old.tables
-    if statement.kind is not Kind.SELECT:
+    if not statement.gives_rows:
         assert new.result == old.result
         return
     if fetch in (Fetch.SCALAR, Fetch.SCALARS):

@@ -193,6 +193,8 @@ def evaluate(written: Written, names: dict[str, Any], fetch: Fetch, script: str 
                     space[need.name] = CLASSES[need.name]
                 else:
                     exec(f"from {need.module} import {need.name}", space)
+            for statement in written.above:
+                exec(statement, space)
             result = eval(written.text, space)
             if fetch in (Fetch.ALL, Fetch.ITERATE):
                 result = list(result)
@@ -214,7 +216,7 @@ def parsed(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Stat
 def request(statement: Statement, **options: Any) -> Request:
     """A request whose arguments are variables p0, p1 … of which nothing is known."""
     arguments = tuple(Argument(f"p{slot.index}") for slot in statement.slots)
-    return Request(**{"models": MODELS, "arguments": arguments, **options})
+    return Request(**{"models": MODELS, "arguments": arguments, "variables": True, **options})
 
 
 def written(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite", **options: Any) -> Any:

@@ -2,89 +2,185 @@
 
 Every step is sound for the dialect at hand. What is dropped or turned round: aliases of tables and of the select list,
 parentheses, the case and quotes of names, the order of a conjunction's nesting, the side on which a comparison's
-operand stands, NOT before a comparison, `<>` for `!=`, ELSE NULL, the order in which columns are set.
+operand stands, NOT before a comparison, `<>` for `!=`, ELSE NULL, the order in which columns are set, what EXISTS
+selects, a RIGHT JOIN of two tables for the LEFT JOIN of the other way round, the names of tables of WITH.
 sqlglot's own `simplify` and `optimize` are not used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ormlift.sql.columntypes import kind_of
+from ormlift.sql.forms import Forms, Shape, number
+from ormlift.sql.read import is_aggregate, own_nodes
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    from ormlift.schema import MappedClass
+    from ormlift.schema import MappedClass, MappedColumn
 
-Shape = Any  # nested tuples of strings; compared and printed, never taken apart
-MIRRORED = {"GT": "LT", "GTE": "LTE"}
-CONDITIONS = (
-    "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "And", "Or", "Not", "Is", "NullSafeEQ", "NullSafeNEQ", "Like", "ILike",
-    "Escape", "In",
-)  # fmt: skip
-NEGATED = {"EQ": "NEQ", "NEQ": "EQ", "LT": "GTE", "GTE": "LT", "GT": "LTE", "LTE": "GT"}
+_TRUE = (("true",), ("number", "1"), ("EQ", ("number", "1"), ("number", "1")))
 
 
-class Canonical:
+@dataclass(frozen=True)
+class Table:
+    """What an alias of FROM stands for."""
+
+    key: Shape  # of a mapped table its name, how deep its query lies, and which of several of that name it is
+    names: tuple[str, ...]  # its columns
+    model: MappedClass | None = None
+    outer: bool = False
+
+
+@dataclass
+class Frame:
+    """The names of one query."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    aliases: dict[str, exp.Expr] = field(default_factory=dict)
+    common: dict[str, Table] = field(default_factory=dict)
+    joined: dict[str, Shape] = field(default_factory=dict)  # columns of USING
+
+
+class Canonical(Forms):
     """Brings one statement into canonical form."""
 
     def __init__(
         self, dialect: str, models: Mapping[str, MappedClass], binds: dict[str, Shape], *, one_row: bool, compiled: bool
     ) -> None:
-        """`binds`: what each placeholder is; `one_row`: only the first row is read; `compiled`: by SQLAlchemy."""
-        self.compiled = compiled
-        self.dialect, self.models, self.binds, self.one_row = dialect, models, binds, one_row
-        self.tables: dict[str, tuple[str, MappedClass, bool]] = {}  # alias -> name, model, outer side
-        self.aliases: dict[str, exp.Expr] = {}
-        self.steps: set[str] = set()
+        """See `Forms`."""
+        super().__init__(dialect, models, binds, one_row=one_row, compiled=compiled)
+        self.returns = True  # the rows of RETURNING are asked for
+        self.frames: list[Frame] = []
+        self.known: dict[Shape, Table] = {}
 
     def statement(self, tree: exp.Expr) -> Shape:
         """The form of a whole statement."""
         kind = type(tree).__name__
-        if kind == "Select":
-            return self._select(tree)
+        if kind not in ("Insert", "Update", "Delete"):
+            return self.query(tree)
+        self.frames.append(Frame())
         if kind == "Insert":
             return self._insert(tree)
-        self._table(tree.this, outer=False)
-        where = self._where(tree)
+        key = self._table(tree.this, outer=False)
+        others = [*(tree.args.get("using") or [])]
+        if tree.args.get("from_"):
+            others.append(tree.args["from_"].this)
+        keys = tuple(sorted((self._table(table, outer=False) for table in others), key=repr))
+        where = self._condition_of(tree, "where")
         if kind == "Delete":
-            return ("delete", self._name(tree.this), where)
-        pairs = [(self.form(item.this), self.form(item.args["expression"])) for item in tree.expressions]
-        return ("update", self._name(tree.this), tuple(sorted(pairs, key=repr)), where)
+            return ("delete", key, keys, where, self._returning(tree))
+        return ("update", key, keys, self._set(tree.expressions), where, self._returning(tree))
+
+    def _set(self, items: list[exp.Expr]) -> Shape:
+        pairs = [(self.form(item.this), self.form(item.args["expression"])) for item in items]
+        return tuple(sorted(pairs, key=repr))
 
     def _insert(self, tree: exp.Expr) -> Shape:
         from sqlglot import exp
 
-        self._table(tree.this.this, outer=False)
-        names = [self.form(exp.column(name.name)) for name in tree.this.expressions]
-        rows = [[self.form(item) for item in row.expressions] for row in tree.args["expression"].expressions]
-        pairs = [tuple(sorted(zip(names, row, strict=True), key=repr)) for row in rows]
-        if tree.args.get("returning"):  # never written; SQLAlchemy asks for the new key where the driver cannot tell it
-            self.steps.add("RETURNING the new key changes nothing")
-        rest = [name for name in ("alternative", "conflict") if tree.args.get(name)]
-        return ("insert", self._name(tree.this.this), tuple(pairs), tuple(rest))
+        schema = tree.this if isinstance(tree.this, exp.Schema) else None
+        key = self._table(schema.this if schema is not None else tree.this, outer=False)
+        names = [self.form(exp.column(name.name)) for name in (schema.expressions if schema is not None else [])]
+        values = tree.args.get("expression")
+        rows: Shape = ()
+        if isinstance(values, exp.Values):
+            written = [[self.form(item) for item in _row(row)] for row in values.expressions]
+            rows = tuple(tuple(sorted(zip(names, row, strict=True), key=repr)) for row in written)
+        elif values is not None:
+            rows = (tuple(names), self.query(values))
+        rest = tuple(str(tree.args.get(name) or "").lower() for name in ("alternative", "ignore", "default"))
+        return ("insert", key, rows, rest, self._conflict(tree.args.get("conflict")), self._returning(tree))
+
+    def _conflict(self, tree: exp.Expr | None) -> Shape:
+        if tree is None:
+            return None
+        keys = sorted((self.form(item.this) for item in tree.args.get("conflict_keys") or []), key=repr)
+        action = str(tree.args.get("action") or "")
+        rest = tuple(str(tree.args.get(name) or "") for name in ("duplicate", "constraint", "index_where"))
+        return (tuple(keys), action, self._set(tree.expressions), rest, self._condition_of(tree, "where"))
+
+    def _returning(self, tree: exp.Expr) -> Shape:
+        found = tree.args.get("returning")
+        if found is None:
+            return ()
+        if self.compiled and not self.returns:
+            self.steps.add("RETURNING the new key changes nothing")  # asked for where the driver cannot tell it
+            return ()
+        return tuple(self._items(found.expressions))
+
+    # Queries
+
+    def query(self, tree: exp.Expr) -> Shape:
+        """The form of a query, at the top or inside another."""
+        while type(tree).__name__ in ("Paren", "Subquery"):
+            tree = tree.this
+        self.frames.append(Frame())
+        try:
+            self._common(tree)
+            return self._select(tree) if type(tree).__name__ == "Select" else self._combined(tree)
+        finally:
+            self.frames.pop()
+
+    def existing(self, tree: exp.Expr) -> Shape:
+        """EXISTS: what is selected means nothing, nor do DISTINCT, ORDER BY and a LIMIT of one or more."""
+        from sqlglot import exp
+
+        tree = tree.unnest()
+        if not isinstance(tree, exp.Select) or tree.args.get("group") or tree.args.get("having"):
+            return self.query(tree)
+        if any(is_aggregate(node) for node in own_nodes(tree, exp.Anonymous, "expressions")) or tree.args.get("offset"):
+            return self.query(tree)
+        bare = tree.copy()
+        limit = bare.args.get("limit")
+        if limit is not None and not (limit.expression.name.isdigit() and int(limit.expression.name) > 0):
+            return self.query(tree)
+        bare.set("expressions", [exp.Literal.number(1)])
+        for part in ("limit", "distinct", "order"):
+            bare.set(part, None)
+        self.steps.add("EXISTS asks only whether there is a row")
+        return self.query(bare)
+
+    def _common(self, tree: exp.Expr) -> None:
+        with_ = tree.args.get("with_")
+        if with_ is None:
+            return
+        for cte in with_.expressions:
+            name, alias = cte.alias.lower(), cte.args["alias"]
+            names = tuple(column.name.lower() for column in alias.args.get("columns") or [])
+            self.frames[-1].common[name] = Table(("itself",), names or tuple(self.outputs(_first(cte.this))))
+            shape = ("with", bool(with_.args.get("recursive")) and _names_itself(cte), self.query(cte.this))
+            self.frames[-1].common[name] = Table(shape, self.frames[-1].common[name].names)
+            self.steps.add("tables of WITH are compared by what they hold")
+
+    def _combined(self, tree: exp.Expr) -> Shape:
+        members = [self.query(member) for member in _flat(tree)]
+        names = self.outputs(_first(tree))
+        order = []
+        for item in tree.args["order"].expressions if tree.args.get("order") else []:
+            key = item.this.unnest()
+            place: Shape = ("place", int(key.name)) if key.name.isdigit() else None
+            if place is None and key.name.lower() in names:
+                place = ("place", names.index(key.name.lower()) + 1)
+            order.append((place or self.form(key), bool(item.args.get("desc")), bool(item.args.get("nulls_first"))))
+        kind = (type(tree).__name__, bool(tree.args.get("distinct")))
+        return (*kind, tuple(members), tuple(order), self._limit(tree), self._offset(tree))
 
     def _select(self, tree: exp.Expr) -> Shape:
-        source = tree.args["from_"].this
-        self._table(source, outer=False)
-        joins = tree.args.get("joins") or []
-        for join in joins:
-            self._table(join.this, outer=str(join.args.get("side") or "").upper() == "LEFT")
-        items = tuple(self._items(tree))
-        self.aliases = {item.alias.lower(): item.this for item in tree.expressions if type(item).__name__ == "Alias"}
-        sources = [self._name(source)]
-        if joins and not any(join.args.get(part) for join in joins for part in ("on", "using", "side")):
-            sources, joins = sorted([*sources, *(self._name(join.this) for join in joins)]), []
-            self.steps.add("the order of tables that are not joined by ON means nothing")
+        frame = self.frames[-1]
+        sources = self._sources(tree)
+        items = tuple(self._items(tree.expressions))
+        frame.aliases = {item.alias.lower(): item.this for item in tree.expressions if type(item).__name__ == "Alias"}
+        distinct = tree.args.get("distinct")
+        on = distinct.args.get("on") if distinct else None
         return (
             "select",
-            bool(tree.args.get("distinct")),
+            bool(distinct) if on is None else tuple(self.form(item) for item in on.expressions),
             items,
-            tuple(sources),
-            tuple(self._join(join) for join in joins),
-            self._where(tree),
+            *sources,
+            self._condition_of(tree, "where"),
             self._listed(tree, "group"),
             self._condition_of(tree, "having"),
             self._listed(tree, "order"),
@@ -92,38 +188,117 @@ class Canonical:
             self._offset(tree),
         )
 
-    def _items(self, tree: exp.Expr) -> list[Shape]:
+    def _sources(self, tree: exp.Expr) -> tuple[Shape, Shape]:
+        """The tables that are joined by nothing, and the joins."""
+        if tree.args.get("from_") is None:
+            return (), ()
+        source, joins = tree.args["from_"].this, tree.args.get("joins") or []
+        sides = [str(join.args.get("side") or "").upper() for join in joins]
+        key = self._table(source, outer=sides[:1] in (["RIGHT"], ["FULL"]))
+        keys = [self._table(join.this, outer=side in ("LEFT", "FULL")) for join, side in zip(joins, sides, strict=True)]
+        shapes = [self._join(join, side, k) for join, side, k in zip(joins, sides, keys, strict=True)]
+        if joins and all(shape[:2] == ("", "") and shape[3] is None for shape in shapes):
+            if len({repr(k[:-1]) for k in (key, *keys)}) == len(joins) + 1:
+                self.steps.add("the order of tables that are not joined by ON means nothing")
+                return tuple(sorted([key, *keys], key=repr)), ()
+            return (key, *keys), ()
+        if sides == ["RIGHT"]:
+            self.steps.add("`a RIGHT JOIN b` is `b LEFT JOIN a`")
+            return (keys[0],), (("LEFT", "", key, shapes[0][3]),)
+        return (key,), tuple(shapes)
+
+    def _join(self, join: exp.Expr, side: str, key: Shape) -> Shape:
+        on = join.args.get("on")
+        condition = self.condition(on, positive=True) if on is not None else None
+        for name in join.args.get("using") or []:
+            self.steps.add("USING is ON with both columns")
+            left = next(t for t in self.frames[-1].tables.values() if name.name.lower() in t.names and t.key != key)
+            pair = sorted((("column", left.key, name.name.lower()), ("column", key, name.name.lower())), key=repr)
+            self.frames[-1].joined[name.name.lower()] = ("column", left.key, name.name.lower())
+            condition = ("EQ", *pair) if condition is None else ("and", condition, ("EQ", *pair))
+        condition = None if condition in _TRUE else condition
+        return (side, str(join.args.get("method") or "").upper(), key, condition)
+
+    def _items(self, items: list[exp.Expr]) -> list[Shape]:
         found: list[Shape] = []
-        for item in tree.expressions:
+        for item in items:
             bare = item.unalias()
             owner = bare.text("table").lower()
             if type(bare).__name__ == "Star" or type(bare.this).__name__ == "Star":
                 self.steps.add("`*` is the mapped columns")
-                for alias, (name, model, _) in self.tables.items():
+                for alias, table in self.frames[-1].tables.items():
                     if owner in ("", alias):
-                        found += [("column", name, column.name.lower()) for column in model.columns]
+                        found += [("column", table.key, _place(table, name)) for name in table.names]
             else:
                 found.append(self.form(bare))
         return found
 
-    def _join(self, join: exp.Expr) -> Shape:
-        side = str(join.args.get("side") or "").upper()
-        on = join.args.get("on")
-        rest = tuple(str(join.args.get(name) or "").upper() for name in ("method",))
-        using = tuple(str(item) for item in join.args.get("using") or [])
-        return (side, rest, using, self._name(join.this), self.condition(on, positive=True) if on else None)
+    def outputs(self, tree: exp.Expr) -> list[str]:
+        """What the columns of a query are called from outside, empty where they have no name of their own."""
+        from sqlglot import exp
 
-    def _table(self, table: exp.Expr, *, outer: bool) -> None:
-        schema = table.args.get("db")
-        name = f"{schema.name}.{table.name}".lower() if schema else table.name.lower()
-        model = self.models.get(name) or self.models[table.name.lower()]
-        self.tables[(table.alias or table.name).lower()] = (_key(model), model, outer)
+        while type(tree).__name__ in ("Paren", "Subquery"):
+            tree = tree.this
+        found: list[str] = []
+        for item in _first(tree).expressions:
+            bare = item.unalias()
+            if isinstance(bare, exp.Star) or isinstance(bare.this, exp.Star):
+                self.frames.append(Frame())
+                self._sources(_first(tree))
+                owner = bare.text("table").lower()
+                tables = self.frames.pop().tables
+                found += [name for alias, table in tables.items() if owner in ("", alias) for name in table.names]
+            else:
+                found.append((item.alias or (bare.name if isinstance(bare, exp.Column) else "")).lower())
+        return found
 
-    def _name(self, table: exp.Expr) -> str:
-        return self.tables[(table.alias or table.name).lower()][0]
+    def _table(self, tree: exp.Expr, *, outer: bool) -> Shape:
+        frame = self.frames[-1]
+        alias = (tree.alias or tree.name).lower()
+        table = self._derived(tree) or self._mapped_table(tree)
+        base = (*table.key, len(self.frames)) if table.model else table.key
+        key = (*base, sum(1 for other in frame.tables.values() if other.key[:-1] == base))
+        frame.tables[alias or f"?{len(frame.tables)}"] = found = Table(key, table.names, table.model, outer)
+        self.known[key] = found
+        return key
 
-    def _where(self, tree: exp.Expr) -> Shape:
-        return self._condition_of(tree, "where")
+    def _derived(self, tree: exp.Expr) -> Table | None:
+        """A query for a table, or one of WITH."""
+        if type(tree).__name__ == "Subquery":
+            columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
+            names = tuple(column.name.lower() for column in columns) or tuple(self.outputs(tree.this))
+            return Table(("query", self.query(tree.this)), names)
+        if not tree.args.get("db"):
+            for frame in reversed(self.frames):
+                if tree.name.lower() in frame.common:
+                    return frame.common[tree.name.lower()]
+        return None
+
+    def _mapped_table(self, tree: exp.Expr) -> Table:
+        schema = tree.args.get("db")
+        name = f"{schema.name}.{tree.name}".lower() if schema else tree.name.lower()
+        model = self.models.get(name) or self.models[tree.name.lower()]
+        key = ("table", f"{model.schema}.{model.table}".lower().lstrip("."))
+        return Table(key, tuple(column.name.lower() for column in model.columns), model)
+
+    def column(self, tree: exp.Expr) -> Shape:
+        """The form of a column: the table that it leads to, and its name there."""
+        owner, name = tree.text("table").lower(), tree.name.lower()
+        for depth, frame in enumerate(reversed(self.frames)):
+            if not owner and name in frame.joined:
+                return frame.joined[name]
+            for alias, table in frame.tables.items():
+                if owner in ("", alias) and name in table.names:
+                    return ("column", table.key, _place(table, name))
+            if not depth and not owner and name in frame.aliases:
+                return self.form(frame.aliases[name])
+        return ("column", owner, name)
+
+    def mapped(self, shape: Shape) -> tuple[MappedColumn, bool] | None:
+        """The mapped column behind a column's form, and whether an outer join may leave it NULL."""
+        table = self.known.get(shape[1]) if shape[0] == "column" else None
+        column = table.model.column(shape[2]) if table is not None and table.model is not None else None
+        return (column, table.outer) if table is not None and column is not None else None
 
     def _condition_of(self, tree: exp.Expr, part: str) -> Shape:
         found = tree.args.get(part)
@@ -147,14 +322,14 @@ class Canonical:
             item: exp.Expr = tree.expressions[int(expression.name) - 1].unalias()
             return item
         if aliases_first and type(expression).__name__ == "Column" and not expression.text("table"):
-            return self.aliases.get(expression.name.lower(), expression)
+            return self.frames[-1].aliases.get(expression.name.lower(), expression)
         return expression
 
     def _limit(self, tree: exp.Expr) -> Shape:
         limit = self._count(tree, "limit")
         if limit is not None and limit[0] == "number":
             value = int(limit[1])
-            if self.one_row and value >= 1:
+            if self.one_row and value >= 1 and len(self.frames) == 1:
                 self.steps.add("only the first row is read: any LIMIT of one or more is the same")
                 return None
             if value < 0 and self.dialect == "sqlite":
@@ -177,190 +352,37 @@ class Canonical:
         shape = self.form(expression)
         return None if shape == ("null",) else shape
 
-    # Conditions
 
-    def condition(self, tree: exp.Expr, *, positive: bool) -> Shape:
-        """The form of a condition; `positive`: unknown counts as false here, up to the top."""
-        tree = tree.unnest()
-        kind = type(tree).__name__
-        if kind in ("And", "Or"):
-            return (kind.lower(), *self._parts(tree, kind, positive))
-        if kind == "Not":
-            return self._not(tree.this.unnest())
-        if kind in NEGATED:
-            return self._comparison(kind, tree, positive)
-        if kind in ("Is", "NullSafeEQ"):
-            return self._is(tree, positive)
-        if kind == "NullSafeNEQ":
-            return ("not", self._is(tree, positive=False))
-        if kind == "In" and not tree.args.get("query"):
-            return ("in", self.form(tree.this), tuple(self.form(item) for item in tree.expressions))
-        if kind in ("Like", "ILike", "Escape"):
-            return self._like(tree)
-        return self.form(tree)
-
-    def _parts(self, tree: exp.Expr, kind: str, positive: bool) -> list[Shape]:
-        tree = tree.unnest()
-        if type(tree).__name__ != kind:
-            return [self.condition(tree, positive=positive)]
-        return [*self._parts(tree.this, kind, positive), *self._parts(tree.args["expression"], kind, positive)]
-
-    def _not(self, tree: exp.Expr) -> Shape:
-        kind = type(tree).__name__
-        if kind in NEGATED:
-            return self._comparison(NEGATED[kind], tree, positive=False)
-        inner = self.condition(tree, positive=False)
-        return inner[1] if inner[0] == "not" and kind in ("Like", "ILike", "Escape") else ("not", inner)
-
-    def _comparison(self, kind: str, tree: exp.Expr, positive: bool) -> Shape:
-        left, right = self.form(tree.this), self.form(tree.args["expression"])
-        if kind in MIRRORED:
-            kind, left, right = MIRRORED[kind], right, left
-        if kind in ("EQ", "NEQ") and repr(left) > repr(right):
-            left, right = right, left
-        if kind == "EQ" and positive:
-            for column, value in ((left, right), (right, left)):
-                if value == ("null",) and self._never_null(column):
-                    return self._never()
-                if value in (("number", "1"), ("number", "0"), ("true",), ("false",)) and self._is_flag(column):
-                    return self._flag(column, value)
-        return (kind, left, right)
-
-    def _is(self, tree: exp.Expr, positive: bool) -> Shape:
-        left, right = self.form(tree.this), self.form(tree.args["expression"])
-        if right == ("null",) and positive and self._never_null(left):
-            return self._never()
-        if positive and right[0] in ("number", "true", "false") and self._is_flag(left):
-            return self._flag(left, right)
-        return ("is", left, right)
-
-    def _flag(self, column: Shape, value: Shape) -> Shape:
-        self.steps.add("unknown counts as false in WHERE: `= TRUE` and `IS TRUE` are the same")
-        return ("flag", column, value in (("number", "1"), ("true",)))
-
-    def _never(self) -> Shape:
-        self.steps.add("a column that is NOT NULL never is NULL, nor equal to it")
-        return ("never",)
-
-    def _is_flag(self, shape: Shape) -> bool:
-        column = self._mapped(shape)
-        return self.dialect != "mysql" and column is not None and kind_of(column[0], self.models) == "bool"
-
-    def _never_null(self, shape: Shape) -> bool:
-        column = self._mapped(shape)
-        if column is None:
-            return False
-        return not column[1] and (not column[0].nullable or column[0].primary_key)
-
-    def _mapped(self, shape: Shape) -> tuple[Any, bool] | None:
-        if shape[0] != "column":
-            return None
-        for name, model, outer in self.tables.values():
-            if name == shape[1]:
-                return model.column(shape[2]), outer
-        return None
-
-    def _like(self, tree: exp.Expr) -> Shape:
-        escape: Shape = None
-        if type(tree).__name__ == "Escape":
-            escape, tree = self.form(tree.args["expression"]), tree.this.unnest()
-        negated = False
-        while type(tree).__name__ == "Not":
-            negated, tree = not negated, tree.this.unnest()
-        negated ^= bool(tree.args.get("negate"))
-        shape = (type(tree).__name__, self.form(tree.this), self.form(tree.args["expression"]), escape)
-        return ("not", shape) if negated else shape
-
-    # Values
-
-    def form(self, tree: exp.Expr) -> Shape:
-        """The form of any expression."""
-        tree = tree.unnest()
-        kind = type(tree).__name__
-        if kind == "Column":
-            return self._column(tree)
-        if kind == "Placeholder":
-            return self.binds[str(tree.this)]
-        if kind == "Literal":
-            return ("string", tree.name) if tree.is_string else number(tree.name)
-        if kind == "Boolean":
-            return self.constant(bool(tree.this))
-        if kind == "Null":
-            return ("null",)
-        if kind == "Neg":
-            inner = self.form(tree.this)
-            return number(f"-{inner[1]}") if inner[0] == "number" and inner[1][0] != "-" else ("neg", inner)
-        if kind == "Anonymous":
-            return ("call", str(tree.this).upper(), tuple(self.form(item) for item in tree.expressions))
-        if kind == "Case":
-            return self._case(tree)
-        if kind == "Cast" and self.compiled and type(tree.this).__name__ == "Placeholder":
-            return self._cast_of_bind(tree)
-        if kind in CONDITIONS and not tree.args.get("query"):
-            return self.condition(tree, positive=False)
-        return self._other(tree)
-
-    def _cast_of_bind(self, tree: exp.Expr) -> Shape:
-        inner = self.form(tree.this)
-        if inner[0] not in ("slot", "null"):
-            return self._other(tree)
-        self.steps.add("the cast of a parameter to the type of the column it meets changes nothing")
-        return inner
-
-    def _case(self, tree: exp.Expr) -> Shape:
-        subject = self.form(tree.this) if tree.this is not None else None
-        whens = []
-        for when in tree.args["ifs"]:
-            test = self.form(when.this) if subject else self.condition(when.this, positive=True)
-            if subject:
-                pair = sorted((subject, test), key=repr)
-                test = ("EQ", *pair)
-            whens.append((test, self.form(when.args["true"])))
-        default = self.form(tree.args["default"]) if tree.args.get("default") is not None else ("null",)
-        return ("case", tuple(whens), default)
-
-    def _column(self, tree: exp.Expr) -> Shape:
-        owner, name = tree.text("table").lower(), tree.name.lower()
-        for alias, (table, model, _) in self.tables.items():
-            if owner in ("", alias) and model.column(name) is not None:
-                return ("column", table, name)
-        if not owner and name in self.aliases:
-            return self.form(self.aliases[name])
-        return ("column", owner, name)
-
-    def constant(self, value: object) -> Shape:
-        """The form of a Python value that is bound."""
-        if value is None:
-            return ("null",)
-        if isinstance(value, bool):
-            return ("true" if value else "false",) if self.dialect == "postgresql" else number(str(int(value)))
-        if isinstance(value, int | float):
-            return number(repr(value))
-        return ("string", value) if isinstance(value, str) else ("value", repr(value))
-
-    def _other(self, tree: exp.Expr) -> Shape:
-        parts: list[Any] = []
-        for key, value in sorted(tree.args.items()):
-            if key in ("typed", "safe", "big_int", "only_json_types") or value in (None, False, []):
-                continue
-            parts.append((key, self._part(value)))
-        return (type(tree).__name__, *parts)
-
-    def _part(self, value: object) -> Shape:
-        from sqlglot import exp
-
-        if isinstance(value, list):
-            return tuple(self._part(item) for item in value)
-        if isinstance(value, exp.DataType):
-            return ("type", value.sql())
-        return self.form(value) if isinstance(value, exp.Expr) else str(value)
+def _place(table: Table, name: str) -> str | int:
+    """A query's columns are told by their place: what they are called differs."""
+    return name if table.model else table.names.index(name)
 
 
-def number(text: str) -> Shape:
-    """The form of a number: `1.0` is not `1`, `1.50` is `1.5`."""
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    return ("number", sign + (str(int(digits)) if digits.isdigit() else repr(float(digits))))
+def _row(tree: exp.Expr) -> list[exp.Expr]:
+    return list(tree.expressions) if type(tree).__name__ == "Tuple" else [tree.unnest()]
 
 
-def _key(model: MappedClass) -> str:
-    return f"{model.schema}.{model.table}".lower().lstrip(".")
+def _flat(tree: exp.Expr) -> list[exp.Expr]:
+    """The queries of a set operation; of a chain of the same one, all."""
+    left, right = tree.this, tree.args["expression"]
+    chained = type(left) is type(tree) and type(tree).__name__ != "Except"
+    chained = chained and bool(left.args.get("distinct")) == bool(tree.args.get("distinct"))
+    if chained and not any(left.args.get(part) for part in ("order", "limit", "offset", "with_")):
+        return [*_flat(left), right]
+    return [left, right]
+
+
+def _first(tree: exp.Expr) -> exp.Expr:
+    """The SELECT whose names a query's columns have."""
+    while type(tree).__name__ != "Select":
+        tree = tree.this
+    return tree
+
+
+def _names_itself(cte: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    return any(table.name.lower() == cte.alias.lower() for table in cte.this.find_all(exp.Table))
+
+
+__all__ = ["Canonical", "Shape", "number"]

@@ -24,6 +24,7 @@ _TYPES = {
     "TIMESTAMP": ("DateTime", "datetime"),
     "BOOLEAN": ("Boolean", "bool"),
     "UUID": ("UUID", "uuid"),
+    "INTERVAL": ("Interval", "interval"),
 }
 _ON_SQLITE = ("INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR", "FLOAT", "REAL")
 

@@ -1,4 +1,4 @@
-"""INSERT, UPDATE and DELETE to `insert(Model)`, `update(Model)` and `delete(Model)`."""
+"""UPDATE and DELETE to `update(Model)` and `delete(Model)`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ormlift.sql.binding import Use
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import Atom, Items, Node, Pair, call, method
+from ormlift.sql.read import own_nodes
 from ormlift.sql.scope import ColumnRef, Refused, Scope, unsupported
 
 if TYPE_CHECKING:
@@ -15,115 +16,56 @@ if TYPE_CHECKING:
 
     from ormlift.sql.binding import Binder
     from ormlift.sql.scope import Entity, Names
+    from ormlift.sql.selects import SelectParts
     from ormlift.sql.statement import Request
 
 
-class ChangeWriter:
-    """Writes one statement that changes a table."""
+class Changes:
+    """What the writers of statements that change a table share."""
 
     def __init__(self, tree: exp.Expr, scope: Scope, binder: Binder, names: Names, request: Request) -> None:
         self.tree, self.scope, self.binder, self.names, self.request = tree, scope, binder, names, request
         self.write = Expressions(scope, binder, names, request.timestamps)
         self.dialect = binder.statement.dialect
+        self.returned: SelectParts | None = None
 
-    def insert(self) -> Node:
-        """`insert(Model).values(...)`."""
+    def _others(self, tables: list[exp.Expr]) -> None:
+        """Other tables that the criteria speak of; SQLAlchemy finds them there."""
         from sqlglot import exp
 
-        tree = self.tree
-        self._refuse(
-            ("alternative", "INSERT OR …"), ("conflict", "ON CONFLICT"), ("returning", "RETURNING"),
-            ("ignore", "INSERT IGNORE"), ("with_", "WITH"), ("default", "DEFAULT VALUES"),
-            ("overwrite", "INSERT OVERWRITE"), ("where", "WHERE in INSERT"),
-        )  # fmt: skip
-        values = tree.args.get("expression")
-        if not isinstance(values, exp.Values):
-            raise unsupported("INSERT from a SELECT" if isinstance(values, exp.Query) else "This form of INSERT")
-        if not isinstance(tree.this, exp.Schema):
-            raise unsupported("INSERT without the names of the columns")
-        if len(values.expressions) != 1 or values.args.get("alias"):
-            raise unsupported("INSERT of several rows")
-        entity = self.scope.add(tree.this.this)
-        row = values.expressions[0]
-        items = row.expressions if isinstance(row, exp.Tuple) else [row]
-        refs = [self.scope.column(exp.column(name.name)) for name in tree.this.expressions]
-        if len(refs) != len(items):
-            raise Refused(
-                "sql-not-parsed", f"{len(refs)} columns are named and {len(items)} values given; mend the SQL."
-            )
-        self._inserted(entity, refs)
-        written = [(ref, self._written(ref, item)) for ref, item in zip(refs, items, strict=True)]
-        return method(call(self.names.sa("insert"), Atom(entity.said)), "values", *self._pairs(written))
+        if tables and self.dialect == "mysql":
+            raise unsupported("A change of one table by another, on MySQL,")
+        for table in tables:
+            if table.args.get("joins"):
+                raise unsupported("A change by joined tables")
+            entity = self.scope.add(table)
+            columns = own_nodes(self.tree, exp.Column, "where")
+            if not any(self.scope.column(column).entity is entity for column in columns):
+                raise unsupported("A change by a table that WHERE does not name")
 
-    def _inserted(self, entity: Entity, refs: list[ColumnRef]) -> None:
-        self._once(refs)
+    def _returning(self, node: Node) -> Node:
+        """RETURNING, column by column."""
+        from sqlglot import exp
+
+        from ormlift.sql.selects import SelectParts, SelectWriter
+
+        returning = self.tree.args.get("returning")
+        if returning is None:
+            return node
+        query = exp.select(*(item.copy() for item in returning.expressions))
+        writer = SelectWriter(query, self.scope, self.binder, self.names, self.request.timestamps)
+        self.returned = SelectParts()
+        writer.listed(self.returned)
+        return method(node, "returning", *self.returned.columns)
+
+    def _check_order(self, refs: list[ColumnRef], items: list[exp.Expr]) -> None:
+        """MySQL sets one column after the other, and SQLAlchemy in an order of its own."""
         named = {ref.column.name.lower() for ref in refs}
-        for column in entity.model.columns:
-            if column.default and column.name.lower() not in named:
-                self.binder.found(
-                    "python-default",
-                    f"`{entity.model.name}.{column.attr}` is not in the INSERT; its Python-side default fires now.",
-                )
-
-    def update(self, *, query: bool) -> Node:
-        """`update(Model).where(...).values(...)`, or `session.query(Model).filter(...).update({...})`."""
-        tree = self.tree
-        self._refuse(
-            ("from_", "UPDATE … FROM"), ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"),
-            ("returning", "RETURNING"), ("with_", "WITH"), ("alternative", "UPDATE OR …"),
-        )  # fmt: skip
-        if tree.this.args.get("joins"):
-            raise unsupported("UPDATE with a join")
-        entity = self.scope.add(tree.this)
-        where = self._where()
-        written = []
-        for item in tree.expressions:
-            if type(item).__name__ != "EQ" or type(item.this).__name__ != "Column":
-                raise unsupported("UPDATE of a row of columns")
-            ref = self.scope.column(item.this)
-            written.append((ref, self._written(ref, item.args["expression"])))
-        refs = [ref for ref, _ in written]
-        self._updated(entity, refs)
-        if query and not entity.model.is_table:
-            base = self._query(entity, where)
-            mapping = Items("", "{", tuple(Pair(ref.text, ": ", node) for ref, node in written), "}")
-            return method(base, "update", mapping, Pair("synchronize_session", "=", Atom("False")))
-        chain: Node = call(self.names.sa("update"), Atom(entity.said))
-        chain = method(chain, "where", *where) if where else chain
-        chain = method(chain, "values", *self._pairs(written))
-        return self._unsynchronised(chain, entity)
-
-    def _updated(self, entity: Entity, refs: list[ColumnRef]) -> None:
-        self._once(refs)
-        named = {ref.column.name.lower() for ref in refs}
-        for column in entity.model.columns:
-            if column.onupdate and column.name.lower() not in named:
-                self.binder.found(
-                    "onupdate", f"`{entity.model.name}.{column.attr}` is not in the UPDATE; its `onupdate=` fires now."
-                )
-        if self.dialect != "mysql" or len(refs) < 2:
-            return
-        for item in self.tree.expressions:
+        for item in items if self.dialect == "mysql" and len(refs) > 1 else []:
             others = named - {item.this.name.lower()}
             for column in item.args["expression"].find_all(type(item.this)):
-                if column.name.lower() in others:
+                if column.name.lower() in others and column.table.lower() != "excluded":
                     raise unsupported("SET with an expression over another column that is set too, on MySQL,")
-
-    def delete(self, *, query: bool) -> Node:
-        """`delete(Model).where(...)`, or `session.query(Model).filter(...).delete()`."""
-        self._refuse(
-            ("using", "DELETE … USING"), ("order", "DELETE … ORDER BY"), ("limit", "DELETE … LIMIT"),
-            ("returning", "RETURNING"), ("tables", "DELETE of several tables"), ("with_", "WITH"),
-        )  # fmt: skip
-        if self.tree.this.args.get("joins"):
-            raise unsupported("DELETE with a join")
-        entity = self.scope.add(self.tree.this)
-        where = self._where()
-        if query and not entity.model.is_table:
-            return method(self._query(entity, where), "delete", Pair("synchronize_session", "=", Atom("False")))
-        chain: Node = call(self.names.sa("delete"), Atom(entity.said))
-        chain = method(chain, "where", *where) if where else chain
-        return self._unsynchronised(chain, entity)
 
     def _query(self, entity: Entity, where: list[Node]) -> Node:
         chain = method(Atom(self.request.session), "query", Atom(entity.said))
@@ -135,8 +77,10 @@ class ChangeWriter:
 
     def _unsynchronised(self, chain: Node, entity: Entity) -> Node:
         """Without synchronising where the criteria cannot be evaluated in Python: that would SELECT first."""
+        plain = not self.tree.args.get("from_") and not self.tree.args.get("using")
         wanted = self.request.synchronize
-        if entity.model.is_table or wanted == "core" or (wanted == "evaluable" and _evaluable(self.tree)):
+        evaluable = wanted == "evaluable" and plain and _evaluable(self.tree)
+        if entity.model.is_table or wanted == "core" or evaluable:
             return chain
         return method(chain, "execution_options", Pair("synchronize_session", "=", Atom("False")))
 
@@ -147,13 +91,18 @@ class ChangeWriter:
             raise unsupported("DEFAULT as a value")
         return self.write.against(tree, Value(ref.node, ref.kind, ref), Use.WRITE)
 
-    def _pairs(self, written: list[tuple[ColumnRef, Node]]) -> list[Node]:
+    def _pairs(self, written: list[tuple[ColumnRef, Node]], *, by_name: bool = False) -> list[Node]:
         """Keyword arguments, or one dict where a name is none that Python takes as a keyword."""
-        names = [ref.column.attr for ref, _ in written]
+        names = [ref.column.name if by_name else ref.column.attr for ref, _ in written]
         if all(name.isidentifier() and not keyword.iskeyword(name) and name != "self" for name in names):
-            return [Pair(ref.column.attr, "=", node) for ref, node in written]
-        keys = [ref.text if not ref.entity.model.is_table else quoted(ref.column.attr) for ref, _ in written]
-        return [Items("", "{", tuple(Pair(key, ": ", node) for key, (_, node) in zip(keys, written, strict=True)), "}")]
+            return [Pair(name, "=", node) for name, (_, node) in zip(names, written, strict=True)]
+        return [self._mapping(written)]
+
+    def _mapping(self, written: list[tuple[ColumnRef, Node]]) -> Node:
+        """A dict of columns and values; by the column's name where that is how the class calls it."""
+        plain = all(ref.column.attr == ref.column.name for ref, _ in written) or written[0][0].entity.model.is_table
+        keys = [quoted(ref.column.attr) if plain else ref.text for ref, _ in written]
+        return Items("", "{", tuple(Pair(key, ": ", node) for key, (_, node) in zip(keys, written, strict=True)), "}")
 
     def _once(self, refs: list[ColumnRef]) -> None:
         if len({ref.column.name for ref in refs}) != len(refs):
@@ -163,6 +112,66 @@ class ChangeWriter:
         for name, said in constructs:
             if self.tree.args.get(name):
                 raise unsupported(said)
+
+
+class ChangeWriter(Changes):
+    """Writes one UPDATE or DELETE."""
+
+    def update(self, *, query: bool) -> Node:
+        """`update(Model).where(...).values(...)`, or `session.query(Model).filter(...).update({...})`."""
+        tree = self.tree
+        self._refuse(
+            ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"),
+            ("with_", "WITH"), ("alternative", "UPDATE OR …"),
+        )  # fmt: skip
+        if tree.this.args.get("joins"):
+            raise unsupported("UPDATE with a join")
+        entity = self.scope.add(tree.this)
+        self._others([tree.args["from_"].this] if tree.args.get("from_") else [])
+        where = self._where()
+        written = []
+        for item in tree.expressions:
+            if type(item).__name__ != "EQ" or type(item.this).__name__ != "Column":
+                raise unsupported("UPDATE of a row of columns")
+            ref = self.scope.column(item.this)
+            written.append((ref, self._written(ref, item.args["expression"])))
+        refs = [ref for ref, _ in written]
+        self._updated(entity, refs)
+        if query and not entity.model.is_table and not self.tree.args.get("returning"):
+            base = self._query(entity, where)
+            mapping = Items("", "{", tuple(Pair(ref.text, ": ", node) for ref, node in written), "}")
+            return method(base, "update", mapping, Pair("synchronize_session", "=", Atom("False")))
+        chain: Node = call(self.names.sa("update"), Atom(entity.said))
+        chain = method(chain, "where", *where) if where else chain
+        chain = method(chain, "values", *self._pairs(written))
+        return self._unsynchronised(self._returning(chain), entity)
+
+    def _updated(self, entity: Entity, refs: list[ColumnRef]) -> None:
+        self._once(refs)
+        named = {ref.column.name.lower() for ref in refs}
+        for column in entity.model.columns:
+            if column.onupdate and column.name.lower() not in named:
+                self.binder.found(
+                    "onupdate", f"`{entity.model.name}.{column.attr}` is not in the UPDATE; its `onupdate=` fires now."
+                )
+        self._check_order(refs, self.tree.expressions)
+
+    def delete(self, *, query: bool) -> Node:
+        """`delete(Model).where(...)`, or `session.query(Model).filter(...).delete()`."""
+        self._refuse(
+            ("order", "DELETE … ORDER BY"), ("limit", "DELETE … LIMIT"),
+            ("tables", "DELETE of several tables"), ("with_", "WITH"),
+        )  # fmt: skip
+        if self.tree.this.args.get("joins"):
+            raise unsupported("DELETE with a join")
+        entity = self.scope.add(self.tree.this)
+        self._others(self.tree.args.get("using") or [])
+        where = self._where()
+        if query and not entity.model.is_table and not self.tree.args.get("returning"):
+            return method(self._query(entity, where), "delete", Pair("synchronize_session", "=", Atom("False")))
+        chain: Node = call(self.names.sa("delete"), Atom(entity.said))
+        chain = method(chain, "where", *where) if where else chain
+        return self._unsynchronised(self._returning(chain), entity)
 
 
 def _evaluable(tree: exp.Expr) -> bool:

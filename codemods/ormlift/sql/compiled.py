@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 Element = Any  # an executable of SQLAlchemy's
 Dialect = Any  # one of SQLAlchemy's
 SaType = Any  # a type of SQLAlchemy's
+Rows = Any  # what executemany is given: dicts
 
 
 class Caught(Exception):  # noqa: N818 - carries a statement out of a call
     """Raised by the recording session in place of executing."""
 
-    def __init__(self, statement: Element) -> None:
+    def __init__(self, statement: Element, rows: Rows) -> None:
         super().__init__("caught")
-        self.statement = statement
+        self.statement, self.rows = statement, rows
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,44 @@ class Compiled:
 
 def caught(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) -> Element:
     """The SQLAlchemy statement that the text hands to the session. `values`: the slots' stand-ins by name."""
+    return catch(written, synthetic, values).statement
+
+
+def catch(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) -> Caught:
+    """The statement, and the rows of executemany."""
     from sqlalchemy.orm import Query, Session
 
-    def catch(_session: object, statement: Element, *_args: object, **_kwargs: object) -> None:
-        raise Caught(statement)
+    def record(_session: object, statement: Element, rows: Rows = None, **_kwargs: object) -> None:
+        raise Caught(statement, rows)
 
-    recording = type("Recording", (Session,), {"execute": catch, "scalar": catch, "scalars": catch})
+    methods = {"execute": record, "scalar": record, "scalars": record, "connection": lambda session: session}
+    recording = type("Recording", (Session,), methods)
     try:
-        result = evaluate(written.text, written.imports, {**synthetic.classes, **values, "session": recording()})
+        result = evaluate(written, {**synthetic.classes, **values, "session": recording()})
     except Caught as error:
-        return error.statement
+        return error
     assert isinstance(result, Query)
-    return result.statement
+    return Caught(result.statement, None)
 
 
-def compile_for(statement: Element, dialect: str) -> Compiled:
-    """Compile a statement for a dialect, with named binds."""
-    compiled = statement.compile(dialect=_dialect(dialect), compile_kwargs={"render_postcompile": True})
-    names = {name: f"b{number}" for number, name in enumerate(compiled.params)}  # a name may be a reserved word
+def compile_for(found: Caught, dialect: str) -> Compiled:
+    """Compile a statement for a dialect, with named binds; of many rows the first."""
+    statement, row = found.statement, dict(found.rows[0]) if found.rows else {}
+    if row and statement.is_insert:
+        statement, row = statement.values(**row), {}
+    compiled = statement.compile(  # without parameters of its own, as it is executed
+        dialect=_dialect(dialect), column_keys=[], compile_kwargs={"render_postcompile": True}
+    )
+    names = {
+        name: f"b{number}" for number, name in enumerate(compiled.construct_params(row))
+    }  # a name may be a reserved word
     sql = re.sub(r"(?<![:\w]):(\w+)", lambda match: f":{names.get(match[1], match[1])}", compiled.string)
-    return Compiled(sql, {names[name]: value for name, value in compiled.params.items()})
+    return Compiled(sql, {names[name]: value for name, value in compiled.construct_params(row).items()})
+
+
+def result_columns_of(statement: Element) -> list[Element]:
+    """The columns of the rows that come back, of a query or of RETURNING."""
+    return list(statement.selected_columns if hasattr(statement, "selected_columns") else statement.exported_columns)
 
 
 def converts(kind: SaType, dialect: str) -> bool:

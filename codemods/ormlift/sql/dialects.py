@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
 
@@ -34,18 +36,53 @@ def dialect(name: str) -> Dialect:
 
 def parse(sql: str, name: str) -> list[exp.Expr | None]:
     """The statements of `sql`. Raises sqlglot.errors.SqlglotError where it cannot be parsed."""
-    return [_spelled_out(tree) for tree in dialect(name).parse(sql)]
+    return [_plainly(tree) if tree is not None else None for tree in dialect(name).parse(sql)]
 
 
-def _spelled_out(tree: exp.Expr | None) -> exp.Expr | None:
-    """`IS NOT NULL` as NOT and IS in every dialect: PostgreSQL's parser marks the IS instead."""
+def _plainly(tree: exp.Expr) -> exp.Expr:
+    """Some dialects keep the NOT of IS NOT in a flag of IS; here it always stands around."""
     from sqlglot import exp
 
-    for node in list(tree.find_all(exp.Is)) if tree is not None else ():
+    for node in list(tree.find_all(exp.Is)):
         if node.args.get("negate"):
             node.set("negate", None)
-            outer = exp.Not()
-            tree = outer if node is tree else tree
+            outer = exp.Not(this=node.copy())
+            if node is tree:
+                return outer
             node.replace(outer)
-            outer.set("this", node)
     return tree
+
+
+def unread(tree: exp.Expr) -> str:
+    """A part of an expression that neither the writer nor the canonical form knows of; empty where there is none."""
+    for node in tree.walk():
+        known = _READ.get(type(node).__name__)
+        for part, value in node.args.items():
+            if known is not None and value not in (None, False, []) and part not in known:
+                return f"{type(node).__name__.upper()} with `{part}`"
+    return ""
+
+
+_BINARY = ("this", "expression")
+# The parts of an expression that are read; one that the parser comes to fill besides must not be lost in silence.
+_READ: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Is", "And", "Or", "Add", "Sub", "Mul", "Mod"), _BINARY),
+    **dict.fromkeys(("NullSafeEQ", "NullSafeNEQ", "Glob", "Escape", "BitwiseAnd", "BitwiseOr"), _BINARY),
+    **dict.fromkeys(("Not", "Neg", "Paren", "Where", "Having", "From", "Exists", "Placeholder"), ("this",)),
+    "Like": (*_BINARY, "negate"), "ILike": (*_BINARY, "negate"), "Div": (*_BINARY, "typed", "safe"),
+    "In": ("this", "expressions", "query", "field", "unnest"), "Between": ("this", "low", "high", "symmetric"),
+    "Case": ("this", "ifs", "default"), "If": ("this", "true", "false"), "Anonymous": ("this", "expressions"),
+    "Column": ("this", "table", "db", "catalog"), "Alias": ("this", "alias"), "Tuple": ("expressions",),
+    "Filter": _BINARY, "Interval": ("this", "unit"), "AtTimeZone": ("this", "zone"),
+    "Ordered": ("this", "desc", "nulls_first", "with_fill"), "Order": ("this", "expressions", "siblings"),
+    "Join": ("this", "on", "using", "side", "kind", "method"), "CTE": ("this", "alias"),
+    "With": ("expressions", "recursive"), "Literal": ("this", "is_string"),
+    "Table": ("this", "db", "alias", "joins", "pivots", "sample"), "Limit": ("expression",), "Offset": ("expression",),
+    "Distinct": ("expressions", "on"), "Returning": ("expressions",), "Cast": ("this", "to"), "Extract": _BINARY,
+    "Window": ("this", "partition_by", "order", "spec", "alias", "over", "first"),
+    "WindowSpec": ("kind", "start", "start_side", "end", "end_side", "exclude"),
+    "OnConflict": ("duplicate", "expressions", "action", "conflict_keys", "where", "constraint"),
+    "Insert": (*_BINARY, "alternative", "ignore", "conflict", "returning", "default", "with_", "overwrite", "where"),
+    "Update": ("this", "expressions", "from_", "where", "returning", "order", "limit", "with_", "alternative"),
+    "Delete": ("this", "using", "where", "returning", "order", "limit", "tables", "with_"),
+}  # fmt: skip

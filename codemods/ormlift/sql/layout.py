@@ -131,6 +131,8 @@ class _Layout:
                 return self._items(node, indent)
             case Chain(base=Items(), links=(Items(items=items) as link,)) if items and len(flat(node.base)) <= HUGGED:
                 return f"{flat(node.base)}.{self._items(link, indent)}"
+            case Chain(base=Atom(text=base), links=(Items(items=items) as link,)) if items:
+                return f"{base}.{self._items(link, indent)}"
             case Chain() if node.split and inside:
                 return self._split(node, indent, tail)
             case Chain() if node.split:

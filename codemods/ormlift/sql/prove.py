@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import textwrap
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +81,12 @@ class Stage:
         arguments = tuple(completed(argument) for argument in request.arguments)
         unwrapped = frozenset(n for n, a in enumerate(arguments) if _unwrapped(n, a, real))
         standing = tuple(_standing(n, argument, n in unwrapped) for n, argument in enumerate(arguments))
-        twin = replace(request, arguments=standing, names=synthetic.names, session="session", line_length=10_000)
+        words = {word for a in arguments for word in re.findall(r"\w+", a.text)}
+        taken = request.taken | words | {name.partition(".")[0] for name in request.names.values()} | {request.session}
+        twin = replace(
+            request, arguments=standing, names=synthetic.names, session="session", line_length=10_000, taken=taken,
+            many="_rows" if request.many else "",
+        )  # fmt: skip
         written = write(statement, twin)
         return (
             written
@@ -97,18 +104,36 @@ class Stage:
             need.name: self.request.names.get(f"{need.module}.{need.name}", need.name) for need in self.written.imports
         }
         real["session"] = self.request.session
+        real["_rows"] = self.request.many
         try:
-            twin = _Put(real).visit(ast.parse(self.written.text.strip(), mode="eval"))
-            return ast.dump(twin) == ast.dump(ast.parse(written.text.strip(), mode="eval"))
+            twin = _Put(real).visit(_module(self.written))
+            return ast.dump(twin) == ast.dump(_module(written))
         except SyntaxError:
             return False
 
     def compiled(self, none: Mapping[int, None]) -> Compiled:
         """The SQL that comes out, with the slots of `none` as None."""
-        from ormlift.sql.compiled import caught, compile_for
+        from ormlift.sql.compiled import catch, compile_for
 
-        values = {**sentinels(self.arguments), **{f"_p{n}": [None] if self.arguments[n].many else None for n in none}}
-        return compile_for(caught(self.written, self.synthetic, values), self.statement.dialect)
+        values = self.values(none)
+        return compile_for(catch(self.written, self.synthetic, values), self.statement.dialect)
+
+    def values(self, none: Mapping[int, None]) -> dict[str, Any]:
+        """What the names of the stand-ins are given."""
+        values: dict[str, Any] = {
+            **sentinels(self.arguments),
+            **{f"_p{n}": [None] if self.arguments[n].many else None for n in none},
+        }
+        if not self.request.many:
+            return values
+        return {"_rows": [self.row([values[f"_p{n}"] for n in range(len(self.arguments))])]}
+
+    def row(self, values: list[Any]) -> tuple[Any, ...] | dict[int | str, Any]:
+        """The parameters of one execution as the driver takes them."""
+        keyed = {slot.key: value for slot, value in zip(self.statement.slots, values, strict=True)}
+        if any(isinstance(key, str) for key in keyed):
+            return keyed
+        return tuple(keyed[key] for key in sorted(keyed, key=int))
 
     def difference(self, none: Mapping[int, None], after: Compiled, steps: list[str]) -> str:
         """In what the two forms differ; empty where they are equal."""
@@ -132,11 +157,11 @@ class Stage:
 
     def conversion(self) -> str:
         """Which result SQLAlchemy would convert without the writer's saying so; empty where none."""
-        from ormlift.sql.compiled import caught, converts
+        from ormlift.sql.compiled import caught, converts, result_columns_of
 
         if not self.written.columns:
             return ""
-        selected = caught(self.written, self.synthetic, sentinels(self.arguments)).selected_columns
+        selected = result_columns_of(caught(self.written, self.synthetic, self.values({})))
         for number, (column, known) in enumerate(zip(selected, self.written.columns, strict=True), 1):
             if known.column is None and not known.changes_type and converts(column.type, self.statement.dialect):
                 return f"result {number} is converted by the type that its expression has: {column.type!r}"
@@ -158,11 +183,17 @@ class Stage:
 
     def _canonical(self, binds: dict[str, Shape], *, compiled: bool) -> Canonical:
         one_row = self.request.fetch is Fetch.FIRST
-        return Canonical(self.statement.dialect, self.request.models, binds, one_row=one_row, compiled=compiled)
+        found = Canonical(self.statement.dialect, self.request.models, binds, one_row=one_row, compiled=compiled)
+        found.returns = self.statement.gives_rows
+        return found
 
 
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".split("\n", 1)[0]
+
+
+def _module(written: Written) -> ast.Module:
+    return ast.parse("\n".join([textwrap.dedent(part) for part in (*written.above, written.text.strip())]))
 
 
 class _Put(ast.NodeTransformer):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ormlift.model import Reason
+from ormlift.sql.dialects import unread
 from ormlift.sql.placeholders import Piece, numbered, pieces
 from ormlift.sql.statement import Kind, Slot, Statement
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
+NodeT = TypeVar("NodeT", bound="exp.Expr")
 ADMINISTRATIVE = frozenset(
     """alter analyze attach begin call checkpoint cluster comment commit copy create deallocate declare describe desc
     detach discard do drop end exec execute explain flush grant kill listen load lock merge notify optimize pragma
@@ -40,7 +42,9 @@ def read(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statem
     word = first_word(normal, dialect)
     if word in ADMINISTRATIVE:
         return Reason("administrative", f"{word.upper()} has no ORM form; leave it raw, through a Connection.")
-    if word not in ("select", "insert", "update", "delete"):
+    if word == "replace" and dialect == "sqlite":
+        normal = re.sub(r"\breplace\b", "INSERT OR REPLACE", normal, count=1, flags=re.IGNORECASE)
+    elif word not in ("select", "insert", "update", "delete", "with"):
         return _other(word)
     trees = _parse(normal, dialect)
     if isinstance(trees, Reason):
@@ -63,7 +67,7 @@ def first_word(sql: str, dialect: str) -> str:
 
 
 def _other(word: str) -> Reason:
-    if word in ("with", "replace", "values", "table"):
+    if word in ("replace", "values", "table"):
         return Reason("sql-not-supported", f"{word.upper()} at the head of a statement is not written yet.")
     return Reason("sql-not-parsed", "The text is not an SQL statement; write it by hand.")
 
@@ -84,8 +88,13 @@ def _parse(normal: str, dialect: str) -> list[exp.Expr] | Reason:
 def _statement(sql: str, normal: str, dialect: str, keys: list[int | str], tree: exp.Expr) -> Statement | Reason:
     from sqlglot import exp
 
+    if lost := unread(tree):
+        return Reason("sql-not-supported", f"{lost} is not written yet; leave the statement or rewrite it by hand.")
     kinds: dict[type[exp.Expr], Kind] = {
         exp.Select: Kind.SELECT,
+        exp.Union: Kind.SELECT,
+        exp.Intersect: Kind.SELECT,
+        exp.Except: Kind.SELECT,
         exp.Insert: Kind.INSERT,
         exp.Update: Kind.UPDATE,
         exp.Delete: Kind.DELETE,
@@ -97,7 +106,9 @@ def _statement(sql: str, normal: str, dialect: str, keys: list[int | str], tree:
     if {f"p{index}" for index in range(len(keys))} != set(uses):
         return Reason("sql-not-parsed", "The placeholders cannot be told from the SQL around them; write it by hand.")
     slots = tuple(Slot(index, key, uses[f"p{index}"]) for index, key in enumerate(keys))
-    tables = dict.fromkeys((table.db, table.name) for table in _in_order(tree) if isinstance(table, exp.Table))
+    common = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    named = [table for table in _in_order(tree) if isinstance(table, exp.Table) and table.name]
+    tables = dict.fromkeys((t.db, t.name) for t in named if t.db or t.name.lower() not in common)
     return Statement(sql, normal, kind, dialect, slots, tuple(tables), tree)
 
 
@@ -113,7 +124,34 @@ def gives_one_row(tree: exp.Expr) -> bool:
         return False
     if any(tree.args.get(part) for part in ("group", "having", "limit", "offset", "distinct")):
         return False
-    return any(is_aggregate(node) for item in tree.expressions for node in item.find_all(exp.Anonymous))
+    if tree.args.get("from_") is None and not tree.args.get("where"):
+        return True
+    return any(is_aggregate(node) for node in own_nodes(tree, exp.Anonymous, "expressions"))
+
+
+def own_nodes(tree: exp.Expr, kind: type[NodeT], *parts: str) -> list[NodeT]:
+    """The nodes of a kind that a query holds, in some of its parts or in all, without those of queries inside it."""
+    from sqlglot import exp
+
+    found: list[NodeT] = []
+    queue = (
+        [node for part in parts for node in _listed(tree.args.get(part))] if parts else list(tree.iter_expressions())
+    )
+    while queue:
+        node = queue.pop(0)
+        if isinstance(node, kind):
+            found.append(node)
+        if not isinstance(node, exp.Query):
+            queue.extend(node.iter_expressions())
+    return found
+
+
+def _listed(part: object) -> list[exp.Expr]:
+    from sqlglot import exp
+
+    if isinstance(part, list):
+        return [node for node in part if isinstance(node, exp.Expr)]
+    return [part] if isinstance(part, exp.Expr) else []
 
 
 def is_aggregate(node: exp.Expr) -> bool:
@@ -122,6 +160,8 @@ def is_aggregate(node: exp.Expr) -> bool:
 
     if not isinstance(node, exp.Anonymous) or node.name.lower() not in AGGREGATES:
         return False
-    if node.find_ancestor(exp.Window, exp.Subquery):
+    if isinstance(node.parent, exp.Window) or (
+        isinstance(node.parent, exp.Filter) and isinstance(node.parent.parent, exp.Window)
+    ):
         return False
     return not (node.name.lower() in ("min", "max") and len(node.expressions) > 1)

@@ -6,20 +6,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
-from ormlift.sql.layout import Atom, Chain, Node, call, method
-from ormlift.sql.read import is_aggregate
+from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, call, method
+from ormlift.sql.read import is_aggregate, own_nodes
 from ormlift.sql.scope import Refused, Scope, unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlglot import exp
 
     from ormlift.sql.binding import Binder
-    from ormlift.sql.scope import Names
+    from ormlift.sql.scope import Entity, Names
 
 # A `*` of more columns than these is written as the whole table.
 SPELLED_OUT = 8
 _REFUSED = {
-    "with_": "WITH", "laterals": "LATERAL", "windows": "WINDOW", "qualify": "QUALIFY", "locks": "FOR UPDATE",
+    "laterals": "LATERAL", "windows": "WINDOW", "qualify": "QUALIFY", "locks": "FOR UPDATE",
     "into": "SELECT INTO", "hint": "A hint", "kind": "SELECT AS", "operation_modifiers": "A SELECT modifier",
     "connect": "CONNECT BY", "match": "MATCH", "cluster": "CLUSTER BY", "sort": "SORT BY", "distribute": "DISTRIBUTE",
     "prewhere": "PREWHERE", "sample": "TABLESAMPLE", "settings": "SETTINGS", "format": "FORMAT", "for_": "FOR",
@@ -43,7 +45,7 @@ class SelectParts:
 
     items: list[Selected] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)  # classes selected as a whole table
-    base: str = ""  # the first table's class, where it must be named
+    base: Node | None = None  # the first table's class, where it must be named
     joins: list[tuple[str, Node, list[Node]]] = field(default_factory=list)  # method, class, conditions
     where: list[Node] = field(default_factory=list)
     group: list[Node] = field(default_factory=list)
@@ -52,6 +54,7 @@ class SelectParts:
     limit: Node | None = None
     offset: Node | None = None
     distinct: bool = False
+    distinct_on: list[Node] = field(default_factory=list)
     star: bool = False
     columns: list[Node] = field(default_factory=list)
 
@@ -59,86 +62,135 @@ class SelectParts:
 class SelectWriter:
     """Reads a SELECT's tree into parts, and puts the parts together in either style."""
 
-    def __init__(self, tree: exp.Select, scope: Scope, binder: Binder, names: Names, timestamps: str) -> None:
+    def __init__(self, tree: exp.Query, scope: Scope, binder: Binder, names: Names, timestamps: str) -> None:
+        from ormlift.sql.queries import Queries
+
         self.tree, self.scope, self.binder, self.names = tree, scope, binder, names
+        self.queries = Queries(binder, names, timestamps)
         self.write = Expressions(scope, binder, names, timestamps)
         self.dialect = binder.statement.dialect
 
-    def parts(self, kept: frozenset[int] = frozenset()) -> SelectParts:
+    def parts(self, kept: frozenset[int] = frozenset(), labels: Sequence[str] = ()) -> SelectParts:
         """All parts. Raises Refused where one cannot be written."""
-        tree, parts = self.tree, SelectParts()
+        tree, parts = self.tree, self.sources()
         for name, said in _REFUSED.items():
             if tree.args.get(name):
                 raise unsupported(said)
-        self._from(parts)
         self._distinct(parts)
-        for item in tree.expressions:
-            self._item(item, parts)
-        self._cast_names(parts)
+        self.listed(parts)
         for place in sorted(kept):
             self._keep(place, parts)
+        self._relabel(parts, labels)
         self._base(parts)
         if where := tree.args.get("where"):
-            if any(is_aggregate(node) for node in where.find_all(_anonymous())):
+            if any(is_aggregate(node) for node in own_nodes(tree, _anonymous(), "where")):
                 raise unsupported("An aggregate in WHERE")
             parts.where = self.write.conjuncts(where.this)
         self._group(parts)
         self._order(parts)
         for name in ("limit", "offset"):
-            setattr(parts, name, self._bound(name))
+            setattr(parts, name, self.bound(name))
         return parts
 
-    def _from(self, parts: SelectParts) -> None:
+    def listed(self, parts: SelectParts) -> None:
+        """The select list, or that of RETURNING."""
+        for item in self.tree.expressions:
+            self._item(item, parts)
+        self._cast_names(parts)
+
+    def sources(self) -> SelectParts:
+        """The tables: WITH, FROM and the joins."""
+        parts = SelectParts()
+        if with_ := self.tree.args.get("with_"):
+            self.queries.common(with_, self.scope)
         source = self.tree.args.get("from_")
         if source is None:
-            raise unsupported("A SELECT without FROM")
+            return parts
         if source.this.args.get("joins"):
             raise unsupported("Joins in parentheses")
-        self.scope.add(source.this)
         joins = self.tree.args.get("joins") or []
+        right = [join for join in joins if str(join.args.get("side") or "").upper() in ("RIGHT", "FULL")]
+        if right and len(joins) > 1:
+            raise unsupported("RIGHT or FULL JOIN beside other joins")
+        self._source(source.this, outer=bool(right))
+        plain = not any(join.args.get(part) for join in joins for part in ("on", "side", "using"))
         for join in joins:
-            self._join(join, parts)
-        if joins and not parts.joins:
-            self._named()
+            self._join(join, parts, plain=plain)
+        if joins and plain and not self._linked():
+            parts.joins = [("join", e.node, [call(self.names.sa("true"))]) for e in self.scope.entities[1:]]
+        return parts
 
-    def _join(self, join: exp.Join, parts: SelectParts) -> None:
-        kind, side, method_ = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
-        if method_ or side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
-            raise unsupported(f"{' '.join(filter(None, (method_, side, kind)))} JOIN")
-        if join.args.get("using"):
-            raise unsupported("JOIN with USING")
-        if join.args.get("on") is None:
-            self._comma(join)
-            return
-        entity = self.scope.add(join.this, outer=side == "LEFT")
-        conditions = self.write.conjuncts(join.args["on"])
-        parts.joins.append(("outerjoin" if side else "join", Atom(entity.said), conditions))
-
-    def _comma(self, join: exp.Join) -> None:
-        """`FROM a, b`: the tables come in by being named elsewhere."""
-
-        joins = self.tree.args["joins"]
-        if any(other.args.get("on") or other.args.get("side") for other in joins):
-            raise unsupported("A join without ON beside other joins")
-        self.scope.add(join.this)
-
-    def _named(self) -> None:
-        """Each table of `FROM a, b` must be named where SQLAlchemy looks for tables."""
+    def _source(self, table: exp.Expr, *, outer: bool) -> Entity:
         from sqlglot import exp
 
-        if any(isinstance(item, exp.Star) for item in self.tree.expressions):
+        if not isinstance(table, exp.Subquery):
+            return self.scope.add(table, outer=outer)
+        if table.args.get("joins") or table.args.get("pivots"):
+            raise unsupported("Joins in parentheses")
+        entity = replace(self.queries.derived(table, self.scope), outer=outer)
+        self.scope.entities.append(entity)
+        return entity
+
+    def _join(self, join: exp.Join, parts: SelectParts, *, plain: bool) -> None:
+        kind, side, method_ = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
+        if method_ or kind not in ("", "INNER", "OUTER", "CROSS"):
+            raise unsupported(f"{' '.join(filter(None, (method_, side, kind)))} JOIN")
+        if join.args.get("on") is None and not join.args.get("using"):
+            entity = self._source(join.this, outer=False)
+            if not plain:
+                parts.joins.append(("join", entity.node, [call(self.names.sa("true"))]))
             return
-        parts = [*self.tree.expressions, self.tree.args.get("where")]
-        columns = [column for part in parts if part is not None for column in part.find_all(exp.Column)]
-        named = {column.table.lower() or self.scope.column(column).entity.alias for column in columns}
-        if any(entity.alias not in named for entity in self.scope.entities[1:]):
-            raise unsupported("A table that is not named in the select list or in WHERE")
+        entity = self._source(join.this, outer=side in ("LEFT", "FULL"))
+        conditions = self._using(join, entity, side) if join.args.get("using") else None
+        conditions = conditions or self.write.conjuncts(join.args["on"])
+        if side == "RIGHT":
+            parts.base = entity.node
+            parts.joins.append(("outerjoin", self.scope.entities[0].node, conditions))
+            return
+        how = {"": "join", "FULL": "full"}.get(side, "outerjoin")
+        parts.joins.append((how, entity.node, conditions))
+
+    def _using(self, join: exp.Join, entity: Entity, side: str) -> list[Node]:
+        """USING (a) is ON left.a = right.a, and of the two columns one."""
+        from sqlglot import exp
+
+        if side in ("RIGHT", "FULL"):
+            raise unsupported(f"{side} JOIN with USING")
+        conditions: list[Node] = []
+        for name in join.args["using"]:
+            left = next((e for e in self.scope.entities if e is not entity and e.model.column(name.name)), None)
+            if left is None:
+                raise Refused(
+                    "column-not-mapped", f"The column `{name.name}` of USING is not mapped; mend the statement."
+                )
+            pair = [self.scope.column(exp.column(name.name, table=side.alias)).node for side in (left, entity)]
+            conditions.append(Infix(pair[0], "==", pair[1], COMPARE))
+            self.scope.joined.add(name.name.lower())
+        return conditions
+
+    def _linked(self) -> bool:
+        """Whether WHERE ties each table of `FROM a, b` to another: then SQLAlchemy finds them there, and all is said.
+
+        Tables that nothing ties together it warns of; those are joined ON TRUE.
+        """
+        from sqlglot import exp
+
+        ties: set[str] = set()
+        for node in own_nodes(self.tree, exp.Binary, "where"):
+            if isinstance(node, exp.Connector):
+                continue
+            columns = [column for column in node.find_all(exp.Column) if column.parent_select is self.tree]
+            owners = {self.scope.column(column).entity.alias for column in columns}
+            ties |= owners if len(owners) > 1 else set()
+        return all(entity.alias in ties for entity in self.scope.entities[1:])
 
     def _distinct(self, parts: SelectParts) -> None:
         distinct = self.tree.args.get("distinct")
-        if distinct is not None and distinct.args.get("on"):
-            raise unsupported("DISTINCT ON")
         parts.distinct = distinct is not None
+        if distinct is not None and distinct.args.get("on"):
+            if self.dialect != "postgresql":
+                raise unsupported("DISTINCT ON")
+            parts.distinct_on = [self.write.value(item).node for item in distinct.args["on"].expressions]
 
     def _item(self, item: exp.Expr, parts: SelectParts) -> None:
         from sqlglot import exp
@@ -202,6 +254,19 @@ class SelectWriter:
         parts.items[place] = replace(item, node=node, value=replace(item.value, kind="str"), alias=name)
         parts.columns[place] = node
 
+    def _relabel(self, parts: SelectParts, labels: Sequence[str]) -> None:
+        """The items under the names that `WITH t (a, b)` gives them."""
+        if not labels:
+            return
+        if len(parts.columns) != len(parts.items) or len(labels) != len(parts.items):
+            raise unsupported("Names for the columns of `*`")
+        for place, label in enumerate(labels):
+            item = parts.items[place]
+            bare = self.write.value(item.tree).node if item.alias and item.tree is not None else item.node
+            node = method(_closed(bare), "label", Atom(quoted(label)))
+            parts.items[place] = replace(item, node=node, alias=label, label=label)
+            parts.columns[place] = node
+
     def _star(self, item: exp.Expr, parts: SelectParts) -> None:
         from sqlglot import exp
 
@@ -212,6 +277,10 @@ class SelectWriter:
         parts.star = True
         for entity in entities:
             model = entity.model
+            if self.scope.joined:
+                raise unsupported("`*` of a join with USING")
+            if entity.kinds is not None and not model.complete:
+                raise unsupported("`*` of a query that leaves a column without a name, or gives two the same")
             if not model.columns:
                 raise Refused(
                     "column-not-mapped", f"No column of `{model.name}` could be read, so `*` cannot be written."
@@ -228,17 +297,17 @@ class SelectWriter:
                 parts.columns += [ref.node for ref in refs]
 
     def _base(self, parts: SelectParts) -> None:
+        if not self.scope.entities or parts.base is not None:
+            return
         first = self.scope.entities[0]
         lead = parts.items[0].value.ref
         selected = {item.value.ref.entity.alias for item in parts.items if item.value.ref}
         if lead is None or lead.entity is not first or (parts.joins and len(selected) > 1 and len(parts.joins) > 1):
             mentioned = any(
-                column.table.lower() in ("", first.alias)
-                for item in self.tree.expressions
-                for column in item.find_all(_column())
+                self.scope.column(column).entity is first for column in own_nodes(self.tree, _column(), "expressions")
             )
             if parts.joins or not mentioned:
-                parts.base = first.said
+                parts.base = first.node
 
     def _group(self, parts: SelectParts) -> None:
         group = self.tree.args.get("group")
@@ -289,24 +358,10 @@ class SelectWriter:
             node = value.node
         else:
             node = self._by_label(output)
-        if isinstance(node, Atom) and node.text.startswith('"'):
-            if item.args.get("desc"):
-                node = call(self.names.sa("desc"), node)
-        elif item.args.get("desc"):
-            node = method(_closed(node), "desc")
-        return self._nulls(item, node)
-
-    def _nulls(self, item: exp.Ordered, node: Node) -> Node:
-        first = bool(item.args.get("nulls_first"))
-        usual = bool(item.args.get("desc")) if self.dialect == "postgresql" else not item.args.get("desc")
-        if first == usual:
-            return node
-        if self.dialect == "mysql":
-            raise unsupported("NULLS FIRST on MySQL")
-        name = "nulls_first" if first else "nulls_last"
-        if isinstance(node, Atom) and node.text.startswith('"'):
-            return call(self.names.sa(name), node)
-        return method(_closed(node), name)
+        bare = isinstance(node, Atom) and node.text.startswith('"')
+        if item.args.get("desc"):
+            node = call(self.names.sa("desc"), node) if bare else method(_closed(node), "desc")
+        return self.write.nulls(item, node, bare=bare)
 
     def _output(self, tree: exp.Expr) -> exp.Expr | None:
         """The item of the select list that an ordinal or a bare name of ORDER BY or GROUP BY stands for."""
@@ -350,7 +405,8 @@ class SelectWriter:
             return Atom(quoted(item.alias))
         return self.write.value(item).node
 
-    def _bound(self, name: str) -> Node | None:
+    def bound(self, name: str) -> Node | None:
+        """What LIMIT or OFFSET is given."""
         part = self.tree.args.get(name)
         if part is None:
             return None
@@ -365,15 +421,16 @@ class SelectWriter:
 def assemble(parts: SelectParts, writer: SelectWriter, head: Node, *, query: bool) -> Chain:
     """The parts behind `select(...)` or `session.query(...)`."""
     chain = head if isinstance(head, Chain) else Chain(head, ())
-    if parts.base:
-        chain = method(chain, "select_from", Atom(parts.base))
+    if parts.base is not None:
+        chain = method(chain, "select_from", parts.base)
     for name, target, conditions in parts.joins:
         on = conditions[0] if len(conditions) == 1 else call(writer.names.sa("and_"), *conditions)
-        chain = method(chain, name, target, on)
+        full = [Pair("full", "=", Atom("True"))] if name == "full" else []
+        chain = method(chain, "outerjoin" if full else name, target, on, *full)
     if parts.where:
         chain = method(chain, "filter" if query else "where", *parts.where)
     if parts.distinct:  # behind select_from(), which Query takes only before any criterion
-        chain = method(chain, "distinct")
+        chain = method(chain, "distinct", *parts.distinct_on)
     for name, nodes in (("group_by", parts.group), ("having", parts.having), ("order_by", parts.order)):
         if nodes and name == "having" and len(nodes) > 1:
             nodes = [call(writer.names.sa("and_"), *nodes)]
@@ -389,13 +446,13 @@ def _closed(node: Node) -> Node:
     return node
 
 
-def _anonymous() -> type[exp.Expr]:
+def _anonymous() -> type[exp.Anonymous]:
     from sqlglot import exp
 
     return exp.Anonymous
 
 
-def _column() -> type[exp.Expr]:
+def _column() -> type[exp.Column]:
     from sqlglot import exp
 
     return exp.Column

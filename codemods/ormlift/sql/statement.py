@@ -72,6 +72,11 @@ class Statement:
     tree: exp.Expr = field(compare=False, repr=False)  # sqlglot's tree; slots are Placeholder(this="p<index>")
 
     @property
+    def gives_rows(self) -> bool:
+        """True for a query, and for a change with RETURNING."""
+        return self.kind is Kind.SELECT or bool(self.tree.args.get("returning"))
+
+    @property
     def gives_one_row(self) -> bool:
         """True where exactly one row comes back whatever the data: an aggregate without GROUP BY, HAVING, LIMIT."""
         from ormlift.sql.read import gives_one_row
@@ -115,6 +120,11 @@ class Request:
     )
     passed: str = ""  # further arguments of `execute(..)`, as source text; in `select` style only
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
+    variables: bool = False  # statements may be written above, for aliases, subqueries and tables of WITH
+    taken: frozenset[str] = frozenset()  # names that mean something where the statement stands
+    # executemany: the Python source of the sequence of parameters; then the arguments are of one row, and only tell
+    # what is known of each slot's values
+    many: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,8 @@ class Written:
     slot_order: tuple[int, ...] = ()  # the slots as they appear in the text, for the order of evaluation
     binds: tuple[Bind, ...] = ()
     occurrences: tuple[int, ...] = ()  # the slots as the text names them, each as often as it does
+    above: tuple[str, ...] = ()  # statements that must stand above: `manager = aliased(Employee)`; as `text`, laid out
+    guard: str = ""  # executemany: the source of what must be true for it to run: an empty sequence would insert a row
 
 
 # Reason code -> what it means and the way out. `read` and `write` return `Reason`s with these codes.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
     from sqlalchemy.orm import registry
 
-    from ormlift.model import ImportNeed
     from ormlift.schema import MappedClass, MappedColumn
+    from ormlift.sql.statement import Written
 
 SaType = Any  # an instance of a SQLAlchemy type
 Mapped = Any  # a mapped class or a Table
@@ -114,14 +114,22 @@ def literals_of(arguments: str) -> list[str]:
     return found if len(found) == len(node.args) else []
 
 
-def evaluate(text: str, imports: Sequence[ImportNeed], names: Mapping[str, Any]) -> Result:
+def evaluate(written: Written, names: Mapping[str, Any]) -> Result:
     """The value of an expression that we wrote ourselves, with nothing in reach but what it imports and `names`."""
     import datetime
 
     import sqlalchemy
+    from sqlalchemy import dialects, orm
+    from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-    modules = {"sqlalchemy": sqlalchemy, "datetime": datetime}
+    assert all((mysql, postgresql, sqlite))  # attributes of `dialects` once they are imported
+    modules = {
+        "sqlalchemy": sqlalchemy, "datetime": datetime, "sqlalchemy.orm": orm, "sqlalchemy.dialects": dialects,
+    }  # fmt: skip
     space: dict[str, Any] = {"__builtins__": {}}
-    space.update({need.name: getattr(modules[need.module], need.name) for need in imports if need.module in modules})
+    needs = [need for need in written.imports if need.module in modules]
+    space.update({need.name: getattr(modules[need.module], need.name) for need in needs})
     space.update(names)
-    return eval(compile(ast.parse(text.strip(), mode="eval"), "<written>", "eval"), space)
+    for statement in written.above:
+        exec(compile(ast.parse(statement.strip()), "<written>", "exec"), space)
+    return eval(compile(ast.parse(written.text.strip(), mode="eval"), "<written>", "eval"), space)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ormlift.model import Verdict
 from ormlift.sql import seeds
-from ormlift.sql.statement import Fetch, Kind
+from ormlift.sql.statement import Fetch
 from ormlift.sql.synthetic import AFFINITIES, evaluate
 
 if TYPE_CHECKING:
@@ -82,12 +82,19 @@ def draw(stage: Stage, seed: int) -> tuple[list[list[tuple[Any, ...]]], list[Any
     random = Random(seed)
     models = stage.request.models
     literals = _literals(stage)
+    count = random.randrange(4) if stage.request.many else 1
+    drawn = [_parameters(stage, random) for _ in range(count)]
+    known = [*literals, *(value for values in drawn for value in values if value is not None)]
+    values = drawn if stage.request.many else drawn[0]
+    return [seeds.rows(model, models, known, random) for model in stage.synthetic.used], values
+
+
+def _parameters(stage: Stage, random: Random) -> list[Any]:
     values = []
     for number, argument in enumerate(stage.arguments):
         bind = next((b for b in stage.written.binds if b.slot == number and b.column is not None), None)
-        values.append(seeds.parameter(argument, bind, models, number, random))
-    known = [*literals, *(value for value in values if value is not None)]
-    return [seeds.rows(model, models, known, random) for model in stage.synthetic.used], values
+        values.append(seeds.parameter(argument, bind, stage.request.models, number, random))
+    return values
 
 
 def _literals(stage: Stage) -> list[Any]:
@@ -128,12 +135,16 @@ def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[An
     """The SQL as it stood, on the driver."""
     used = list(stage.synthetic.used)
     connection = database(used, stage.request.models, contents)
-    given = {f"p{n}": _driven(value, n in stage.unwrapped) for n, value in enumerate(values)}
+    many = [_given(stage, row) for row in (values if stage.request.many else [values])]
     try:
-        cursor = connection.execute(stage.statement.normal, given)
+        cursor = connection.cursor()
+        if stage.request.many:
+            cursor.executemany(stage.statement.normal, many)
+        else:
+            cursor.execute(stage.statement.normal, many[0])
         fetch = stage.request.fetch
         result: Any = cursor.fetchall()
-        if stage.statement.kind is not Kind.SELECT:
+        if not stage.statement.gives_rows:
             result = {Fetch.ROWCOUNT: cursor.rowcount, Fetch.LASTROWID: cursor.lastrowid}.get(fetch)
         elif fetch in (Fetch.FIRST, Fetch.SCALAR):
             first = result[0] if result else None
@@ -145,6 +156,10 @@ def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[An
         return Ran(None, (), f"{type(error).__name__}: {error}")
     finally:
         connection.close()
+
+
+def _given(stage: Stage, values: list[Any]) -> dict[str, Any]:
+    return {f"p{n}": _driven(value, n in stage.unwrapped) for n, value in enumerate(values)}
 
 
 def _driven(value: Datum, unwrapped: bool) -> Datum:
@@ -168,11 +183,15 @@ def run_written(stage: Stage, contents: list[list[tuple[Any, ...]]], values: lis
     try:
         with Session(engine) as session:
             lists = [argument.many for argument in stage.arguments]
-            given = {f"_p{n}": [value] if lists[n] else value for n, value in enumerate(values)}
+            given: dict[str, Any] = {}
+            if stage.request.many:
+                given = {"_rows": [stage.row(row) for row in values]}
+            else:
+                given = {f"_p{n}": [value] if lists[n] else value for n, value in enumerate(values)}
             try:
-                result = evaluate(
-                    stage.written.text, stage.written.imports, {**stage.synthetic.classes, **given, "session": session}
-                )
+                result: Result = None
+                if not stage.written.guard or values:
+                    result = evaluate(stage.written, {**stage.synthetic.classes, **given, "session": session})
                 fetch = stage.request.fetch
                 if fetch in (Fetch.ALL, Fetch.ITERATE):
                     result = [tuple(row) for row in result]
@@ -195,7 +214,7 @@ def compare(stage: Stage, old: Ran, new: Ran) -> str:
         return f"the written statement raises {new.error}"
     if repr(old.tables) != repr(new.tables):
         return f"the tables hold {old.tables!r} and {new.tables!r}"
-    if stage.statement.kind is not Kind.SELECT:
+    if not stage.statement.gives_rows:
         return "" if old.rows == new.rows else f"{old.rows!r} and {new.rows!r}"
     if stage.request.fetch is Fetch.NONE:
         return ""
@@ -259,12 +278,12 @@ def _converted(stage: Stage, result: Result) -> Result:
 def _processors(stage: Stage) -> list[Any]:
     from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-    from ormlift.sql.compiled import caught
-    from ormlift.sql.prove import sentinels
+    from ormlift.sql.compiled import caught, result_columns_of
 
     dialect = SQLiteDialect_pysqlite()
-    statement = caught(stage.written, stage.synthetic, sentinels(stage.arguments))
-    return [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.selected_columns]
+    statement = caught(stage.written, stage.synthetic, stage.values({}))
+    columns = result_columns_of(statement)
+    return [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
 
 def _dump(connection: sqlite3.Connection, used: list[MappedClass]) -> tuple[tuple[Any, ...], ...]:

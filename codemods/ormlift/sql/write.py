@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ormlift.model import Reason
 from ormlift.sql.binding import Binder, SlotAtom
-from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, lay_out, method
+from ormlift.sql.columntypes import plain
+from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, flat, lay_out, method
 from ormlift.sql.scope import Names, Refused, Scope, unsupported
 from ormlift.sql.statement import Fetch, Kind, Written
 
@@ -71,61 +72,122 @@ def write(statement: Statement, request: Request) -> Written | Reason:
             "arguments-mismatch",
             f"{len(statement.slots)} parameters are in the SQL and {len(request.arguments)} passed; mend the call.",
         )
-    names = Names(request)
-    scope = Scope(request, names)
-    binder = Binder(statement, request.arguments, names)
+    guard = ""
     try:
-        node, parts = _node(statement, request, scope, binder, names)
+        if request.many:
+            binder, names, node, guard = _many(statement, request)
+            parts = None
+        else:
+            names = Names(request)
+            binder = Binder(statement, request.arguments, names)
+            node, parts = _node(statement, request, Scope(request, names), binder, names)
     except Refused as refused:
         return refused.reason
     except RecursionError:
         return Reason("sql-not-supported", "The statement is nested too deeply; rewrite it by hand.")
-    _models(scope, binder)
+    _models(names, binder)
     from ormlift.sql.results import result_columns
 
+    above = tuple(_assigned(name, value, request) for name, value in names.variables)
+    every = [atom.slot for part in (*(value for _, value in names.variables), node) for atom in _slots(part)]
     return Written(
         text=lay_out(node, request.line_length, request.indent, request.base_indent),
+        above=above,
+        guard=guard,
         imports=tuple(sorted(names.imports)),
         columns=result_columns(parts, statement.dialect) if parts else (),
         effects=tuple(binder.findings.values()),
-        slot_order=tuple(dict.fromkeys([*(atom.slot for atom in _slots(node)), *range(len(statement.slots))])),
+        slot_order=tuple(dict.fromkeys([*every, *range(len(statement.slots))])),
         binds=tuple(dict.fromkeys(binder.binds)),
-        occurrences=tuple(atom.slot for atom in _slots(node)),
+        occurrences=tuple(every),
     )
+
+
+def _assigned(name: str, value: Node, request: Request) -> str:
+    """`name = ..`, laid out at the column at which the statement's later lines hang."""
+    head = f"{name} = "
+    start = request.base_indent + len(head)
+    return head + lay_out(value, request.line_length, start, request.base_indent)
+
+
+def _query(statement: Statement, request: Request, binder: Binder, names: Names) -> tuple[Node, SelectParts]:
+    from sqlglot import exp
+
+    from ormlift.sql.queries import Queries
+    from ormlift.sql.selects import SelectParts, SelectWriter
+
+    tree = statement.tree
+    if isinstance(tree, exp.Select):
+        writer = SelectWriter(tree, Scope(request, names, tree), binder, names, request.timestamps)
+        parts = writer.parts(request.kept)
+        return _select(statement, request, writer, parts), parts
+    if request.kept:
+        raise unsupported("A set operation of which a column is used as the text that the driver gave,")
+    built = Queries(binder, names, request.timestamps).built(tree, None)
+    items = list(built.items)
+    return _fetched(built.node, request), SelectParts(items=items, columns=[item.node for item in items])
 
 
 def _node(
     statement: Statement, request: Request, scope: Scope, binder: Binder, names: Names
 ) -> tuple[Node, SelectParts | None]:
     from ormlift.sql.changes import ChangeWriter
-    from ormlift.sql.selects import SelectWriter
+    from ormlift.sql.inserts import InsertWriter
 
     if statement.kind is Kind.SELECT:
         if request.fetch not in (*ROWS, Fetch.NONE, Fetch.STATEMENT):
             raise unsupported(f"The {request.fetch.value} of a SELECT")
-        writer = SelectWriter(statement.tree, scope, binder, names, request.timestamps)  # type: ignore[arg-type]
-        parts = writer.parts(request.kept)
-        return _select(statement, request, writer, parts), parts
-    if request.fetch in ROWS:
+        return _query(statement, request, binder, names)
+    if request.fetch in ROWS and not statement.gives_rows:
         raise unsupported(f"Rows of {statement.kind.value.upper()}")
-    change = ChangeWriter(statement.tree, scope, binder, names, request)
     if statement.kind is Kind.INSERT:
-        return _executed(change.insert(), statement, request), None
+        insert = InsertWriter(statement.tree, scope, binder, names, request)
+        return _executed(insert.insert(), statement, request), insert.returned
+    change = ChangeWriter(statement.tree, scope, binder, names, request)
     query = request.style == "query"
     node = change.update(query=query) if statement.kind is Kind.UPDATE else change.delete(query=query)
     if query and isinstance(node, Chain) and isinstance(node.base, Atom):
         if request.fetch is Fetch.LASTROWID:
             raise unsupported("lastrowid of what is no INSERT")
         return node, None
-    return _executed(node, statement, request), None
+    return _executed(node, statement, request), change.returned
+
+
+def _many(statement: Statement, request: Request) -> tuple[Binder, Names, Node, str]:
+    """executemany: the statement once, and a dict of parameters for each row."""
+    from ormlift.sql.changes import ChangeWriter
+    from ormlift.sql.inserts import InsertWriter
+    from ormlift.sql.many import Many, bound_by_name
+
+    if request.fetch is not Fetch.NONE or statement.kind is Kind.SELECT or not statement.slots:
+        raise unsupported(f"The {request.fetch.value} of executemany")
+    bound, slots = bound_by_name(request, statement)
+    names = Names(bound)
+    binder = Binder(statement, bound.arguments, names)
+    scope = Scope(bound, names)
+    if statement.kind is Kind.INSERT:
+        writer = InsertWriter(statement.tree, scope, binder, names, request)
+        many = Many(writer)
+        return binder, names, many.insert(writer), many.guard
+    change = ChangeWriter(statement.tree, scope, binder, names, request)
+    many = Many(change)
+    node = change.update(query=False) if statement.kind is Kind.UPDATE else change.delete(query=False)
+    if "literal(bindparam" in flat(node) or any(b.column and not plain(b.column, request.models) for b in binder.binds):
+        raise unsupported("executemany with a parameter that a column's type converts")
+    names.sa("bindparam")
+    return binder, names, many.change(node, slots), many.guard
 
 
 def _executed(node: Node, statement: Statement, request: Request) -> Node:
     if request.fetch is Fetch.STATEMENT:
         return _with_options(node, request)
+    if request.fetch in ROWS:
+        return _fetched(node, request)
     chain = Chain(Atom(request.session), (call("execute", *_handed(node, request)),), split=False)
     if request.fetch is Fetch.NONE:
         return chain
+    if statement.gives_rows:
+        raise unsupported(f"The {request.fetch.value} of a statement with RETURNING")
     if request.fetch is Fetch.LASTROWID and (statement.kind is not Kind.INSERT or statement.dialect == "postgresql"):
         raise unsupported(f"lastrowid of {statement.kind.value.upper()} on {statement.dialect}")
     return Chain(chain.base, (*chain.links, Atom(request.fetch.value)), split=False)
@@ -182,8 +244,8 @@ def _query_fits(statement: Statement, fetch: Fetch, parts: SelectParts) -> bool:
     return True
 
 
-def _models(scope: Scope, binder: Binder) -> None:
-    for entity in scope.entities:
+def _models(names: Names, binder: Binder) -> None:
+    for entity in names.entities:
         model = entity.model
         if model.inherits_mapped:
             binder.found("inherits-mapped", f"`{model.name}` inherits from a mapped class; the ORM may add criteria.")
