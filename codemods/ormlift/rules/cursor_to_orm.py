@@ -76,6 +76,10 @@ def _outside(stray: Stray) -> Refusal:
     if stray.asynchronous:
         message = f"{stray.receiver} is used asynchronously, and not surely of aiosqlite; leave it raw for now"
         return Refusal(ID, stray.line, stray.end_line, Reason("asynchronous", message))
+    if stray.kept:
+        message = f"{stray.receiver} is kept, and no more is done here than to make its cursor"
+        message += "; take it out once nothing uses it"
+        return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
     message = f"{stray.receiver} is not opened in this function; open it where it is used, or hand on a session"
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 
@@ -136,6 +140,10 @@ EFFECTS = {
     "interpolated": (
         "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
         "longer does. That mends an injection; look where code relied on it."
+    ),
+    "parameter-count": (
+        "Parameters in a variable are read one by one. The driver raised where there were more of them than the SQL has "
+        "placeholders for."
     ),
     "driver-exception": (
         "A handler catches the driver's exceptions. SQLAlchemy's is caught beside it from now on; its text and "

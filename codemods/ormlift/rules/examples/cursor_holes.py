@@ -173,6 +173,7 @@ def rename(values):
         session.execute(update(Job).where(Job.id == values[1]).values(title=values[0]))
         session.commit()
 """,
+        effects=("parameter-count",),
         project=PROJECT,
     ),
     Example(
@@ -250,6 +251,23 @@ def some(ids, others):
     return [row[0] for row in rows]
 """,
         reason="parameters-unknown",
+        project=PROJECT,
+    ),
+    Example(
+        title="calls put into the text and passed",
+        before="""\
+from app.db import open_db
+
+
+def some(values):
+    conn = open_db()
+    rows = conn.execute(
+        f"SELECT ticket FROM jobs WHERE title = '{values.pop()}' AND stage = ?", (values.pop(),)
+    ).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        reason="dynamic-sql",
         project=PROJECT,
     ),
     Example(

@@ -27,6 +27,11 @@ class Names:
     dicts: Mapping[ast.expr, ast.Call] = field(default_factory=dict)  # a row: the `dict(zip(names, row))` around it
     others: bool = False  # the names are used otherwise too
 
+    @property
+    def is_tuple(self) -> bool:
+        """Whether the names are made a tuple."""
+        return isinstance(self.node, ast.Call) and dotted(self.node.func) == "tuple"
+
 
 def described(life: Life, found: Iterable[Execution]) -> list[Names]:
     """What is done with each description. Raises Refused where it is more than its names."""

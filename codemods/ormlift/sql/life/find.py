@@ -13,7 +13,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
-from ormlift.sql.life.kept import kept_lives
+from ormlift.sql.life.kept import kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -47,6 +47,7 @@ class Stray:
     end_line: int
     receiver: str  # its source text
     asynchronous: bool = False
+    kept: bool = False  # the file opens and keeps it, and here no more is done than to make its cursor
 
 
 def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[Stray]]:
@@ -180,7 +181,9 @@ def _strays(
         waits = any(isinstance(module.parents.get(c), ast.Await | ast.AsyncWith | ast.withitem) for c in calls)
         asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
         last = max(c.end_lineno or c.lineno for c in calls)
-        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous)
+        kept = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
+        kept = kept and any(name == receiver for _, name in kept_connections(module, index))
+        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous, kept)
 
 
 def _cursor_calls(use: Use) -> Iterator[ast.AST]:

@@ -35,6 +35,7 @@ class Parameters:
     passed: bool = True  # false: the driver gets no parameters at all
     many: frozenset[int | str] = frozenset()  # those that stand for a whole list
     bound: tuple[str, ...] = ()  # texts of values that were part of the SQL text
+    counted: str = ""  # the variable that holds them, whose length the driver compared with the placeholders
     variables: tuple[ast.Name, ...] = ()  # local variables that hold nothing but the parameters, all of them taken over
 
 
@@ -261,7 +262,8 @@ def opaque(call: ast.Call, keys: Sequence[int | str], life: Life) -> Parameters 
     named = any(isinstance(key, str) for key in keys)
     if value_facts(name, life).type in ("str", "int", "list" if named else "dict"):
         return None
-    return Parameters({key: f'{name.id}["{key}"]' if named else f"{name.id}[{key}]" for key in keys})
+    texts = {key: f'{name.id}["{key}"]' if named else f"{name.id}[{key}]" for key in keys}
+    return Parameters(texts, counted="" if named else name.id)
 
 
 def whole_list(call: ast.Call, life: Life) -> Parameters | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -195,10 +196,11 @@ class _Rewriter:
             if not all(column.label for column in columns):
                 message = f"line {names.node.lineno} needs names of columns that only the driver knows"
                 raise Refused("description", f"{message}; give each column a name in the SQL")
-            listed = ", ".join(f'"{column.label}"' for column in columns)
+            listed = ", ".join(json.dumps(column.label, ensure_ascii=False) for column in columns)
+            listed = f"({listed},)" if names.is_tuple else f"[{listed}]"
             keep = [s for s in names.statements if names.node in ast.walk(s)]
             self.ops += [ReplaceStatement(self.module.span(s)) for s in names.statements if s not in keep]
-            self.ops.append(ReplaceExpr(self.module.span(names.node), f"[{listed}]"))
+            self.ops.append(ReplaceExpr(self.module.span(names.node), listed))
 
     def _keep(self, keeps: list[Keep]) -> bool:
         """Note columns that must come as the driver gave them; whether there are any."""
@@ -447,6 +449,7 @@ class _Rewriter:
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in _count_effects(p)]
         self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
+        self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [Effect("model-chosen", p.execution.line, words) for p in self.prepared for words in p.chosen]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
@@ -542,6 +545,12 @@ def _formats(call: ast.Call) -> bool:
     """`"..".format(..)`."""
     func = call.func
     return isinstance(func, ast.Attribute) and func.attr == "format" and isinstance(func.value, ast.Constant)
+
+
+def _counted_effect(prepared: Prepared) -> Effect:
+    count, name = len(prepared.statement.slots), prepared.parameters.counted
+    message = f"the driver raised where {name} held more or fewer than {count}; now more are passed over"
+    return Effect("parameter-count", prepared.execution.line, message)
 
 
 def _bound_effect(prepared: Prepared) -> Effect:

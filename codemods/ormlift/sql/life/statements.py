@@ -28,7 +28,7 @@ from ormlift.sql.life.literals import (
 from ormlift.sql.life.many import is_many, many_parameters
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
-from ormlift.sql.life.pure import repeatable
+from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.tables import mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
@@ -98,6 +98,10 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
 
 def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
     """A value that was put into the text earlier must be the same at the call. Raises Refused."""
+    doing = [n for hole in filled for n in hole.values if acts(n)]
+    if doing and len(doing) + sum(acts(a) for a in call.args[1:]) > 1:
+        message = f"several values of the SQL on line {call.lineno} are calls, which would run in another order"
+        raise Refused("dynamic-sql", f"{message}; give them variables, and pass them as parameters")
     for hole in filled:
         for node in hole.values:
             statement = life.module.statement(node)

@@ -188,6 +188,8 @@ class Judge:
                 yield from self._values(seen)
             case Stands.CALLED, "dict":
                 yield from self._as_dict(seen)
+            case Stands.METHOD, "keys" if seen.fact.sequence and not self._is_looped(seen.context.around):
+                yield from self._listed_keys(seen)
             case Stands.METHOD, "keys" | "items" | "values":
                 yield from self._mapped(seen)
             case Stands.METHOD, "get":
@@ -293,7 +295,21 @@ class Judge:
         if any(column.label != column.attr for column in seen.fact.columns):
             yield self._obstacle(seen, "row-use", "makes a dict whose keys would differ from the raw columns' names")
             return
+        yield from self._kept_json(seen)
         yield from self._mapped(seen)
+
+    def _is_looped(self, node: ast.AST) -> bool:
+        """Whether a list and a view are the same to what is around: `for k in row.keys()`, `"a" in row.keys()`."""
+        parent = self.module.parents[node]
+        return isinstance(parent, ast.For | ast.comprehension | ast.Compare)
+
+    def _listed_keys(self, seen: Seen) -> Iterator[Judgement]:
+        """`row.keys()` of a row that gives a list."""
+        plain = all(column.label == column.attr for column in seen.fact.columns)
+        if not seen.sure or not plain or not isinstance(seen.context.around, ast.Call):
+            yield self._obstacle(seen, "row-use", "reads the row by names that the new row does not have")
+            return
+        yield ReplaceExpr(self.module.span(seen.context.around), f"list({self._text(seen.node)}._mapping)")
 
     def _mapped(self, seen: Seen) -> Iterator[Judgement]:
         """Where the row is read as a mapping, its `_mapping` is one."""
