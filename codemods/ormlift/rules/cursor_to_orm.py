@@ -142,7 +142,7 @@ EFFECTS = {
         "longer does. That mends an injection; look where code relied on it."
     ),
     "parameter-count": (
-        "Parameters in a variable are read one by one. The driver raised where there were more of them than the SQL has "
+        "Parameters in a variable are read one by one. The driver raised where there were more than the SQL has "
         "placeholders for."
     ),
     "driver-exception": (
