@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import Life, Use
+from ormlift.syntax import Module
 
 
 def awaited_text(text: str, session: str, target: ast.expr | None, life: Life) -> str:
@@ -17,11 +18,26 @@ def awaited_text(text: str, session: str, target: ast.expr | None, life: Life) -
     end = len(last.encode()[: call.end_col_offset].decode())
     head = "\n".join([*lines[: call.end_lineno - 1], last[:end]])
     rest = "\n".join([last[end:], *lines[call.end_lineno :]])
-    if target is not None and _streams(target, life):
+    if target is not None and is_async_loop(target, life.module):
         head = head.replace(f"{session}.execute(", f"{session}.stream(", 1)
-    if rest or (target is not None and _is_asked(target, life)):
+    if rest or (target is not None and not isinstance(target, ast.Name) and _is_asked(target, life)):
         return f"(await {head}){rest}"
     return f"await {head}"
+
+
+def unawaited(use: Use, name: str, module: Module) -> str:
+    """`await cursor.fetchmany(2)` of a result that is there already: `result.fetchmany(2)`."""
+    text = module.text(use.call)
+    return f"{name}{text.removeprefix(module.text(use.receiver))}" if use.receiver is not None else text
+
+
+def is_async_loop(node: ast.expr, module: Module) -> bool:
+    """Whether `async for` reads what `node` gives."""
+    match module.parents.get(node):
+        case ast.AsyncFor(iter=source) | ast.comprehension(iter=source, is_async=1):
+            return source is node
+        case _:
+            return False
 
 
 def _session_call(text: str, session: str) -> ast.Call | None:
@@ -35,14 +51,6 @@ def _session_call(text: str, session: str) -> ast.Call | None:
                 node = inner
             case _:
                 return None
-
-
-def _streams(target: ast.expr, life: Life) -> bool:
-    match life.module.parents.get(target):
-        case ast.AsyncFor(iter=source) | ast.comprehension(iter=source, is_async=1):
-            return source is target
-        case _:
-            return False
 
 
 def _is_asked(target: ast.expr, life: Life) -> bool:

@@ -22,6 +22,7 @@ from ormlift.model import (
 )
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
+from ormlift.sql.life.awaits import unawaited
 from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
 from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
@@ -162,8 +163,11 @@ class _Rewriter:
                     texts[prepared.target] = prepared.text
                     continue
                 for use in prepared.execution.fetches:
-                    if use.receiver is not None:
-                        texts[use.receiver] = self.names[prepared.execution.use.cursor]
+                    name = self.names[prepared.execution.use.cursor]
+                    if isinstance(use.node, ast.Await):
+                        texts[use.node] = unawaited(use, name, self.module)
+                    elif use.receiver is not None:
+                        texts[use.receiver] = name
             row_edits, row_effects, keeps = self._rows(texts)
             if self._keep(keeps):
                 rounds, edits = 2, {}
@@ -335,7 +339,9 @@ class _Rewriter:
         cursor = execution.use.cursor
         for use in execution.fetches:
             name = self.names[cursor]
-            if use.receiver is not None and name != use.said:
+            if isinstance(use.node, ast.Await):
+                self.ops.append(ReplaceExpr(self.module.span(use.node), unawaited(use, name, self.module)))
+            elif use.receiver is not None and name != use.said:
                 self.ops.append(ReplaceExpr(self.module.span(use.receiver), name))
         for use in execution.asks:
             name = self.names[f"{use.does.value}:{cursor}"]

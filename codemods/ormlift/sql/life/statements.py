@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
-from ormlift.sql.life.awaits import awaited_text
+from ormlift.sql.life.awaits import awaited_text, is_async_loop
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
@@ -257,6 +257,10 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
         case Form.CHAIN | Form.NEXT:
             _place_fetch(prepared, life)
         case Form.RESULT:
+            loops = [is_async_loop(use.node, module) for use in execution.fetches]
+            if any(loops) and not all(loops):
+                message = f"an `async for` reads what line {execution.line} executed, and is not alone in that"
+                raise Refused("unclear-cursor", f"{message}; execute in the head of the loop")
             prepared.fetch = Fetch.ITERATE
             prepared.prefix = f"{names[execution.use.cursor]} = "
         case Form.ALONE:
@@ -314,6 +318,9 @@ def _place_fetch(prepared: Prepared, life: Life) -> None:
             prepared.fetch = Fetch.ALL
         case Does.ITERATE:
             prepared.fetch = Fetch.ALL if _commits_inside(fetch.node, life) else Fetch.ITERATE
+            if prepared.fetch is Fetch.ALL and is_async_loop(fetch.node, life.module):
+                message = f"the loop on line {fetch.line} commits while it still reads; fetch all rows before it"
+                raise Refused("commit-before-fetch", message)
         case _:
             prepared.fetch = Fetch.ITERATE
 
@@ -378,9 +385,15 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         raise Refused(written.code, f"line {execution.line}: {written.message}")
     prepared.written = written
     prepared.text = (
-        awaited_text(written.text, manner.session, prepared.target, life) if manner.is_async else written.text
+        awaited_text(written.text, manner.session, _reader(prepared), life) if manner.is_async else written.text
     )
     return written
+
+
+def _reader(prepared: Prepared) -> ast.expr | None:
+    """What reads the rows as they come: the expression that becomes the written one, or what a loop reads."""
+    fetches = prepared.execution.fetches
+    return prepared.target or (fetches[0].node if prepared.execution.form is Form.RESULT and fetches else None)
 
 
 def _argument(prepared: Prepared, key: int | str, life: Life, edits: Mapping[Span, str]) -> Argument:

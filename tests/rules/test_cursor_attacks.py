@@ -1,0 +1,312 @@
+"""Programs that cursor code really holds, or nearly: run before and after on a real database."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ormlift.model import Planned, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.cursor_to_orm import CODEMOD
+from ormlift.rules.examples.cursor_kept import PROJECT
+
+from tests.rules.cursor_runs import World, world
+
+__all__ = ["world"]
+
+_HEAD = (
+    "import json\nimport sqlite3\n\nimport aiosqlite\n\nfrom app.adb import DB_PATH\nfrom app.db import open_db\n\n\n"
+)
+_STORE = """class Store:
+    def __init__(self):
+        self.conn = open_db()
+        self.cur = self.conn.cursor()
+
+"""
+_OPEN = "async def f(*a):\n    async with aiosqlite.connect(DB_PATH) as db:\n"
+
+
+def _kept(body: str) -> str:
+    return _STORE + body
+
+
+def _f(*arguments: Any) -> Callable[[Any], Any]:
+    return lambda space: space["f"](*arguments)
+
+
+def _m(*arguments: Any) -> Callable[[Any], Any]:
+    return lambda space: space["Store"]().f(*arguments)
+
+
+_SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
+    "kept: a loop that writes": (
+        _kept("""    def f(self):
+        for r in self.cur.execute("SELECT id, count FROM jobs ORDER BY id").fetchall():
+            self.conn.execute("UPDATE jobs SET count = ? WHERE id = ?", (r[1] + 1, r[0]))
+        self.conn.commit()
+        return self.cur.execute("SELECT SUM(count) FROM jobs").fetchone()[0]
+"""),
+        [_m()],
+    ),
+    "kept: a commit in a finally": (
+        _kept("""    def f(self, title):
+        try:
+            self.cur.execute("UPDATE jobs SET title = ? WHERE id = 1", (title,))
+        finally:
+            self.conn.commit()
+"""),
+        [_m("x"), _m(None)],
+    ),
+    "kept: a rollback in a handler": (
+        _kept("""    def f(self, title):
+        try:
+            self.cur.execute("UPDATE jobs SET stage = 8 WHERE id = 2")
+            self.cur.execute("UPDATE jobs SET title = ? WHERE id = 1", (title,))
+            self.conn.commit()
+            return "done"
+        except sqlite3.IntegrityError:
+            self.conn.rollback()
+            return "failed"
+"""),
+        [_m("x"), _m(None)],
+    ),
+    "kept: three fetches": (
+        _kept("""    def f(self):
+        self.cur.execute("SELECT title FROM jobs ORDER BY id")
+        first = self.cur.fetchone()
+        second = self.cur.fetchone()
+        return first[0], second[0], len(self.cur.fetchall())
+"""),
+        [_m()],
+    ),
+    "kept: a with block of the connection": (
+        _kept("""    def f(self, title):
+        with self.conn:
+            self.conn.execute("UPDATE jobs SET title = ? WHERE id = 1", (title,))
+        return 1
+"""),
+        [_m("q"), _m(None)],
+    ),
+    "kept: a nested function": (
+        _kept("""    def f(self):
+        def one(ticket):
+            self.cur.execute("SELECT id FROM jobs WHERE ticket = ?", (ticket,))
+            return self.cur.fetchone()[0]
+        return one("T-1") + one("T-2")
+"""),
+        [_m()],
+    ),
+    "kept: names as a tuple": (
+        _kept("""    def f(self):
+        self.cur.execute("SELECT id, title FROM jobs ORDER BY id")
+        names = tuple(d[0] for d in self.cur.description)
+        rows = self.cur.fetchall()
+        return names, [dict(zip(names, row)) for row in rows], names.index("title")
+"""),
+        [_m()],
+    ),
+    "kept: JSON decoded out of a dict": (
+        _kept("""    def f(self):
+        cur = self.conn.cursor()
+        cur.execute("SELECT id, marks FROM jobs ORDER BY id")
+        names = [c[0] for c in cur.description]
+        rows = [dict(zip(names, r)) for r in cur.fetchall()]
+        for r in rows:
+            r["marks"] = json.loads(r["marks"]) if r["marks"] else None
+        return rows
+"""),
+        [_m()],
+    ),
+    "keys and dicts of a row by name": (
+        """def f(ticket):
+    conn = open_db()
+    conn.row_factory = sqlite3.Row
+    row = conn.execute("SELECT ticket, marks FROM jobs WHERE ticket = ?", (ticket,)).fetchone()
+    conn.close()
+    if row:
+        found = dict(row)
+        found["keys"] = row.keys()
+        return json.dumps({"found": found, "in": "ticket" in row.keys(), "all": list(row)})
+    return None
+""",
+        [_f("T-2"), _f("none")],
+    ),
+    "async: fetched in parts": (
+        """async def f():
+    db = await aiosqlite.connect(DB_PATH)
+    cursor = await db.cursor()
+    await cursor.execute("SELECT ticket, title FROM jobs ORDER BY id")
+    rows = await cursor.fetchmany(2)
+    one = (await cursor.fetchone())[1]
+    rest = [title for title, in [(t,) for _, t in await cursor.fetchall()]]
+    await cursor.close()
+    await db.close()
+    return [r[0] for r in rows], one, rest
+""",
+        [_f()],
+    ),
+    "async: a loop behind other statements": (
+        _OPEN
+        + """        cursor = await db.execute("SELECT ticket FROM jobs ORDER BY id")
+        count = len(a) + 1
+        found = []
+        async for row in cursor:
+            found.append((row[0], count))
+        return found
+""",
+        [_f()],
+    ),
+    "async: a loop that ends early": (
+        _OPEN
+        + """        found = []
+        async with db.execute("SELECT id, ticket FROM jobs ORDER BY id") as cursor:
+            async for number, ticket in cursor:
+                if number > a[0]:
+                    break
+                found.append(ticket)
+        return found
+""",
+        [_f(2), _f(0)],
+    ),
+    "async: one value, asked at once": (
+        _OPEN
+        + """        cursor = await db.execute("SELECT COUNT(*) FROM jobs")
+        count = (await cursor.fetchone())[0].bit_length()
+        most = f"{(await (await db.execute('SELECT MAX(count) FROM jobs')).fetchone())[0]}"
+        return count, most
+""",
+        [_f()],
+    ),
+    "async: many rows": (
+        _OPEN
+        + """        await db.executemany("UPDATE jobs SET title = ? WHERE id = ?", [(t, i) for t, i in a])
+        await db.commit()
+""",
+        [_f(("a", 1), ("b", 2)), _f()],
+    ),
+    "async: a write that is lost": (
+        _OPEN + """        await db.execute("UPDATE jobs SET title = 'q' WHERE id = 1")\n""",
+        [_f()],
+    ),
+    "holes: two lists": (
+        """def f(first, second):
+    conn = open_db()
+    m = ",".join("?" for _ in first)
+    n = ",".join("?" for _ in second)
+    sql = f"SELECT ticket FROM jobs WHERE id IN ({m}) OR stage IN ({n}) ORDER BY id"
+    rows = conn.execute(sql, [*first, *second]).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        [_f([1], [2]), _f([], [4]), _f([1], []), _f([None], ["2"])],
+    ),
+    "holes: a list that a column may not hold": (
+        """def f(marks):
+    conn = open_db()
+    holders = ", ".join(["?"] * len(marks))
+    rows = conn.execute("SELECT ticket FROM jobs WHERE customer NOT IN (" + holders + ") ORDER BY id", marks)
+    return [r[0] for r in rows]
+""",
+        [_f(["Ada"]), _f([]), _f([None])],
+    ),
+    "holes: a flag's list": (
+        """def f(flags):
+    conn = open_db()
+    holders = ", ".join(["?"] * len(flags))
+    rows = conn.execute("SELECT ticket FROM jobs WHERE rush IN (" + holders + ") ORDER BY id", flags).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        [_f([1]), _f([True, 0]), _f(["1"]), _f([5])],
+    ),
+    "holes: quoted values of other types": (
+        """def f(stage, day, rush):
+    conn = open_db()
+    rows = conn.execute(
+        f"SELECT ticket FROM jobs WHERE stage = '{stage}' OR passed_at > '{day}' OR rush = '{rush}' ORDER BY id"
+    ).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        [_f(2, "x", 7), _f("2", "2024-03-01", True), _f(None, None, None), _f(2.0, "", "1")],
+    ),
+    "holes: a percent sign and braces": (
+        """def f(word):
+    conn = open_db()
+    rows = conn.execute("SELECT ticket FROM jobs WHERE title LIKE '%%%s%%' ORDER BY id" % word).fetchall()
+    rows += conn.execute(f"SELECT ticket FROM jobs WHERE title = '{{{word}}}'").fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        [_f("o"), _f(""), _f(5)],
+    ),
+}
+
+
+def _after(text: str) -> str:
+    files = {**PROJECT, "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    outcome = plan_file(Source("app/jobs.py", text), index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert isinstance(outcome, Planned), outcome
+    again = plan_file(outcome.after, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert not isinstance(again, Planned)
+    return outcome.after.text
+
+
+@pytest.mark.parametrize("name", list(_SAME))
+def test_before_and_after_do_the_same(world: World, name: str) -> None:
+    body, calls = _SAME[name]
+    before, after = _HEAD + body, _after(_HEAD + body)
+    for call in calls:
+        old, new = world.run(before, call), world.run(after, call)
+        assert repr(new.result) == repr(old.result)
+        assert type(new.error).__name__ == type(old.error).__name__
+        assert new.rows == old.rows
+
+
+_STAYS = {
+    "an async loop that commits": (
+        _OPEN
+        + """        async with db.execute("SELECT id FROM jobs ORDER BY id") as cur:
+            async for row in cur:
+                await db.execute("UPDATE jobs SET count = count + 1 WHERE id = ?", (row[0],))
+                await db.commit()
+""",
+        "commit-before-fetch",
+    ),
+    "an async loop, and a fetch before it": (
+        _OPEN
+        + """        cursor = await db.execute("SELECT ticket FROM jobs ORDER BY id")
+        first = await cursor.fetchone()
+        return first[0], [row[0] async for row in cursor]
+""",
+        "unclear-cursor",
+    ),
+    "a call that is awaited later": (
+        _OPEN + """        cursor = db.execute("SELECT COUNT(*) FROM jobs")\n        return await cursor\n""",
+        "connection-escapes",
+    ),
+    "lists in another order than their placeholders": (
+        """def f(a, b):
+    conn = open_db()
+    m, n = 0, 1
+    sql = f"DELETE FROM jobs WHERE id IN ({','.join('?' * len(a))}) OR stage IN ({','.join('?' * len(b))})"
+    conn.execute(sql, [*b, *a])
+    conn.commit()
+    conn.close()
+""",
+        "parameters-unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_STAYS))
+def test_stays(name: str) -> None:
+    body, reason = _STAYS[name]
+    files = {**PROJECT, "app/jobs.py": _HEAD + body}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    source = Source("app/jobs.py", _HEAD + body)
+    outcome = plan_file(source, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert not isinstance(outcome, Planned)
+    assert [s.reason.code for s in getattr(outcome, "sites", ()) if s.reason] == [reason]
