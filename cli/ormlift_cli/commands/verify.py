@@ -44,6 +44,13 @@ def verify(
     write_tests: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a pytest module that asserts the same, and stop.")
     ] = None,
+    mappers: Annotated[
+        bool, typer.Option("--mappers", help="Run your code: import its models, configure their mappers, and stop.")
+    ] = False,
+    python: Annotated[
+        str, typer.Option(metavar="PATH", help="With --mappers: the interpreter; default: the project's .venv.")
+    ] = "",
+    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="With --mappers: the time limit.")] = 60,
     output_format: OutputFormat = Format.TEXT,
     jobs: Jobs = 0,
     verbose: Verbose = 0,
@@ -55,7 +62,25 @@ def verify(
     output = output_of(verbose, quiet, color, output_format)
     if write_tests is not None:
         leave(lambda: write(write_tests, request, output))
+    if mappers:
+        leave(lambda: configure(request, output, python, timeout))
     leave(lambda: run(request, output))
+
+
+def configure(request: Request, output: Output, python: str, seconds: float) -> int:
+    """Import the models in a process of its own, and configure their mappers."""
+    from ormlift_cli.mappers import as_json as mappers_json
+    from ormlift_cli.mappers import check_mappers, lines
+    from ormlift_cli.run import index_of
+
+    project = locate(request.paths)
+    check = check_mappers(project, index_of(project, output.console), python, seconds)
+    if output.json:
+        output.console.out(mappers_json(check))
+    else:
+        for line in lines(check):
+            output.console.out(line)
+    return PENDING if check.failures else DONE
 
 
 def run(request: Request, output: Output) -> int:
