@@ -12,6 +12,7 @@ from ormlift.model import Source
 from ormlift.project.bodies import flat
 from ormlift.project.columns import called, last, type_of
 from ormlift.project.dependents import NEEDLE, Dependent, read_dependents
+from ormlift.project.injectors import Injector, read_injectors
 from ormlift.project.models import RELATIONSHIP_CALLS, ClassFacts, TableFacts, head_of, read_class, read_table
 from ormlift.project.relations import read_relationship
 from ormlift.project.scopes import ExitFacts
@@ -155,6 +156,7 @@ class FileFacts:
     urls: tuple[tuple[str, str], ...] = ()  # names that a database's URL is bound to, and its scheme
     added: tuple[tuple[str, Relationship], ...] = ()  # `Class.attr = relationship(...)`, the class dotted, as written
     dependents: tuple[Dependent, ...] = ()  # functions that FastAPI hands something in
+    injectors: tuple[Injector, ...] = ()  # decorators that hand connections in
 
 
 def worth_parsing(text: str) -> bool:
@@ -209,6 +211,7 @@ def module_facts(module: Module) -> FileFacts:
         urls=urls(module.source.text),
         added=tuple(_added(statements, imports)),
         dependents=tuple(read_dependents(module)) if NEEDLE in module.source.text else (),
+        injectors=tuple(read_injectors(definitions)),
     )
 
 

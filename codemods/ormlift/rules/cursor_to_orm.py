@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_holes, cursor_kept, cursor_many, cursor_rows
+from ormlift.rules.examples import cursor_given, cursor_holes, cursor_kept, cursor_many, cursor_rows
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import How, Life
@@ -141,6 +141,10 @@ EFFECTS = {
         "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
         "longer does. That mends an injection; look where code relied on it."
     ),
+    "connection-given": (
+        "A decorator hands the connection in. Nothing uses it any more: take it and the decorator out. What "
+        "it does at the driver's errors it does not do at SQLAlchemy's."
+    ),
     "parameter-count": (
         "Parameters in a variable are read one by one. The driver raised where there were more than the SQL has "
         "placeholders for."
@@ -184,5 +188,12 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
-    examples=(*EXAMPLES, *cursor_kept.EXAMPLES, *cursor_holes.EXAMPLES, *cursor_rows.EXAMPLES, *cursor_many.EXAMPLES),
+    examples=(
+        *EXAMPLES,
+        *cursor_kept.EXAMPLES,
+        *cursor_holes.EXAMPLES,
+        *cursor_rows.EXAMPLES,
+        *cursor_many.EXAMPLES,
+        *cursor_given.EXAMPLES,
+    ),
 )

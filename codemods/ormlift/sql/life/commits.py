@@ -83,7 +83,7 @@ def commit_effects(
     if auto is Tri.YES:
         return
     before = _commits_at_end(life)
-    if life.how is How.KEPT:
+    if life.how is How.KEPT and not life.given:
         for line, out in sorted(uncommitted(life, region, reached, writes).items()):
             message = (
                 f"left without a commit at line {out}, for whoever commits next on {life.name}; now it is committed"

@@ -13,7 +13,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
-from ormlift.sql.life.kept import kept_connections, kept_lives
+from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -56,11 +56,13 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
     strays: list[Stray] = []
     hosts = _hosts(module)
     connections = _connection_names(module, index) if hosts else set()
+    kept = kept_connections(module, index) if hosts else {}
     for host in hosts:
         found = list(_lives_of(host, module, index))
-        found += [life for life in kept_lives(host, module, index) if _is_site(life)]
+        found += [life for life in kept_lives(host, module, kept) if _is_site(life)]
+        found += [life for life in given_lives(host, module, index) if _is_site(life)]
         lives += found
-        strays += _strays(host, module, index, found, connections)
+        strays += _strays(host, module, index, found, connections, {name for _, name in kept})
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
 
 
@@ -160,7 +162,12 @@ def _with_of(item: ast.withitem, module: Module) -> ast.stmt:
 
 
 def _strays(
-    host: Host, module: Module, index: ProjectIndex, lives: list[Life], connections: set[tuple[Host | None, str]]
+    host: Host,
+    module: Module,
+    index: ProjectIndex,
+    lives: list[Life],
+    connections: set[tuple[Host | None, str]],
+    kept: set[str],
 ) -> Iterator[Stray]:
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
     claimed = {n for life in lives for use in life.uses for n in (use.node, use.call, *_cursor_calls(use))}
@@ -181,9 +188,8 @@ def _strays(
         waits = any(isinstance(module.parents.get(c), ast.Await | ast.AsyncWith | ast.withitem) for c in calls)
         asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
         last = max(c.end_lineno or c.lineno for c in calls)
-        kept = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
-        kept = kept and any(name == receiver for _, name in kept_connections(module, index))
-        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous, kept)
+        only = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
+        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous, only and receiver in kept)
 
 
 def _cursor_calls(use: Use) -> Iterator[ast.AST]:

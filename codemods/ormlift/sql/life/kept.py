@@ -7,11 +7,14 @@ it writes is committed in it, and the kept connection stays open beside it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from ormlift.project.escape.choice import bound_in
+from ormlift.project.facts import FileFacts
 from ormlift.project.index import ProjectIndex
+from ormlift.project.injectors import Injector
 from ormlift.schema import SessionSource, SourceKind, Tri
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import flow
@@ -33,12 +36,12 @@ class Kept:
     cursors: set[str] = field(default_factory=set)  # how its kept cursors are written
 
 
-def kept_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Iterator[Life]:
     """The lives in one function of connections that are kept outside of it."""
     if not isinstance(host, FunctionNode) or not _may_keep(host):
         return
     owner = module.enclosing_class(host)
-    for (home, name), kept in kept_connections(module, index).items():
+    for (home, name), kept in connections.items():
         if home not in (None, owner) or _stores(host, {name, *kept.cursors}, module):
             continue
         uses = [(n, dotted(n) in kept.cursors) for n in _loads(host, {name, *kept.cursors})]
@@ -58,6 +61,73 @@ def kept_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life
         if life.uses:
             life.origin = module.statement(life.uses[0].node)
             yield life
+
+
+def given_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+    """The life of a connection that a decorator of the project hands in, as parameters of the function."""
+    if not isinstance(host, FunctionNode) or not host.decorator_list or not _may_keep(host):
+        return
+    for decorator in host.decorator_list:
+        found = _injector(decorator, module, index)
+        if found is None:
+            continue
+        facts, injector = found
+        names = _parameters(host, injector, module)
+        connection = next((name for name, is_cursor in names.items() if not is_cursor), "")
+        uses = [(n, names[n.id]) for n in walk_scope(host) if _is_load(n, names)]
+        if not uses or _stores(host, set(names), module):
+            return
+        beside = [s for s in index.sources if s.path == facts.path and s.driver]
+        driver = beside[0].driver if len({s.driver for s in beside}) == 1 else ""
+        home = beside[0].module if beside else ""
+        kind = SourceKind.CONNECTION
+        source = SessionSource(injector.name, home, facts.path, injector.line, kind, driver=driver, autocommit=Tri.NO)
+        call = decorator if isinstance(decorator, ast.Call) else ast.copy_location(_called(decorator), decorator)
+        reached = flow(host.body, arguments=host.args)
+        life = Life(module, host, reached, host.body[0], call, How.KEPT, source, connection or uses[0][0].id)
+        life.given, life.kept = True, frozenset(names)
+        collector = Collector(life, None, None)
+        for node, is_cursor in uses:
+            collector.keep(node, is_cursor=is_cursor)
+        collector.run()
+        life.origin = module.statement(life.uses[0].node) if life.uses else life.origin
+        yield life
+        return
+
+
+def _called(decorator: ast.expr) -> ast.Call:
+    return ast.Call(func=decorator, args=[], keywords=[])
+
+
+def _is_load(node: ast.AST, names: Mapping[str, bool]) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
+
+
+def _injector(decorator: ast.expr, module: Module, index: ProjectIndex) -> tuple[FileFacts, Injector] | None:
+    """The project's decorator that a function is decorated with, by its name and its import."""
+    said = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    root, _, rest = said.partition(".")
+    target = module.imports.get(root, "")
+    name = rest.rpartition(".")[2] or target.rpartition(".")[2] or said
+    for facts in index.facts:
+        for injector in facts.injectors:
+            if injector.name == name and (target or facts.path == module.source.path):
+                return facts, injector
+    return None
+
+
+def _parameters(host: FunctionNode, injector: Injector, module: Module) -> dict[str, bool]:
+    """The parameters that are handed in, and whether each is a cursor."""
+    listed = [a.arg for a in (*host.args.posonlyargs, *host.args.args)]
+    skip = 1 if module.enclosing_class(host) is not None and listed[:1] == ["self"] else 0
+    every = {*listed, *(a.arg for a in host.args.kwonlyargs)}
+    found: dict[str, bool] = {}
+    for key, is_cursor in injector.passes:
+        if isinstance(key, str) and key in every:
+            found[key] = is_cursor
+        elif isinstance(key, int) and 0 <= key + skip < len(listed):
+            found[listed[key + skip]] = is_cursor
+    return found
 
 
 def _may_keep(host: FunctionNode) -> bool:

@@ -93,6 +93,7 @@ class Life:
     inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
     is_async: bool = False  # its calls are awaited
     holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
+    given: bool = False  # a kept one that a decorator hands in for this call alone
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
 
     @property

@@ -434,7 +434,8 @@ class _Rewriter:
 
     def _settle(self) -> None:
         """A write that is left for others to commit on a kept connection is committed by the scope, or at once."""
-        if self.life.how is not How.KEPT or self.opening.commits is Tri.YES or autocommits(self.life) is Tri.YES:
+        shared = self.life.how is How.KEPT and not self.life.given
+        if not shared or self.opening.commits is Tri.YES or autocommits(self.life) is Tri.YES:
             return
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         lines = uncommitted(self.life, self.region, self._transactions(), writes)
@@ -465,6 +466,7 @@ class _Rewriter:
             self.ops += handlers.ops
             self.imports |= set(handlers.imports)
             self.effects += handlers.effects
+            self.effects += [_given_effect(life)] if life.given else []
             self.effects += database_effects(life, self.index, self.settings)
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
@@ -551,6 +553,12 @@ def _formats(call: ast.Call) -> bool:
     """`"..".format(..)`."""
     func = call.func
     return isinstance(func, ast.Attribute) and func.attr == "format" and isinstance(func.value, ast.Constant)
+
+
+def _given_effect(life: Life) -> Effect:
+    names = " and ".join(sorted(life.kept))
+    message = f"@{dotted(life.call.func)} hands in {names}, which nothing uses from here on; take them and it out"
+    return Effect("connection-given", life.line, message)
 
 
 def _counted_effect(prepared: Prepared) -> Effect:

@@ -74,7 +74,7 @@ class Collector:
         """A use that another definition may reach too is not ours alone; `= None` before it is."""
         names = {n for n in self.mine if isinstance(n, ast.Name)}
         for use in list(self.life.uses):
-            if use.receiver is None or (dotted(use.receiver) == self.life.name and self.life.how is How.KEPT):
+            if use.receiver is None or use.said in self.life.kept:
                 continue
             for other in self.flow.of(use.receiver) - names:
                 statement = self.module.parents.get(other)
