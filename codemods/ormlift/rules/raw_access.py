@@ -66,7 +66,7 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         if not isinstance(func, ast.Attribute) or func.attr not in RUNS or not _looks_raw(call, func.attr):
             continue
         kind, by_name = _kind(func.value, module, context)
-        if by_name and kind == "dbapi" and _is_clause(call):
+        if by_name and kind == "dbapi" and (_is_clause(call, module) or _is_listener(func.value, module)):
             kind = "connection"
         if kind == "unknown-receiver" and func.attr.startswith("exec") and not _is_sql(call):
             kind = "no-database"
@@ -136,7 +136,7 @@ def _called(node: ast.Call, module: Module, context: Context, depth: int) -> tup
         return "unknown-receiver", False
     if node.func.attr in RUNS:
         kind, by_name = _kind(node.func.value, module, context, depth - 1)
-        return ("connection" if by_name and kind == "dbapi" and _is_clause(node) else kind), by_name
+        return ("connection" if by_name and kind == "dbapi" and _is_clause(node, module) else kind), by_name
     owner = dotted(node.func.value).rpartition(".")[2] or ast.unparse(node.func.value)
     if node.func.attr in ("connect", "begin") and "engine" in owner.lower():
         return "connection", True
@@ -145,10 +145,19 @@ def _called(node: ast.Call, module: Module, context: Context, depth: int) -> tup
     return "unknown-receiver", False
 
 
-def _is_clause(call: ast.Call) -> bool:
+def _is_clause(call: ast.Call, module: Module) -> bool:
     """Whether what is run is SQLAlchemy's own, which no driver takes."""
     first = call.args[0] if call.args else None
+    if isinstance(first, ast.Name):
+        first = next(iter(_bound(first, module)), None)
     return isinstance(first, ast.Call) and dotted(first.func).rpartition(".")[2] in CLAUSES
+
+
+def _is_listener(node: ast.expr, module: Module) -> bool:
+    """Whether a receiver is what SQLAlchemy hands to a listener of mapper events."""
+    function = module.enclosing_function(node)
+    decorators = function.decorator_list if function is not None else []
+    return any("listens_for" in ast.unparse(d) for d in decorators)
 
 
 def _bound(node: ast.expr, module: Module) -> list[ast.expr]:
