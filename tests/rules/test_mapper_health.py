@@ -18,6 +18,7 @@ RAISES = {
     "backref-exists": "property of that name exists",
     "no-foreign-key": "NoForeignKeysError",
     "ambiguous-foreign-keys": "AmbiguousForeignKeysError",
+    "same-direction": "both of the same direction",
     "unknown-table": "NoReferencedTableError",
     "unknown-column": "NoReferencedColumnError",
 }

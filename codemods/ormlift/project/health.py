@@ -170,6 +170,8 @@ class Health:
         back = next((r for r in target.relationships if r.attr == name), None)
         if back is None:
             return self._missing_side(model, relation, target)
+        if target is model and relation.attr < back.attr:
+            return self._same_direction(model, relation, back)
         other = self._target(target, back)
         if other is None or other is model or model.inherits_mapped or other.inherits_mapped or back.inherited:
             return None
@@ -178,6 +180,19 @@ class Health:
             "ArgumentError when the mappers are configured"
         )
         return self._finding(model, relation, "back-populates-mismatch", message)
+
+    def _same_direction(self, model: MappedClass, relation: Relationship, back: Relationship) -> Finding | None:
+        """Both sides of a class's relationship to itself, and neither says which of them is the parent."""
+        both = (relation, back)
+        if any(r.remote_side or r.joined or r.secondary or r.unread or r.inherited for r in both):
+            return None
+        if not model.complete or back.back_populates != relation.attr:
+            return None
+        message = (
+            f"{relation.attr} and {back.attr} lead to {model.name} itself in the same direction: ArgumentError when the "
+            "mappers are configured; the one to the parent needs remote_side=[its primary key]"
+        )
+        return self._finding(model, relation, "same-direction", message)
 
     def _missing_side(self, model: MappedClass, relation: Relationship, target: MappedClass) -> Finding | None:
         name = relation.back_populates

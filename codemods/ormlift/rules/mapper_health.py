@@ -41,8 +41,9 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     if not any(f.path == path for f in context.index.health.findings):
         return
     health = context.index.health_with(module)
+    extends = "extend_existing" in module.source.text  # then one table of two classes is meant
     for finding in health.findings:
-        if finding.path == path:
+        if finding.path == path and not (extends and finding.code == "two-classes"):
             yield _site(finding, module, health)
 
 
@@ -155,6 +156,7 @@ WAYS = {
     "back-populates-mismatch": "name the relationship of the other class that leads back here",
     "backref-exists": "write back_populates on both sides in place of backref",
     "ambiguous-foreign-keys": "say which one: foreign_keys=[Class.column]",
+    "same-direction": "add remote_side=[id] to the relationship that leads to the parent",
     "unknown-table": "map the table, or name the right one",
     "unknown-column": "name a column of that table",
     "two-classes": "give one of them another name, or take it out",
@@ -206,6 +208,10 @@ CODEMOD = Codemod(
         "ambiguous-foreign-keys": (
             "Several foreign keys join the two tables, and the relationship does not say which one it follows: "
             "AmbiguousForeignKeysError when the mappers are configured."
+        ),
+        "same-direction": (
+            "Two relationships of a class to itself name one another, and neither has remote_side: `both of the same "
+            "direction`, so no mapper can be configured."
         ),
         "unknown-table": (
             "A foreign key names a table that no model has: NoReferencedTableError when the tables are created, joined "

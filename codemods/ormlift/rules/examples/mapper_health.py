@@ -170,6 +170,17 @@ EXAMPLES = (
         project=_ONE_SIDED,
     ),
     _broken(
+        "parent and children in the same direction",
+        "same-direction",
+        """\
+    parent_id = Column(Integer, ForeignKey("jobs.id"))
+    parent = relationship("Job", back_populates="children")
+    children = relationship("Job", back_populates="parent")
+""",
+        reason="needs-decision",
+        project=_ALONE,
+    ),
+    _broken(
         "a foreign key to a table whose name is nearly right",
         "unknown-table",
         '    user_id = Column(Integer, ForeignKey("user.id"))\n',
@@ -211,6 +222,15 @@ EXAMPLES = (
         project=_ALONE,
     ),
     _sound("both sides name one another", _KEY + _BACK),
+    _sound(
+        "parent and children, the parent's key named",
+        """\
+    parent_id = Column(Integer, ForeignKey("jobs.id"))
+    parent = relationship("Job", back_populates="children", remote_side=[id])
+    children = relationship("Job", back_populates="parent")
+""",
+        _ALONE,
+    ),
     _sound("the class by its module", _KEY + '    user = relationship("app.user.User", back_populates="jobs")\n'),
     Example(
         "the class in a lambda",
