@@ -189,7 +189,7 @@ class Health:
         if not model.complete or back.back_populates != relation.attr:
             return None
         message = (
-            f"{relation.attr} and {back.attr} lead to {model.name} itself in the same direction: ArgumentError when the "
+            f"{relation.attr} and {back.attr} lead to {model.name} itself in one direction: ArgumentError when the "
             "mappers are configured; the one to the parent needs remote_side=[its primary key]"
         )
         return self._finding(model, relation, "same-direction", message)
