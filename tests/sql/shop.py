@@ -127,13 +127,13 @@ class Server:
                 cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
             connection.commit()
 
-    def raw(self, sql: str, params: Any, fetch: Fetch, *, many: bool = False) -> Ran:
+    def raw(self, sql: str, params: Any, fetch: Fetch) -> Ran:
         """The statement on the driver, fetched as the code would."""
         self._restart(sql)
         with contextlib.closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
             try:
-                (cursor.executemany if many else cursor.execute)(sql, params)
+                cursor.execute(sql, params)
                 return Ran(_fetched(cursor, fetch), _contents(cursor))
             finally:
                 connection.rollback()
@@ -144,8 +144,7 @@ class Server:
         with Session(self.engine) as session:
             try:
                 space = _space(written, {"session": session, **names})
-                runs = not written.guard or space[written.guard]
-                result = eval(written.text, space) if runs else None
+                result = eval(written.text, space)
                 result = (
                     list(result) if fetch in (Fetch.ALL, Fetch.ITERATE) else None if fetch is Fetch.NONE else result
                 )

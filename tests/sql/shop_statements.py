@@ -16,7 +16,6 @@ class Case:
     params: Any = ()
     on: str = "spm"
     not_proven: str = ""
-    many: bool = False
 
 
 C = Case
@@ -317,14 +316,6 @@ SHOP: tuple[Case, ...] = (
     C("DELETE FROM visits WHERE seconds IS NULL OR page LIKE 'c%'"),
     C("DELETE FROM order_items WHERE order_id = 1 RETURNING product_id, quantity", on="sp"),
     C("DELETE FROM order_items USING orders WHERE orders.id = order_items.order_id AND orders.total > 50", on="p"),
-    # executemany
-    C("INSERT INTO visits (customer_id, page) VALUES (?, ?)", [(1, "a"), (2, None), (None, "c")], many=True),
-    C("INSERT INTO customers (name, city, vip) VALUES (?, ?, TRUE)", [("a", "x"), ("b", None)], many=True, on="pm"),
-    C("INSERT INTO visits (page) VALUES (?)", [], many=True),
-    C("UPDATE products SET stock = ? WHERE id = ?", [(1, 1), (2, 2), (3, 99)], many=True),
-    C("UPDATE products SET stock = stock + ? WHERE sku = ?", [(1, "A-1"), (2, None)], many=True),
-    C("DELETE FROM visits WHERE customer_id = ?", [(1,), (None,)], many=True),
-    C("DELETE FROM visits WHERE customer_id = ?", [], many=True),
     # Dates
     C("SELECT id FROM orders WHERE placed_at > NOW() - INTERVAL '5 minutes'", on="p"),
     C("SELECT id FROM orders WHERE placed_at > NOW() - INTERVAL 5 MINUTE", on="m"),

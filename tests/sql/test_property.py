@@ -126,6 +126,8 @@ def joined(draw: st.DrawFn) -> str:
     items = draw(st.sampled_from(("j.id, u.id", "u.id, j.name", "j.n", "COUNT(*)", "COUNT(u.id), MAX(j.n)", "j.*")))
     where = draw(st.sampled_from(("", " WHERE u.id IS NULL", " WHERE j.n > ?", " WHERE u.id = j.id OR j.n IS NULL")))
     order = "" if "(" in items else draw(st.sampled_from(("", " ORDER BY j.id, u.id LIMIT 4")))
+    if how == "CROSS JOIN" and "(" not in items:  # which also tells SQLite which table to read first
+        order = " ORDER BY j.id, u.id"
     return f"SELECT {items} FROM jobs j {how} {other}{on}{where}{order}"
 
 
@@ -218,7 +220,7 @@ def test_generated_statements_agree(sql: str, values: list[Any], query: bool) ->
 REFUSED = ("different types", "RIGHT or FULL", "Arithmetic with NULL")
 
 
-def check(sql: str, values: list[Any], style: str) -> None:
+def check(sql: str, values: list[Any], style: str, *, certified: bool = True) -> None:
     statement = parsed(sql)
     given_values = tuple(values[slot.index] for slot in statement.slots)
     if " LIMIT ?" in sql:
@@ -235,4 +237,5 @@ def check(sql: str, values: list[Any], style: str) -> None:
     except (sqlite3.IntegrityError, sqlite3.OperationalError):
         return  # what the raw statement does not do, the written one need not
     same(old, evaluate(made, names, fetch), made, statement, fetch)
-    assert prove(statement, made, ask).verdict in (Verdict.PROVEN, Verdict.TESTED)
+    if certified:
+        assert prove(statement, made, ask).verdict in (Verdict.PROVEN, Verdict.TESTED)

@@ -36,10 +36,10 @@ def test_agrees(shop: Server, case: Case) -> None:
     sql = case.sql if shop.style == "?" else case.sql.replace("%", "%%").replace("?", "%s")
     statement = read(sql, "qmark" if shop.style == "?" else "format", shop.dialect)
     assert isinstance(statement, Statement), statement
-    fetch = Fetch.NONE if case.many else Fetch.ALL if statement.gives_rows else Fetch.ROWCOUNT
-    old = shop.raw(sql, case.params, fetch, many=case.many)
+    fetch = Fetch.ALL if statement.gives_rows else Fetch.ROWCOUNT
+    old = shop.raw(sql, case.params, fetch)
     for style in ("select", "query"):
-        ask = _request(statement, case, style, fetch)
+        ask = _request(statement, style, fetch)
         made = write(statement, ask)
         assert isinstance(made, Written), made
         new = shop.written(made, _named(statement, case), fetch)
@@ -49,15 +49,12 @@ def test_agrees(shop: Server, case: Case) -> None:
         assert certificate.verdict in wanted, certificate
 
 
-def _request(statement: Statement, case: Case, style: str, fetch: Fetch) -> Request:
+def _request(statement: Statement, style: str, fetch: Fetch) -> Request:
     arguments = tuple(Argument(f"p{slot.index}") for slot in statement.slots)
-    many = "rows" if case.many else ""
-    return Request(models=MODELS, arguments=arguments, style=style, fetch=fetch, variables=True, many=many)
+    return Request(models=MODELS, arguments=arguments, style=style, fetch=fetch, variables=True)
 
 
 def _named(statement: Statement, case: Case) -> dict[str, Any]:
-    if case.many:
-        return {"rows": case.params}
     return {f"p{slot.index}": case.params[slot.key] for slot in statement.slots}
 
 

@@ -7,6 +7,7 @@ import decimal
 import enum
 import sqlite3
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -133,13 +134,23 @@ MODELS = {model.table: model for model in map(mapped, CLASSES.values())}
 def connect(script: str = "") -> sqlite3.Connection:
     """A fresh database with the rows, changed by a script."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.deserialize(_image())
+    connection.executescript(script)
+    connection.commit()
+    return connection
+
+
+@cache
+def _image() -> bytes:
+    connection = sqlite3.connect(":memory:")
     engine = _engine(connection)
     Base.metadata.create_all(engine)
     for table, rows in ROWS.items():
         connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
-    connection.executescript(script)
     connection.commit()
-    return connection
+    image = connection.serialize()
+    connection.close()
+    return image
 
 
 def _engine(connection: sqlite3.Connection) -> sa.Engine:

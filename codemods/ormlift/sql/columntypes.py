@@ -69,8 +69,3 @@ def takes(dialect: str, kind: str, python: str) -> bool:
     if dialect == "sqlite" or kind in ("json", "unknown", "enum", "bool"):
         return python in _TAKES[kind]
     return True  # the drivers of PostgreSQL and MySQL take what their server takes
-
-
-def plain(column: MappedColumn, models: Mapping[str, MappedClass]) -> bool:
-    """Whether what is bound to a column goes to the driver as it is, whatever it may be."""
-    return kind_of(column, models) in ("int", "str", "float")

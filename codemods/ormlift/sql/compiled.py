@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 Element = Any  # an executable of SQLAlchemy's
 Dialect = Any  # one of SQLAlchemy's
 SaType = Any  # a type of SQLAlchemy's
-Rows = Any  # what executemany is given: dicts
 
 
 class Caught(Exception):  # noqa: N818 - carries a statement out of a call
     """Raised by the recording session in place of executing."""
 
-    def __init__(self, statement: Element, rows: Rows) -> None:
+    def __init__(self, statement: Element) -> None:
         super().__init__("caught")
-        self.statement, self.rows = statement, rows
+        self.statement = statement
 
 
 @dataclass(frozen=True)
@@ -38,39 +37,27 @@ class Compiled:
 
 def caught(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) -> Element:
     """The SQLAlchemy statement that the text hands to the session. `values`: the slots' stand-ins by name."""
-    return catch(written, synthetic, values).statement
-
-
-def catch(written: Written, synthetic: Synthetic, values: Mapping[str, Any]) -> Caught:
-    """The statement, and the rows of executemany."""
     from sqlalchemy.orm import Query, Session
 
-    def record(_session: object, statement: Element, rows: Rows = None, **_kwargs: object) -> None:
-        raise Caught(statement, rows)
+    def catch(_session: object, statement: Element, *_args: object, **_kwargs: object) -> None:
+        raise Caught(statement)
 
-    methods = {"execute": record, "scalar": record, "scalars": record, "connection": lambda session: session}
-    recording = type("Recording", (Session,), methods)
+    recording = type("Recording", (Session,), {"execute": catch, "scalar": catch, "scalars": catch})
     try:
         result = evaluate(written, {**synthetic.classes, **values, "session": recording()})
     except Caught as error:
-        return error
-    assert isinstance(result, Query)
-    return Caught(result.statement, None)
+        return error.statement
+    return result.statement if isinstance(result, Query) else result
 
 
-def compile_for(found: Caught, dialect: str) -> Compiled:
-    """Compile a statement for a dialect, with named binds; of many rows the first."""
-    statement, row = found.statement, dict(found.rows[0]) if found.rows else {}
-    if row and statement.is_insert:
-        statement, row = statement.values(**row), {}
+def compile_for(statement: Element, dialect: str) -> Compiled:
+    """Compile a statement for a dialect, with named binds."""
     compiled = statement.compile(  # without parameters of its own, as it is executed
         dialect=_dialect(dialect), column_keys=[], compile_kwargs={"render_postcompile": True}
     )
-    names = {
-        name: f"b{number}" for number, name in enumerate(compiled.construct_params(row))
-    }  # a name may be a reserved word
+    names = {name: f"b{number}" for number, name in enumerate(compiled.params)}  # a name may be a reserved word
     sql = re.sub(r"(?<![:\w]):(\w+)", lambda match: f":{names.get(match[1], match[1])}", compiled.string)
-    return Compiled(sql, {names[name]: value for name, value in compiled.construct_params(row).items()})
+    return Compiled(sql, {names[name]: value for name, value in compiled.params.items()})
 
 
 def result_columns_of(statement: Element) -> list[Element]:

@@ -125,25 +125,6 @@ class InsertWriter(Changes):
     def _by_name(self, pairs: list[tuple[ColumnRef, Node]]) -> Node:
         return Items("", "{", tuple(Pair(quoted(ref.column.name), ": ", node) for ref, node in pairs), "}")
 
-    def lone_row(self) -> tuple[Entity, list[tuple[ColumnRef, exp.Expr]]]:
-        """The one row of VALUES, column by column. Raises Refused for any other INSERT."""
-        from sqlglot import exp
-
-        tree = self.tree
-        values = tree.args.get("expression")
-        plain = isinstance(tree.this, exp.Schema) and isinstance(values, exp.Values) and len(values.expressions) == 1
-        if not plain or any(tree.args.get(part) for part in ("with_", "returning", "default")):
-            raise unsupported("executemany of this INSERT")
-        assert isinstance(values, exp.Values)
-        entity = self.scope.add(tree.this.this)
-        refs = [self.scope.column(exp.column(name.name)) for name in tree.this.expressions]
-        self._inserted(entity, refs)
-        return entity, _paired(refs, values.expressions[0])
-
-    def ended(self, entity: Entity) -> Node:
-        """`insert(Model)` with what it does on a conflict."""
-        return self._ending(self._head(entity), entity)
-
 
 def _paired(refs: list[ColumnRef], row: exp.Expr) -> list[tuple[ColumnRef, exp.Expr]]:
     from sqlglot import exp

@@ -84,9 +84,8 @@ class Stage:
         words = {word for a in arguments for word in re.findall(r"\w+", a.text)}
         taken = request.taken | words | {name.partition(".")[0] for name in request.names.values()} | {request.session}
         twin = replace(
-            request, arguments=standing, names=synthetic.names, session="session", line_length=10_000, taken=taken,
-            many="_rows" if request.many else "",
-        )  # fmt: skip
+            request, arguments=standing, names=synthetic.names, session="session", line_length=10_000, taken=taken
+        )
         written = write(statement, twin)
         return (
             written
@@ -104,7 +103,6 @@ class Stage:
             need.name: self.request.names.get(f"{need.module}.{need.name}", need.name) for need in self.written.imports
         }
         real["session"] = self.request.session
-        real["_rows"] = self.request.many
         try:
             twin = _Put(real).visit(_module(self.written))
             return ast.dump(twin) == ast.dump(_module(written))
@@ -113,10 +111,10 @@ class Stage:
 
     def compiled(self, none: Mapping[int, None]) -> Compiled:
         """The SQL that comes out, with the slots of `none` as None."""
-        from ormlift.sql.compiled import catch, compile_for
+        from ormlift.sql.compiled import caught, compile_for
 
         values = self.values(none)
-        return compile_for(catch(self.written, self.synthetic, values), self.statement.dialect)
+        return compile_for(caught(self.written, self.synthetic, values), self.statement.dialect)
 
     def values(self, none: Mapping[int, None]) -> dict[str, Any]:
         """What the names of the stand-ins are given."""
@@ -124,16 +122,7 @@ class Stage:
             **sentinels(self.arguments),
             **{f"_p{n}": [None] if self.arguments[n].many else None for n in none},
         }
-        if not self.request.many:
-            return values
-        return {"_rows": [self.row([values[f"_p{n}"] for n in range(len(self.arguments))])]}
-
-    def row(self, values: list[Any]) -> tuple[Any, ...] | dict[int | str, Any]:
-        """The parameters of one execution as the driver takes them."""
-        keyed = {slot.key: value for slot, value in zip(self.statement.slots, values, strict=True)}
-        if any(isinstance(key, str) for key in keyed):
-            return keyed
-        return tuple(keyed[key] for key in sorted(keyed, key=int))
+        return values
 
     def difference(self, none: Mapping[int, None], after: Compiled, steps: list[str]) -> str:
         """In what the two forms differ; empty where they are equal."""

@@ -262,6 +262,8 @@ class SelectWriter:
             raise unsupported("Names for the columns of `*`")
         for place, label in enumerate(labels):
             item = parts.items[place]
+            if item.value.ref and not item.alias and item.value.ref.column.attr == item.value.ref.column.name == label:
+                continue
             bare = self.write.value(item.tree).node if item.alias and item.tree is not None else item.node
             node = method(_closed(bare), "label", Atom(quoted(label)))
             parts.items[place] = replace(item, node=node, alias=label, label=label)

@@ -122,9 +122,6 @@ class Request:
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
     variables: bool = False  # statements may be written above, for aliases, subqueries and tables of WITH
     taken: frozenset[str] = frozenset()  # names that mean something where the statement stands
-    # executemany: the Python source of the sequence of parameters; then the arguments are of one row, and only tell
-    # what is known of each slot's values
-    many: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +167,6 @@ class Written:
     binds: tuple[Bind, ...] = ()
     occurrences: tuple[int, ...] = ()  # the slots as the text names them, each as often as it does
     above: tuple[str, ...] = ()  # statements that must stand above: `manager = aliased(Employee)`; as `text`, laid out
-    guard: str = ""  # executemany: the source of what must be true for it to run: an empty sequence would insert a row
 
 
 # Reason code -> what it means and the way out. `read` and `write` return `Reason`s with these codes.

@@ -82,10 +82,8 @@ def draw(stage: Stage, seed: int) -> tuple[list[list[tuple[Any, ...]]], list[Any
     random = Random(seed)
     models = stage.request.models
     literals = _literals(stage)
-    count = random.randrange(4) if stage.request.many else 1
-    drawn = [_parameters(stage, random) for _ in range(count)]
-    known = [*literals, *(value for values in drawn for value in values if value is not None)]
-    values = drawn if stage.request.many else drawn[0]
+    values = _parameters(stage, random)
+    known = [*literals, *(value for value in values if value is not None)]
     return [seeds.rows(model, models, known, random) for model in stage.synthetic.used], values
 
 
@@ -135,13 +133,9 @@ def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[An
     """The SQL as it stood, on the driver."""
     used = list(stage.synthetic.used)
     connection = database(used, stage.request.models, contents)
-    many = [_given(stage, row) for row in (values if stage.request.many else [values])]
+    given = {f"p{n}": _driven(value, n in stage.unwrapped) for n, value in enumerate(values)}
     try:
-        cursor = connection.cursor()
-        if stage.request.many:
-            cursor.executemany(stage.statement.normal, many)
-        else:
-            cursor.execute(stage.statement.normal, many[0])
+        cursor = connection.execute(stage.statement.normal, given)
         fetch = stage.request.fetch
         result: Any = cursor.fetchall()
         if not stage.statement.gives_rows:
@@ -156,10 +150,6 @@ def run_raw(stage: Stage, contents: list[list[tuple[Any, ...]]], values: list[An
         return Ran(None, (), f"{type(error).__name__}: {error}")
     finally:
         connection.close()
-
-
-def _given(stage: Stage, values: list[Any]) -> dict[str, Any]:
-    return {f"p{n}": _driven(value, n in stage.unwrapped) for n, value in enumerate(values)}
 
 
 def _driven(value: Datum, unwrapped: bool) -> Datum:
@@ -183,15 +173,9 @@ def run_written(stage: Stage, contents: list[list[tuple[Any, ...]]], values: lis
     try:
         with Session(engine) as session:
             lists = [argument.many for argument in stage.arguments]
-            given: dict[str, Any] = {}
-            if stage.request.many:
-                given = {"_rows": [stage.row(row) for row in values]}
-            else:
-                given = {f"_p{n}": [value] if lists[n] else value for n, value in enumerate(values)}
+            given = {f"_p{n}": [value] if lists[n] else value for n, value in enumerate(values)}
             try:
-                result: Result = None
-                if not stage.written.guard or values:
-                    result = evaluate(stage.written, {**stage.synthetic.classes, **given, "session": session})
+                result = evaluate(stage.written, {**stage.synthetic.classes, **given, "session": session})
                 fetch = stage.request.fetch
                 if fetch in (Fetch.ALL, Fetch.ITERATE):
                     result = [tuple(row) for row in result]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ormlift.model import Reason
 from ormlift.sql.binding import Binder, SlotAtom
-from ormlift.sql.columntypes import plain
-from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, flat, lay_out, method
+from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, lay_out, method
 from ormlift.sql.scope import Names, Refused, Scope, unsupported
 from ormlift.sql.statement import Fetch, Kind, Written
 
@@ -72,15 +71,10 @@ def write(statement: Statement, request: Request) -> Written | Reason:
             "arguments-mismatch",
             f"{len(statement.slots)} parameters are in the SQL and {len(request.arguments)} passed; mend the call.",
         )
-    guard = ""
+    names = Names(request)
+    binder = Binder(statement, request.arguments, names)
     try:
-        if request.many:
-            binder, names, node, guard = _many(statement, request)
-            parts = None
-        else:
-            names = Names(request)
-            binder = Binder(statement, request.arguments, names)
-            node, parts = _node(statement, request, Scope(request, names), binder, names)
+        node, parts = _node(statement, request, Scope(request, names), binder, names)
     except Refused as refused:
         return refused.reason
     except RecursionError:
@@ -93,7 +87,6 @@ def write(statement: Statement, request: Request) -> Written | Reason:
     return Written(
         text=lay_out(node, request.line_length, request.indent, request.base_indent),
         above=above,
-        guard=guard,
         imports=tuple(sorted(names.imports)),
         columns=result_columns(parts, statement.dialect) if parts else (),
         effects=tuple(binder.findings.values()),
@@ -151,31 +144,6 @@ def _node(
             raise unsupported("lastrowid of what is no INSERT")
         return node, None
     return _executed(node, statement, request), change.returned
-
-
-def _many(statement: Statement, request: Request) -> tuple[Binder, Names, Node, str]:
-    """executemany: the statement once, and a dict of parameters for each row."""
-    from ormlift.sql.changes import ChangeWriter
-    from ormlift.sql.inserts import InsertWriter
-    from ormlift.sql.many import Many, bound_by_name
-
-    if request.fetch is not Fetch.NONE or statement.kind is Kind.SELECT or not statement.slots:
-        raise unsupported(f"The {request.fetch.value} of executemany")
-    bound, slots = bound_by_name(request, statement)
-    names = Names(bound)
-    binder = Binder(statement, bound.arguments, names)
-    scope = Scope(bound, names)
-    if statement.kind is Kind.INSERT:
-        writer = InsertWriter(statement.tree, scope, binder, names, request)
-        many = Many(writer)
-        return binder, names, many.insert(writer), many.guard
-    change = ChangeWriter(statement.tree, scope, binder, names, request)
-    many = Many(change)
-    node = change.update(query=False) if statement.kind is Kind.UPDATE else change.delete(query=False)
-    if "literal(bindparam" in flat(node) or any(b.column and not plain(b.column, request.models) for b in binder.binds):
-        raise unsupported("executemany with a parameter that a column's type converts")
-    names.sa("bindparam")
-    return binder, names, many.change(node, slots), many.guard
 
 
 def _executed(node: Node, statement: Statement, request: Request) -> Node:

@@ -195,7 +195,7 @@ def module_names(module: Module) -> set[str]:
 def check_hidden(texts: Iterable[str], said: Iterable[str], life: Life) -> None:
     """Refuse where a name of the new text means something local where it will stand. Raises Refused."""
     roots = {name.partition(".")[0] for name in said}
-    used = {n.id for t in texts for n in ast.walk(ast.parse(t.strip(), mode="eval")) if isinstance(n, ast.Name)}
+    used = {n.id for t in texts for n in ast.walk(ast.parse(t.strip())) if isinstance(n, ast.Name)}
     for name in sorted(used & roots):
         if _is_hidden(name, life):
             message = f"{name} is a local name here, and the new text needs what it is called outside; rename it"

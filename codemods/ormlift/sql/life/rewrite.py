@@ -111,7 +111,8 @@ class _Rewriter:
         self._gather_effects()
         certificates = tuple(certify(p) for p in self.prepared)
         check_imports(self.imports, life)
-        check_hidden((p.written.text for p in self.prepared if p.written), self._said(), life)
+        written = [p.written for p in self.prepared if p.written]
+        check_hidden((text for w in written for text in (*w.above, w.text)), self._said(), life)
         ops = outermost(self.ops)
         lines = [line for op in ops for line in _lines(op)]
         return Rewrite(
@@ -135,7 +136,7 @@ class _Rewriter:
             session = free_name(SESSION_NAMES, life, (), lines)
         shift = 0 if binds_by_with(life) else 4
         style = style_of(self.module, self.index, self.settings)
-        self.manner = Manner(style, session, self.settings.timestamps, shift, life.is_async)
+        self.manner = Manner(style, session, self.settings.timestamps, shift, life.is_async, variables=True)
         taken = {session}
         for execution in found:
             for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):
@@ -261,7 +262,7 @@ class _Rewriter:
         execution, text = prepared.execution, prepared.text
         statement = self.module.statement(execution.call)
         if prepared.target is None:
-            new = f"{prepared.prefix}{text}"
+            new = "\n".join([*prepared.written.above, f"{prepared.prefix}{text}"])
             auto = autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT
             if prepared.head:
                 new = "\n".join([prepared.head, *(f"    {line}" for line in new.split("\n"))])
@@ -273,6 +274,9 @@ class _Rewriter:
         if prepared.settles or (prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES):
             message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
             raise Refused("autocommit", message)
+        if prepared.written.above:
+            self._put_with_variables(prepared, statement)
+            return
         if text.startswith(RETURNED):
             self._put_returned(prepared, text.removeprefix(RETURNED))
             return
@@ -284,6 +288,26 @@ class _Rewriter:
             self._put_expression(prepared.target, text)
         elif execution.form is not Form.NEXT:
             self._put_expression(prepared.target, text)
+
+    def _put_with_variables(self, prepared: Prepared, statement: ast.stmt) -> None:
+        """The statement with those that must stand above it, where one can."""
+        assert prepared.written is not None
+        assert prepared.target is not None
+        above, text = "\n".join(prepared.written.above), prepared.text
+        if prepared.execution.form is Form.NEXT and not text.startswith(RETURNED):
+            self.ops.append(ReplaceStatement(self.module.span(statement), above))
+            self._put_expression(prepared.target, text)
+            return
+        match self.module.statement(prepared.target):
+            case ast.Assign(targets=targets, value=value) as fetch if value is prepared.target:
+                head = "".join(f"{self.module.text(t)} = " for t in targets)
+            case ast.Return(value=value) as fetch if value is prepared.target and not text.startswith(RETURNED):
+                head = "return "
+            case _:
+                line = prepared.execution.line
+                message = f"the statement on line {line} needs a variable above it; give it a statement of its own"
+                raise Refused("sql-not-supported", message)
+        self.ops.append(ReplaceStatement(self.module.span(fetch), f"{above}\n{head}{text}"))
 
     def _put_returned(self, prepared: Prepared, text: str) -> None:
         """A row that is returned as a dict, or None, at once: it is given a name first."""

@@ -34,6 +34,7 @@ from ormlift.sql.life.tables import mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
+from ormlift.syntax import Module
 
 
 @dataclass(eq=False)
@@ -351,6 +352,21 @@ class Manner:
     shift: int  # how much further to the right than now the statements will stand
     is_async: bool = False
     synchronize: str = "evaluable"  # see `Request`
+    variables: bool = False  # statements may be written above
+
+
+def _names_of(module: Module) -> frozenset[str]:
+    """Every name that a file binds or reads: a variable of ours must be none of them."""
+    found: set[str] = set()
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+    return frozenset(found)
 
 
 def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> Written:
@@ -378,6 +394,8 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),
         synchronize=manner.synchronize,
+        variables=manner.variables,
+        taken=_names_of(module) if manner.variables else frozenset(),
         kept=prepared.kept,
     )
     written = write(prepared.statement, prepared.request)
