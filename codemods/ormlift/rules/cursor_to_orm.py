@@ -26,7 +26,8 @@ lives (aiosqlite) become `async with` an asynchronous session; there must be a f
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
-`LIMIT ?` with None gives all rows on SQLite, which raised; comments inside the SQL text go with it.
+`LIMIT ?` with None gives all rows on SQLite, which raised; PyMySQL's fetchall() gives a tuple, and an empty one for no
+rows, where SQLAlchemy gives lists; comments inside the SQL text go with it.
 
 A Session taken for a connection (`conn = db_session(); conn.cursor()`) is a site too: that code raises AttributeError
 today, and runs after the rewrite.

@@ -89,9 +89,9 @@ class Follower:
             case ast.Name():
                 return self._is_sure_name(node, fact, depth - 1)
             case ast.BoolOp(values=values):
-                return all(self._may_stand(value, depth - 1) for value in values)
+                return all(self._may_stand(value, fact, depth - 1) for value in values)
             case ast.IfExp(body=body, orelse=orelse):
-                return self._may_stand(body, depth - 1) and self._may_stand(orelse, depth - 1)
+                return self._may_stand(body, fact, depth - 1) and self._may_stand(orelse, fact, depth - 1)
             case ast.Subscript(value=inner) | ast.Call(func=ast.Attribute(value=inner)) if inner in self.visited:
                 return self._is_sure(inner, self.visited[inner], depth - 1)
             case ast.Call(args=[inner]) if inner in self.visited:
@@ -99,10 +99,12 @@ class Follower:
             case _:
                 return True
 
-    def _may_stand(self, value: ast.expr, depth: int) -> bool:
-        """Whether an operand is followed itself, or None."""
+    def _may_stand(self, value: ast.expr, fact: Fact, depth: int) -> bool:
+        """Whether an operand is followed itself, or None, or no rows at all."""
         if isinstance(value, ast.Constant):
             return value.value is None
+        if isinstance(value, ast.List | ast.Tuple) and not value.elts and fact.kind is Is.ROWS:
+            return True
         return value in self.visited and self._is_sure(value, self.visited[value], depth)
 
     def _is_sure_name(self, node: ast.Name, fact: Fact, depth: int) -> bool:
