@@ -46,6 +46,7 @@ class Relationship:
     remote_side: bool = False
     unread: bool = False  # some of it could not be read: `**options`, a call that makes it
     inherited: bool = False  # it is written in a mixin or base, not in the class itself
+    lazy: str = ""  # how it is loaded where that is written: `joined`, `selectin`, `dynamic`, `False`
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,13 @@ class World:
         assert not isinstance(plan_file(outcome.after, again, settings), Planned)
         return outcome.after.text
 
+    def faults(self, program: str) -> list[str]:
+        """The codes of the faults that are found."""
+        files = self.files(program)
+        index = link(read_facts(Source(p, t)) for p, t in files.items())
+        outcome = plan_file(Source(PATH, files[PATH]), index, Settings(codemods=(self.codemod.id,)))
+        return [site.fault.code for site in getattr(outcome, "sites", ()) if site.fault is not None]
+
     def before(self, program: str, *, head: bool = True) -> ModuleType:
         """The program as it is, imported."""
         return self._load(self.files(program, head=head))

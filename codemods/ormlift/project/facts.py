@@ -12,6 +12,7 @@ from ormlift.model import Source
 from ormlift.project.bodies import flat
 from ormlift.project.columns import called, last, type_of
 from ormlift.project.dependents import NEEDLE, Dependent, read_dependents
+from ormlift.project.gives import Gives, read_gives
 from ormlift.project.injectors import Injector, read_injectors
 from ormlift.project.models import RELATIONSHIP_CALLS, ClassFacts, TableFacts, head_of, read_class, read_table
 from ormlift.project.relations import read_relationship
@@ -157,6 +158,7 @@ class FileFacts:
     added: tuple[tuple[str, Relationship], ...] = ()  # `Class.attr = relationship(...)`, the class dotted, as written
     dependents: tuple[Dependent, ...] = ()  # functions that FastAPI hands something in
     injectors: tuple[Injector, ...] = ()  # decorators that hand connections in
+    gives: tuple[Gives, ...] = ()  # functions that return an instance of a session of their own
 
 
 def worth_parsing(text: str) -> bool:
@@ -171,7 +173,8 @@ def read_facts(source: Source) -> FileFacts:
     """Read one file. Of a file that does not parse, or is not worth it, only the imports are known."""
     if not worth_parsing(source.text):
         imported = _modules(IMPORTED.findall(f"\n{source.text}"))
-        return FileFacts(source.path, imported=imported, urls=urls(source.text), dependents=_dependents_of(source))
+        dependents, gives = _loose(source)
+        return FileFacts(source.path, imported=imported, urls=urls(source.text), dependents=dependents, gives=gives)
     try:
         module = Module.parse(source)
     except SyntaxError:
@@ -179,12 +182,23 @@ def read_facts(source: Source) -> FileFacts:
     return module_facts(module)
 
 
-def _dependents_of(source: Source) -> tuple[Dependent, ...]:
-    """Of a file that says nothing else, such as one of routes."""
+def gives_of(module: Module) -> tuple[Gives, ...]:
+    """Its functions that give instances, where a session may be opened and asked at all."""
+    text = module.source.text
+    asks = ".query(" in text or "select(" in text or ".get(" in text
+    return tuple(read_gives(module)) if asks and ("ession" in text or "db" in text) else ()
+
+
+def _loose(source: Source) -> tuple[tuple[Dependent, ...], tuple[Gives, ...]]:
+    """What a file says that says nothing of models and factories: one of routes or services."""
+    text = source.text
+    if NEEDLE not in text and not ("ession" in text and (".close()" in text or "with " in text) and "return" in text):
+        return (), ()
     try:
-        return tuple(read_dependents(Module.parse(source))) if NEEDLE in source.text else ()
+        module = Module.parse(source)
     except SyntaxError:
-        return ()
+        return (), ()
+    return tuple(read_dependents(module)) if NEEDLE in text else (), gives_of(module)
 
 
 def _modules(found: list[str]) -> tuple[str, ...]:
@@ -212,6 +226,7 @@ def module_facts(module: Module) -> FileFacts:
         added=tuple(_added(statements, imports)),
         dependents=tuple(read_dependents(module)) if NEEDLE in module.source.text else (),
         injectors=tuple(read_injectors(definitions)),
+        gives=gives_of(module),
     )
 
 

@@ -13,9 +13,11 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
 from ormlift.project.dependents import Dependent
+from ormlift.project.endings import Ending, Giver, ending_of_scope, ending_of_source
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
+from ormlift.project.gives import Gives
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
 from ormlift.project.health import Health
@@ -140,6 +142,60 @@ class ProjectIndex:
                 place = self._names.place(facts.path, dependent.dependency, imports)
                 found[place.path or facts.path, place.name].append((facts.path, dependent))
         return found
+
+    def giver(self, func: ast.expr, module: Module) -> Giver | None:
+        """What a call of a function gives of a session of its own; None where it gives no instance."""
+        name = dotted(func)
+        path, (head, _, rest) = module.source.path, name.partition(".")
+        if not name or name.rpartition(".")[2] not in self._giver_ends:
+            return None
+        if head in ("self", "cls") and "." not in rest:
+            around = module.enclosing_class(func)
+            return self._givers.get((path, around.name if around is not None else "", rest))
+        value = self._value_at(func, module)
+        if value is not None and value.what == "function" and value.function is not None:
+            return self._givers.get((value.path, value.function.owner, value.function.name))
+        function = module.enclosing_function(func)
+        local = module.local_imports(function) if function is not None else {}
+        bound = local.get(head) or module.imports.get(head)
+        place = self._names.place(path, name, {head: bound} if bound else {})
+        return self._givers.get((place.path or path, "", place.name))
+
+    def names_giver(self, text: str) -> bool:
+        """Whether a file's text names a function that gives an instance."""
+        return self._giver_names is not None and self._giver_names.search(text) is not None
+
+    @cached_property
+    def _giver_ends(self) -> frozenset[str]:
+        return frozenset(name for _, _, name in self._givers)
+
+    @cached_property
+    def _giver_names(self) -> re.Pattern[str] | None:
+        return mentions(name for _, _, name in self._givers) if self._givers else None
+
+    @cached_property
+    def user_loader(self) -> Giver | None:
+        """What Flask-Login's `current_user` is, where the function that loads it gives an instance."""
+        found = [giver for giver in self._givers.values() if giver.gives.is_loader]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _givers(self) -> dict[tuple[str, str, str], Giver]:
+        found = [(f.path, g) for f in self.facts if not is_test_path(f.path) for g in f.gives]
+        known = ((path, g, self._ending(g, Where(path, g.owner, g.imports))) for path, g in found)
+        return {(path, g.owner, g.name): Giver(path, g, ending) for path, g, ending in known if ending is not None}
+
+    def _ending(self, gives: Gives, where: Where) -> Ending | None:
+        value = self._values.evaluate(gives.opener, where)
+        if value is not None and value.what == "scope" and value.function is not None:
+            scope = function_scope(value.path, value.function, self._values)
+            return ending_of_scope(scope) if scope is not None and gives.entered else None
+        return ending_of_source(value.handed if value is not None and value.what == "handed" else None)
+
+    def ending(self, call: ast.Call, module: Module) -> Ending | None:
+        """What becomes of instances when the session that a call opens ends; None where it may not end then."""
+        scope = self.scope_of(call, module)
+        return ending_of_scope(scope) if scope is not None else ending_of_source(self.source_of(call, module))
 
     def scope_at(self, node: ast.expr, module: Module) -> Scope | None:
         """The scope that a name or attribute names, without calling it; None for what is no context manager."""

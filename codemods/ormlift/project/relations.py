@@ -44,6 +44,7 @@ def read_relationship(
         foreign_keys="foreign_keys" in options,
         remote_side="remote_side" in options,
         unread=unread or (second is not None and not _second(second)),
+        lazy=_lazy(options.get("lazy")),
     )
 
 
@@ -87,6 +88,10 @@ def _second(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return repr(node.value)
     return dotted(node) if node is not None else ""
+
+
+def _lazy(node: ast.expr | None) -> str:
+    return "" if node is None else _text(node) or ast.unparse(node)
 
 
 def _text(node: ast.expr | None) -> str:

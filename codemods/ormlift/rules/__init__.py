@@ -5,6 +5,7 @@ from ormlift.rules import (
     cursor_on_session,
     cursor_to_orm,
     dependency_lifecycle,
+    detached_access,
     dto_drift,
     mapper_health,
     raw_access,
@@ -29,4 +30,5 @@ ALL: tuple[Codemod, ...] = (
     dto_drift.CODEMOD,
     raw_access.CODEMOD,
     swallowed_errors.CODEMOD,
+    detached_access.CODEMOD,
 )

@@ -1,0 +1,41 @@
+"""What becomes of instances when their session ends: detached, and perhaps expired before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ormlift.project.gives import Gives
+from ormlift.schema import Scope, SessionSource, SourceKind, Tri
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A session of its own that is closed at its end."""
+
+    words: str  # the name of what opens it
+    commits: bool  # and commits before, so that a session which expires has nothing loaded any more
+    expires: bool  # a commit expires its instances
+
+
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """A function that gives an instance, and how its session ended."""
+
+    path: str
+    gives: Gives
+    ending: Ending
+
+
+def ending_of_scope(scope: Scope) -> Ending | None:
+    """Of a scope that closes a session which nobody else has."""
+    if scope.yields != "session" or scope.closes is not Tri.YES or scope.shared is not Tri.NO or scope.unread:
+        return None
+    return Ending(scope.name, scope.commits is Tri.YES, scope.expire_on_commit is Tri.YES)
+
+
+def ending_of_source(source: SessionSource | None) -> Ending | None:
+    """Of a session that a factory or function hands out."""
+    kinds = (SourceKind.SESSION, SourceKind.ASYNC_SESSION)
+    if source is None or source.kind not in kinds or source.shared:
+        return None
+    return Ending(source.name, False, source.expire_on_commit is Tri.YES)

@@ -1,0 +1,105 @@
+"""Functions that return an instance which they loaded in a session of their own: read in one file, asked in another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ormlift.project.bodies import flat
+from ormlift.project.handles import Handle, read_handle, read_locals
+from ormlift.project.loaded import (
+    Loaded,
+    SessionBlock,
+    commits_behind,
+    expunges,
+    handles_by_itself,
+    loads,
+    read_loaded,
+    session_blocks,
+    touched,
+)
+from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Gives:
+    """One function, and what the session does to the instance before it is returned."""
+
+    name: str
+    owner: str  # class; empty at module level
+    line: int  # of the query
+    opener: Handle
+    entered: bool  # opened by a with
+    model: str  # dotted, as written
+    many: bool
+    loaded: tuple[str, ...]  # attributes that are loaded beside the columns
+    committed: bool  # the block commits behind the last read of it
+    expunged: bool
+    imports: tuple[tuple[str, str], ...] = ()
+    is_loader: bool = False  # Flask-Login's `user_loader`: what it gives is `current_user`
+
+
+def read_gives(module: Module) -> Iterator[Gives]:
+    """All of a file."""
+    for node in module.parents:
+        if isinstance(node, FunctionNode) and not _is_generator(node):
+            found = given_by(module, node)
+            if found is not None:
+                yield _facts(module, node, *found)
+
+
+def given_by(module: Module, function: FunctionNode) -> tuple[SessionBlock, Loaded, str] | None:
+    """The block, the query and the variable of what a function returns; None where it returns anything else too."""
+    returns = [n for n in walk_scope(function) if isinstance(n, ast.Return) and n.value is not None]
+    returns = [r for r in returns if not (isinstance(r.value, ast.Constant) and r.value.value is None)]
+    if not returns:
+        return None
+    for block in session_blocks(module, function):
+        known = loads(block)
+        found = [_returned(r.value, block, known) for r in returns if r.value is not None]
+        if all(f is not None for f in found) and len({(f[0].model, f[0].many) for f in found if f}) == 1:
+            first = found[0]
+            assert first is not None
+            if not handles_by_itself(block) and (not first[1] or touched(block, first[1]) is not None):
+                return block, first[0], first[1]
+    return None
+
+
+def _returned(node: ast.expr, block: SessionBlock, known: dict[str, list[Loaded]]) -> tuple[Loaded, str] | None:
+    if isinstance(node, ast.Name):
+        return (known[node.id][0], node.id) if len(known.get(node.id, ())) == 1 else None
+    made = read_loaded(node, block.name, {})
+    return (made, "") if made is not None else None
+
+
+def _facts(module: Module, function: FunctionNode, block: SessionBlock, made: Loaded, name: str) -> Gives:
+    owner = module.enclosing_class(function)
+    opener = read_handle(block.call, read_locals(function))
+    decorators = [dotted(d.func if isinstance(d, ast.Call) else d) for d in function.decorator_list]
+    return Gives(
+        function.name,
+        owner.name if owner is not None and function in owner.body else "",
+        made.anchor.lineno,
+        opener or Handle("any"),
+        block.entered,
+        made.model,
+        made.many,
+        tuple(sorted(made.eager | (touched(block, name) or frozenset() if name else frozenset()))),
+        bool(name) and commits_behind(block, name),
+        expunges(block),
+        _imports(module, function, opener),
+        any(d.endswith("user_loader") for d in decorators),
+    )
+
+
+def _imports(module: Module, function: FunctionNode, opener: Handle | None) -> tuple[tuple[str, str], ...]:
+    """What must be known of the file's imports to tell what opens the session."""
+    head = opener.root.partition(".")[0] if opener is not None else ""
+    bound = {head: module.imports[head]} if head in module.imports else {}
+    return tuple({**bound, **module.local_imports(function)}.items())
+
+
+def _is_generator(function: FunctionNode) -> bool:
+    nodes = (s.value for s in flat(function.body) if isinstance(s, ast.Expr))
+    return any(isinstance(n, ast.Yield | ast.YieldFrom) for n in nodes)
