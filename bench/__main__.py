@@ -8,19 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.commits import ORMLIFT, measure, write_modules
 from bench.generate import write_tree
 from bench.measure import Cost, run
 
 _ROOT = Path(__file__).parents[1]
-_GIT = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false"]
-_ORMLIFT = [sys.executable, "-m", "ormlift_cli"]
 _CHOICE = ["--codemod", "session-scope", "--unsafe"]
 
 
@@ -34,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {_size(tree)}")
         _dry_runs(tree, options.jobs, options.repeat)
         if options.commits:
+            if not options.path:
+                write_modules(tree, options.commit_files)
             _commits(tree, Path(scratch), options.jobs)
 
 
@@ -44,13 +43,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the generated tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes for either tool")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each; the fastest counts")
+    parser.add_argument("--commit-files", type=int, default=500, help="modules more to commit (default: 500)")
     parser.add_argument("--no-commits", dest="commits", action="store_false", help="leave out the commits")
     return parser.parse_args(arguments)
 
 
 def _dry_runs(tree: Path, jobs: int, repeat: int) -> None:
     environment = {"PYTHONPATH": str(_ROOT)}
-    ours = [*_ORMLIFT, "diff", *_CHOICE, "--jobs", str(jobs), "--quiet"]
+    ours = [*ORMLIFT, "diff", *_CHOICE, "--jobs", str(jobs), "--quiet"]
     theirs = [sys.executable, "-m", "libcst.tool", "codemod", "--external", "bench.plain.SessionScopeCommand"]
     theirs += [str(tree), "--no-format", "--unified-diff=3", f"--jobs={jobs}", "--hide-progress"]
     _say(f"\n{'dry run, ' + str(jobs) + ' jobs':34}{'seconds':>9}{'largest':>10}{'together':>10}{'hunks':>7}")
@@ -71,39 +71,23 @@ def _row(title: str, command: list[str], cwd: Path, environment: dict[str, str],
 
 
 def _commits(tree: Path, scratch: Path, jobs: int) -> None:
-    """Time `ormlift apply`, and a loop of bare `git commit` that makes the same commits."""
-    ours, bare = scratch / "ours", scratch / "bare"
-    for copy in (ours, bare):
-        _repository(tree, copy)
-    options = [*_CHOICE, "--jobs", str(jobs), "--quiet"]
-    applied = run([*_ORMLIFT, "apply", *options], ours)
-    planned = run([*_ORMLIFT, "apply", "--no-commit", *options], bare)
-    if {applied.returncode, planned.returncode} - {0, 3}:
-        sys.exit(f"ormlift apply failed:\n{applied.errors[-2000:]}{planned.errors[-2000:]}")
-    changed = subprocess.check_output([*_GIT, "diff", "--name-only", "-z"], cwd=bare, text=True).split("\0")[:-1]
-    script = 'while read -r file; do git add -- "$file" && git commit -q -m migrate -- "$file"; done'
-    loop = ["sh", "-c", f"git config user.name b; git config user.email b@example.org; {script} < ../changed"]
-    if not changed:
+    """`ormlift apply` beside a loop of bare `git commit`."""
+    cost = measure(tree, scratch, _CHOICE, jobs)
+    if not cost.files:
         _say("\nnothing to commit")
         return
-    (scratch / "changed").write_text("".join(f"{name}\n" for name in changed), encoding="utf-8")
-    by_git = run(loop, bare)
     rows = (
-        ("ormlift apply", applied.seconds),
-        ("ormlift apply --no-commit", planned.seconds),
-        ("the commits alone", applied.seconds - planned.seconds),
-        ("git add, git commit", by_git.seconds),
+        ("ormlift apply", cost.applied),
+        ("ormlift apply --no-commit", cost.planned),
+        ("the commits alone", cost.applied - cost.planned),
+        ("git commit, a file each", cost.bare),
     )
-    _say(f"\n{f'{len(changed)} commits':34}{'seconds':>9}{'a second':>10}")
+    _say(f"\n{f'{cost.files} commits':34}{'seconds':>9}{'a second':>10}")
     for title, seconds in rows:
-        rate = f"{len(changed) / seconds:.1f}" if seconds > 0 else "-"  # a busy machine can turn the difference around
+        rate = f"{cost.files / seconds:.1f}" if seconds > 0 else "-"  # a busy machine can turn the difference around
         _say(f"{title:34}{seconds:9.2f}{rate:>10}")
-
-
-def _repository(tree: Path, copy: Path) -> None:
-    shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git"), symlinks=True)
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--no-verify", "--message", "start"]):
-        subprocess.run([*_GIT, *command], cwd=copy, check=True)
+    same = "the same" if cost.same else "NOT the same"
+    _say(f"all of ormlift apply: {cost.applied / cost.bare:.2f} times git commit; trees, index and files are {same}")
 
 
 def _size(tree: Path) -> str:

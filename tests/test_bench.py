@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.commits import measure, write_modules
 from bench.generate import write_tree
 from bench.measure import run
 
@@ -44,3 +45,11 @@ def test_measure_sees_output_exit_code_and_memory(tmp_path: Path) -> None:
     cost = run([sys.executable, "-c", program], tmp_path)
     assert (cost.output, cost.errors, cost.returncode) == ("out\n", "err\n", 3)
     assert cost.largest > 80_000_000
+
+
+def test_commits_are_measured_beside_git(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 0)
+    write_modules(tmp_path / "tree", 7)
+    cost = measure(tmp_path / "tree", tmp_path, ["--codemod", "session-scope", "--unsafe"], 1)
+    assert (cost.files, cost.same) == (7, True)
+    assert min(cost.applied, cost.planned, cost.bare) > 0

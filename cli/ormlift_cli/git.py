@@ -198,7 +198,8 @@ def literal(path: str) -> str:
 def said(output: bytes, code: int) -> str:
     """The last lines of what git or a hook said, in one line."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
-    return " | ".join(lines[-3:]) or f"it ended with code {code} and said nothing"
+    fatal = [line for line in lines if line.startswith("fatal: ") and line not in lines[-3:]]  # advice comes after it
+    return " | ".join([*fatal[:1], *lines[-3:]]) or f"it ended with code {code} and said nothing"
 
 
 def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:

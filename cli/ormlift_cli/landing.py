@@ -19,7 +19,7 @@ from ormlift_cli.git import GitError, Repository
 from ormlift_cli.journal import Journal, Mark, digest
 
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the disk is full"}
-_FULL_SAID = ("No space left on device", "Disk quota exceeded", "File too large")
+_FULL_SAID = ("No space left on device", "Disk quota exceeded", "File too large", "Out of diskspace")
 
 
 class StopError(Exception):

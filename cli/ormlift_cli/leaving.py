@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -31,11 +32,20 @@ def leave(command: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
         code = 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            code = _bug(error)
+        else:
+            code = _failed(f"ormlift: the disk is full ({error.strerror}); free some space and run it again", FAILED)
     except Exception as error:  # noqa: BLE001, RUF100 - the last resort: people get a line, not a traceback
-        line = next(iter(str(error).splitlines()), "")
-        hint = "this is a bug of ormlift; run again with -vv and report what it shows"
-        code = _failed(f"ormlift: {type(error).__name__}: {line}; {hint}", 70)
+        code = _bug(error)
     raise typer.Exit(code)
+
+
+def _bug(error: Exception) -> int:
+    line = next(iter(str(error).splitlines()), "")
+    hint = "this is a bug of ormlift; run again with -vv and report what it shows"
+    return _failed(f"ormlift: {type(error).__name__}: {line}; {hint}", 70)
 
 
 def _failed(line: str, code: int) -> int:

@@ -104,3 +104,8 @@ def postponed_with(outcome: Planned, message: str) -> Refused:
         for site in outcome.sites
     )
     return Refused(outcome.path, sites, outcome.notes)
+
+
+def failures(outcomes: Iterable[Outcome]) -> list[Failed]:
+    """The files that could not be handled."""
+    return [outcome for outcome in outcomes if isinstance(outcome, Failed)]

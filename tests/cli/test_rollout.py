@@ -193,3 +193,30 @@ def test_a_baseline_that_is_none(tmp_path, text):
         load(tmp_path / "base.json")
     with pytest.raises(UserError, match="no such baseline; write one with --write-baseline"):
         load(tmp_path / "other.json")
+
+
+def test_audit_writes_and_checks_a_baseline(world):
+    world.put("a.py", "legacy(1)\nnever(2)\n")
+    world.put("b.py", "legacy(1)\n")
+    world.commit("first")
+    done = world.run("audit", "--check")
+    assert done.returncode == 2
+    assert "no such baseline; write one with --write-baseline" in done.stderr
+    assert world.run("audit", "--write-baseline").returncode == 0
+    assert (world.root / ".ormlift-baseline.json").read_text() == (
+        '{\n "files": {\n  "a.py": {\n   "toy": 2\n  },\n  "b.py": {\n   "toy": 1\n  }\n },\n "version": 1\n}\n'
+    )
+    done = world.run("audit", "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "no new sites\n")
+    world.put("a.py", "legacy(1)\n\nnever(2)\nnever(3)\n")
+    world.put("b.py", "x = 1\n")
+    done = world.run("audit", "--check")
+    assert (done.returncode, done.stdout) == (1, "a.py: toy: 3 sites where the baseline has 2 (lines 1, 3, 4)\n")
+    assert "1 sites fewer than the baseline has, in 1 files: tighten it with" in done.stderr
+    assert world.run("audit", "--check", "b.py").returncode == 0
+    assert world.run("audit", "--write-baseline", "b.py").returncode == 0
+    assert "b.py" not in (world.root / ".ormlift-baseline.json").read_text()
+    assert '"a.py"' in (world.root / ".ormlift-baseline.json").read_text(), "what was not looked at is kept"
+    world.put("bad.py", "legacy(\n")
+    world.put("a.py", "x = 1\n")
+    assert world.run("audit", "--check").returncode == 3

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ormlift_cli import ratchet
+from ormlift_cli.baseline import NAME
 from ormlift_cli.leaving import code_of, leave
 from ormlift_cli.options import (
     AuditFormat,
     Codemods,
     ColorWhen,
     Exclude,
+    Format,
     Jobs,
     Paths,
     PhaseName,
@@ -29,6 +33,13 @@ from ormlift_cli.run import Request, look
 
 Markdown = Annotated[bool, typer.Option("--markdown", help="The same as --output-format markdown.")]
 Form = Annotated[AuditFormat, typer.Option("--output-format", help="How to report.")]
+WriteBaseline = Annotated[
+    bool, typer.Option("--write-baseline", help="Record how many sites each file holds, for --check.")
+]
+CheckBaseline = Annotated[
+    bool, typer.Option("--check", help="Exit code 1 where a file holds more sites than the baseline allows.")
+]
+BaselineFile = Annotated[Path | None, typer.Option(metavar="FILE", help=f"The baseline; default: {NAME}.")]
 
 
 def audit(
@@ -38,13 +49,20 @@ def audit(
     exclude: Exclude = None,
     output_format: Form = AuditFormat.TEXT,
     markdown: Markdown = False,
+    write_baseline: WriteBaseline = False,
+    check: CheckBaseline = False,
+    baseline: BaselineFile = None,
     jobs: Jobs = 0,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     color: ColorWhen = Color.AUTO,
 ) -> None:
     """Take stock: sites by directory, file and function, faults, refusals, unmapped tables, scopes, phases."""
-    request = replace(request_of(paths, codemod, phase, False, exclude, jobs), inventory=True)
+    request = request_of(paths, codemod, phase, False, exclude, jobs)
+    if write_baseline or check:
+        given = output_of(verbose, quiet, color, Format.JSON if output_format is AuditFormat.JSON else Format.TEXT)
+        leave(lambda: (ratchet.write if write_baseline else ratchet.check)(request, baseline, given))
+    request = replace(request, inventory=True)
     form = AuditFormat.MARKDOWN if markdown else output_format
     leave(lambda: run(request, output_of(verbose, quiet, color), form))
 
