@@ -7,19 +7,19 @@ import re
 _SCHEME = r"[fr]?[\"'](sqlite|postgres(?:ql)?|mysql|mariadb|oracle|mssql|cockroachdb)(?:\+\w+)?:"
 _BOUND = re.compile(rf"(\w+)[ \t]*(?::[^=\n]{{1,60}})?=(?!=)[^=\n]*(?:\(\s*\n[^\n=]*)?{_SCHEME}")
 _RETURNED = re.compile(rf"def (\w+)\([^\n]*:\n(?:[^\n]*\n){{0,8}}?[ \t]+return [^\n]*{_SCHEME}")
+_ANCHOR = re.compile(r"(?:sqlite|postgres|mysql|mariadb|oracle|mssql|cockroachdb)[\w+]*:")
+_NEAR = 500  # characters in front of a URL in which its name stands
 SERVERS = frozenset({"postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "cockroachdb"})
 
 
 def urls(text: str) -> tuple[tuple[str, str], ...]:
     """The names, and the scheme of the URL that each is bound to or returns; found by pattern."""
-    if "://" not in text:
-        return ()
-    found = [*_BOUND.findall(text), *_RETURNED.findall(text)] if _worth(text) else []
-    return tuple(dict.fromkeys((name, scheme) for name, scheme in found))
-
-
-def _worth(text: str) -> bool:
-    return any(scheme in text for scheme in ("sqlite", "postgres", "mysql", "mariadb", "oracle", "mssql", "cockroach"))
+    found: dict[tuple[str, str], None] = {}
+    for match in _ANCHOR.finditer(text) if "://" in text else ():
+        near = text[max(0, match.start() - _NEAR) : match.end()]
+        for pattern in (_BOUND, _RETURNED):
+            found.update(dict.fromkeys(pattern.findall(near)))
+    return tuple(found)
 
 
 def scheme_of(text: str) -> str:
