@@ -131,7 +131,9 @@ def _files(found: Survey, outcomes: Sequence[Outcome]) -> list[FileRow]:
         if sites:
             counts = dict(Counter(site.codemod for site in sites).most_common())
             functions = tuple(_functions(_text(found, outcome.path), sites))
-            rows.append(FileRow(outcome.path, kind_of(outcome.path)[1], counts, functions))
+            critical = any(s.fault is not None and s.fault.severity is Severity.CRITICAL for s in sites)
+            priority = "high" if critical else kind_of(outcome.path)[1]
+            rows.append(FileRow(outcome.path, priority, counts, functions))
     return sorted(rows, key=lambda row: (_PRIORITY[row.priority], -row.sites, row.path))
 
 
