@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ormlift_cli.phases import ProposedPhase
 
 
+_NEEDED = "SQLAlchemy is needed from now on: add it to the project's dependencies"
+
+
 @dataclass(frozen=True)
 class ScopePlan:
     """A scope that can be written."""
@@ -124,9 +127,29 @@ def _beside_opener(proposal: Proposal, found: Survey) -> tuple[ScopePlan | None,
         except (SetupError, OSError, SyntaxError, UnicodeDecodeError) as error:
             problem = str(error)
             continue
-        plan = _plan(before, written, f"whose engine opens its connections by {opener.name}")
-        return replace(plan, note="SQLAlchemy is needed from now on: add it to the project's dependencies"), ""
-    return None, problem
+        return replace(_plan(before, written, f"whose engine opens its connections by {opener.name}"), note=_NEEDED), ""
+    return _beside_constant(found, problem)
+
+
+def _beside_constant(found: Survey, problem: str) -> tuple[ScopePlan | None, str]:
+    """An engine for a database that each function opens by itself."""
+    from ormlift.setup.direct import find_database
+    from ormlift.setup.session import SetupError, write_engine
+
+    from ormlift_cli.texts import sources
+
+    database, texts = find_database(sources(found.project))
+    if database is None:
+        several = f"connections are opened to {', '.join(texts[:4])}; write an engine and a scope by hand"
+        return None, several if texts else problem
+    try:
+        before = read(found.project.root, database.path)
+        written = write_engine(decode(database.path, before), database)
+    except (SetupError, OSError, SyntaxError, UnicodeDecodeError) as error:
+        return None, str(error)
+    others = f"; left aside: connections to {', '.join(texts[:4])}" if texts else ""
+    plan = _plan(before, written, f"whose engine opens {database.text}, as {database.calls} calls do")
+    return replace(plan, note=_NEEDED + others), ""
 
 
 def _plan(before: bytes, written: Written, where: str) -> ScopePlan:

@@ -11,7 +11,7 @@ from ormlift.source import decode
 from ormlift_cli.files import NEVER_OURS, SELDOM_OURS, read
 from ormlift_cli.project import Project, git_listing, select
 
-_NEEDLES = (b"create", b"alter", b"select", b"insert", b"update", b"delete", b"replace")
+_NEEDLES = (b"create", b"alter", b"select", b"insert", b"update", b"delete", b"replace", b".connect(")
 
 
 def sources(project: Project) -> list[Source]:

@@ -197,3 +197,4 @@ class Engine:
     dialect: str = ""  # sqlite | postgresql | mysql; empty where it could not be read
     literal: bool = False
     creator: str = ""  # the function of the project that opens its connections, as `path:name`; empty: the URL does
+    opens: str = ""  # what its `creator=lambda: sqlite3.connect(..)` opens, as written

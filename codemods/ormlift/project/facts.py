@@ -134,6 +134,7 @@ class EngineFacts:
     url: str
     literal: bool
     creator: str = ""  # `creator=`, dotted as written
+    opens: str = ""  # what a `creator=lambda: sqlite3.connect(..)` opens, as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,12 +360,18 @@ def _engine(name: str, call: ast.Call, constants: dict[str, ast.expr]) -> Engine
     for _ in range(3):
         if isinstance(node, ast.Name) and node.id in constants:
             node = constants[node.id]
-    creator = next((dotted(k.value) for k in call.keywords if k.arg == "creator"), "")
+    creator = next((k.value for k in call.keywords if k.arg == "creator"), None)
+    made = EngineFacts(name, call.lineno, "", literal=False, creator=dotted(creator) if creator is not None else "")
+    match creator:
+        case ast.Lambda(body=ast.Call(func=ast.Attribute(attr="connect"), args=[database], keywords=[])):
+            made = replace(made, opens=ast.unparse(database))
+        case _:
+            pass
     if node is None:
-        return EngineFacts(name, call.lineno, "", literal=False, creator=creator)
+        return made
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return EngineFacts(name, call.lineno, node.value, literal=True, creator=creator)
-    return EngineFacts(name, call.lineno, ast.unparse(node), literal=False, creator=creator)
+        return replace(made, url=node.value, literal=True)
+    return replace(made, url=ast.unparse(node))
 
 
 def _registering_calls(module: Module) -> list[ast.Call]:

@@ -475,7 +475,9 @@ def _engine(path: str, facts: EngineFacts, names: Names) -> Engine:
     scheme = text.partition(":")[0].partition("+")[0].lower() if "://" in text else ""
     place = names.place(path, facts.creator) if facts.creator else None
     creator = f"{place.path}:{place.name}" if place is not None and place.path else ""
-    return Engine(facts.name, path, facts.line, facts.url, DIALECTS.get(scheme, ""), facts.literal, creator)
+    return Engine(
+        facts.name, path, facts.line, facts.url, DIALECTS.get(scheme, ""), facts.literal, creator, facts.opens
+    )
 
 
 def _session_events(files: Iterable[FileFacts]) -> list[str]:

@@ -15,6 +15,7 @@ from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
 from ormlift.model import ImportNeed, Source
 from ormlift.schema import SessionFactory, SessionSource
+from ormlift.setup.direct import Database
 from ormlift.source import newline_of, split_lines
 from ormlift.syntax import FunctionNode, Module, module_level
 
@@ -29,6 +30,13 @@ URLS = {
     "MySQLdb": "mysql+mysqldb://",
     "mysql.connector": "mysql+mysqlconnector://",
 }
+
+_NEEDS = [
+    ImportNeed("contextlib", "contextmanager"),
+    ImportNeed("sqlalchemy", "create_engine"),
+    ImportNeed("sqlalchemy.orm", "sessionmaker"),
+    ImportNeed("sqlalchemy.pool", "NullPool"),
+]
 
 _SCOPE = '''\
 @contextmanager
@@ -94,13 +102,19 @@ def write_session(source: Source, opener: SessionSource) -> Written:
         f'{engine} = create_engine("{URLS[opener.driver]}", creator={opener.name}, poolclass=NullPool)\n'
         f"{maker} = sessionmaker(bind={engine})\n"
     )
-    needs = [
-        ImportNeed("contextlib", "contextmanager"),
-        ImportNeed("sqlalchemy", "create_engine"),
-        ImportNeed("sqlalchemy.orm", "sessionmaker"),
-        ImportNeed("sqlalchemy.pool", "NullPool"),
-    ]
-    return Written(_with(module, opener.line, [made, _SCOPE.format(name=name, factory=maker)], needs), name)
+    return Written(_with(module, opener.line, [made, _SCOPE.format(name=name, factory=maker)], _NEEDS), name)
+
+
+def write_engine(source: Source, database: Database) -> Written:
+    """The file with an engine that opens the database as the code does, a factory and a scope. Raises SetupError."""
+    module = _parsed(source)
+    name, maker, engine = (_free(module, names) for names in (SCOPE_NAMES, FACTORY_NAMES, ENGINE_NAMES))
+    opens = f"{database.opener}.connect({database.text})"
+    made = (
+        f'{engine} = create_engine("sqlite://", creator=lambda: {opens}, poolclass=NullPool)\n'
+        f"{maker} = sessionmaker(bind={engine})\n"
+    )
+    return Written(_with(module, database.line, [made, _SCOPE.format(name=name, factory=maker)], _NEEDS), name)
 
 
 def why_not(opener: SessionSource) -> str:

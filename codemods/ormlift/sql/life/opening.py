@@ -199,11 +199,13 @@ def _is_engine_of(engine: Engine, life: Life) -> bool:
     while isinstance(node, ast.Call) and dotted(node.func) in ("str", "os.fspath") and len(node.args) == 1:
         node = node.args[0]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if engine.opens:
+            return engine.opens == ast.unparse(node)
         return engine.literal and engine.url.partition(":///")[2].removeprefix("./") == node.value.removeprefix("./")
     name = dotted(node)
-    if not name or engine.literal or not _is_same_place(engine, name, life):
+    if not name or (engine.literal and not engine.opens) or not _is_same_place(engine, name, life):
         return False
-    return engine.url == name or f"{{{name}}}" in engine.url
+    return name in (engine.url, engine.opens) or f"{{{name}}}" in engine.url
 
 
 def _is_same_place(engine: Engine, name: str, life: Life) -> bool:
