@@ -184,6 +184,7 @@ class Scope:
     expires: Tri = Tri.NO  # rolls back or expires at exit when the block ends without an exception
     begins: bool = False  # the block stands in `with session.begin():`, and must not commit by itself
     unread: str = ""  # what stands around the block and can't be read: `ExitStack()`; empty: nothing
+    handed: SessionSource | None = None  # the connection that it hands out, as its function opens it
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,60 @@ def test_nothing_but_sqlite3_is_migrated_whole_and_taken_back(shop):
     assert shop.snapshot() == before
 
 
+DIRECT = SHOP.replace("from db import connect", "import sqlite3\n\nimport db\nfrom db import DB_PATH")
+DIRECT = DIRECT.replace("connect()", "sqlite3.connect(DB_PATH)").replace('row["price"]', "row[0]")
+MANAGED = """import sqlite3
+from contextlib import contextmanager
+
+import db
+from db import DB_PATH
+
+
+@contextmanager
+def opened():
+    conn = sqlite3.connect(DB_PATH)
+    conn.row_factory = sqlite3.Row
+    conn.execute("PRAGMA foreign_keys = ON")
+    try:
+        yield conn
+        conn.commit()
+    finally:
+        conn.close()
+
+
+def price_of(name):
+    with opened() as conn:
+        row = conn.execute("SELECT price FROM items WHERE name = ?", (name,)).fetchone()
+    return row["price"] if row else None
+
+
+def add(name, price):
+    with opened() as conn:
+        conn.execute("INSERT INTO items (name, price) VALUES (?, ?)", (name, price))
+"""
+
+
+@pytest.mark.parametrize("code", [DIRECT, MANAGED], ids=["in each function", "by a context manager"])
+def test_a_database_that_is_opened_without_a_function_for_it(shop, code):
+    shop.put("shop.py", code)
+    shop.put(
+        "db.py",
+        DB.replace("def connect():", "def create():\n    conn = sqlite3.connect(DB_PATH)\n").partition("    conn = sq")[
+            0
+        ]
+        + "    conn = sqlite3.connect(DB_PATH)\n    conn.executescript(SCHEMA)\n    conn.close()\n",
+    )
+    shop.commit()
+    behaved = shop.use()
+    assert behaved == "[3, 2.5, None]\n"
+    for command in (["init", "--write-scope"], ["models", "--output", "models.py"], ["apply"]):
+        done = shop.run(*command)
+        assert done.returncode == 0, done.stderr
+    text = shop.read("shop.py").decode()
+    assert text.count("with session_scope() as session:") == 2
+    assert shop.use() == behaved
+
+
 def test_models_are_printed_where_no_file_is_named(shop):
     done = shop.run("models")
     assert done.returncode == 0, done.stderr

@@ -44,7 +44,7 @@ def function_scope(path: str, function: FunctionFacts, values: Values, depth: in
         takes_arguments=function.required > 0,
     )
     shared = value.stored or value.handed.shared
-    scope = replace(scope, work=_before(function, path))
+    scope = replace(scope, work=_before(function, path), handed=value.handed if value.handed.driver else None)
     return _linked(scope, function.exit, value.handed, where, values, shared=shared, depth=depth)
 
 

@@ -363,7 +363,7 @@ def _engine(name: str, call: ast.Call, constants: dict[str, ast.expr]) -> Engine
     creator = next((k.value for k in call.keywords if k.arg == "creator"), None)
     made = EngineFacts(name, call.lineno, "", literal=False, creator=dotted(creator) if creator is not None else "")
     match creator:
-        case ast.Lambda(body=ast.Call(func=ast.Attribute(attr="connect"), args=[database], keywords=[])):
+        case ast.Lambda(body=ast.Call(func=ast.Attribute(attr="connect"), args=[database])):
             made = replace(made, opens=ast.unparse(database))
         case _:
             pass

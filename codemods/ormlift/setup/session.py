@@ -21,6 +21,7 @@ from ormlift.syntax import FunctionNode, Module, module_level
 
 SCOPE_NAMES = ("session_scope", "orm_session_scope", "unit_of_work")
 FACTORY_NAMES = ("SessionLocal", "OrmSession")
+OPENER_NAMES = ("open_connection", "open_database")
 ENGINE_NAMES = ("engine", "orm_engine")
 URLS = {
     "sqlite3": "sqlite://",
@@ -109,12 +110,17 @@ def write_engine(source: Source, database: Database) -> Written:
     """The file with an engine that opens the database as the code does, a factory and a scope. Raises SetupError."""
     module = _parsed(source)
     name, maker, engine = (_free(module, names) for names in (SCOPE_NAMES, FACTORY_NAMES, ENGINE_NAMES))
-    opens = f"{database.opener}.connect({database.text})"
-    made = (
-        f'{engine} = create_engine("sqlite://", creator=lambda: {opens}, poolclass=NullPool)\n'
+    creator, blocks = f"lambda: {database.opens}", []
+    if database.setup:
+        creator = _free(module, OPENER_NAMES)
+        body = [f"conn = {database.opens}", *database.setup, "return conn"]
+        words = f'"""A connection as {database.manager}() opens it."""'
+        blocks.append(f"def {creator}():\n" + "".join(f"    {line}\n" for line in (words, *body)))
+    blocks.append(
+        f'{engine} = create_engine("sqlite://", creator={creator}, poolclass=NullPool)\n'
         f"{maker} = sessionmaker(bind={engine})\n"
     )
-    return Written(_with(module, database.line, [made, _SCOPE.format(name=name, factory=maker)], _NEEDS), name)
+    return Written(_with(module, database.line, [*blocks, _SCOPE.format(name=name, factory=maker)], _NEEDS), name)
 
 
 def why_not(opener: SessionSource) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
@@ -116,6 +116,9 @@ def _source(call: ast.Call, how: How, module: Module, index: ProjectIndex) -> tu
         if scope.is_async and driver not in ASYNC_DRIVERS:
             return None, None
         kind = kinds[scope.yields]
+        if scope.handed is not None:
+            source = replace(scope.handed, kind=kind, owner=scope.owner)
+            return replace(source, name=scope.name, module=scope.module, path=scope.path, line=scope.line), scope
         source = SessionSource(scope.name, scope.module, scope.path, scope.line, kind, scope.owner, driver=driver)
         return source, scope
     return index.source_of(call, module) or direct_source(call, module), None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ormlift.model import Effect
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
-from ormlift.schema import Tri
+from ormlift.schema import Scope, SessionSource, Tri
 from ormlift.sql.life.drivers import direct_source
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
@@ -25,12 +25,25 @@ _SETUPS = frozenset(["connect", "first_connect", "do_connect", "checkout"])
 
 
 def opens_engine(life: Life, index: ProjectIndex) -> bool:
-    """Whether the engine opens its connections by this very function, so that they are the same and set up the same."""
+    """Whether the engine opens its connections by this very function, or as it does, so that they are the same."""
     source = life.source
-    if life.manager is not None or source.owner or life.call.args or life.call.keywords:
+    if source.owner or life.call.args or life.call.keywords or source.row_factory not in ("", "tuple", "sqlite3.Row"):
         return False
-    plain = source.row_factory in ("", "tuple", "sqlite3.Row")
-    return plain and any(engine.creator == f"{source.path}:{source.name}" for engine in index.engines)
+    creators = {engine.creator for engine in index.engines if engine.creator}
+    if life.manager is None:
+        return f"{source.path}:{source.name}" in creators
+    if life.manager.wraps or life.manager.swallows is not Tri.NO or life.manager.owner:
+        return False
+    makers = [made for made in index.sources if f"{made.path}:{made.name}" in creators]
+    return any(_opens_alike(made, source, life.manager) for made in makers)
+
+
+def _opens_alike(made: SessionSource, source: SessionSource, manager: Scope) -> bool:
+    """Whether a function opens and sets up a connection as a context manager does."""
+    same = (made.path, made.driver, made.database) == (source.path, source.driver, source.database)
+    alike = (made.autocommit, made.settings) == (source.autocommit, source.settings)
+    work = [{text for _, _, text in held} for held in (made.work, (*source.work, *manager.work))]
+    return bool(made.database) and same and alike and work[0] == work[1]
 
 
 def opener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
