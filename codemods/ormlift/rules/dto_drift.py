@@ -44,6 +44,7 @@ from ormlift.model import (
 )
 from ormlift.project.columns import last
 from ormlift.project.dtos import Dto, Field, read_dtos
+from ormlift.project.mapping import snake
 from ormlift.project.names import is_test_path
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.dto_drift import EXAMPLES
@@ -199,13 +200,13 @@ def _missing(dto: Dto, model: MappedClass, siblings: list[Dto], module: Module) 
     held = _names(dto)
     for other in siblings:
         held |= _names(other)
-    lost = [c for c in model.columns if c.attr not in held and not _is_left_out(c)]
+    lost = [c for c in model.columns if not _is_held(c.attr, held, model.name) and not _is_left_out(c)]
     if not lost or "*" in dto.validated:
         return None
     named = ", ".join(c.attr for c in lost)
     message = (
         f"{dto.node.name} mirrors {model.name} ({model.path}:{model.line}) and has no field for {named}: what is "
-        "stored there never reaches the client"
+        "stored there is left out of the response"
     )
     fault = Fault("missing-fields", Severity.MEDIUM, message)
     line = dto.node.lineno
@@ -226,6 +227,14 @@ def _missing(dto: Dto, model: MappedClass, siblings: list[Dto], module: Module) 
         effects=(Effect("response-grows", line, grows),),
         fault=fault,
     )
+
+
+def _is_held(name: str, held: set[str], owner: str) -> bool:
+    """Whether a field has the column's name, or that name without what only the column needs: `metrics_json`."""
+    short = re.sub(r"_(?:json|data|text|str|raw|enum|value)$", "", name)
+    heads = {snake(owner), *snake(owner).split("_"), snake(owner)[:4]}
+    tails = {short.removeprefix(f"{head}_") for head in heads}
+    return bool({name, short, *tails} & held)
 
 
 def _is_left_out(column: MappedColumn) -> bool:

@@ -99,6 +99,11 @@ EXAMPLES = (
         project=_PROJECT,
     ),
     _sound("every column has its field; a secret stays on the server", _dto("JobRead", _ALL)),
+    Example(
+        "the field leaves out what only the column's name needs",
+        _dto("JobOut", _ALL),
+        project={"app/models.py": _MODELS.replace("    note = Column", "    note_text = Column")},
+    ),
     _sound("input leaves columns out", _dto("JobCreate", "    name: str\n    price: Decimal\n")),
     _sound("a shorter view", _dto("JobOut", "    id: int\n    name: str\n")),
     _sound(
