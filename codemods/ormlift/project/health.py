@@ -323,6 +323,8 @@ class Health:
         near = get_close_matches(table, known, n=1, cutoff=0.8)
         named = self._by_name.get(table, [])
         near = near or ([named[0].table] if len(named) == 1 else [])
+        meant = self._tables.get(near[0].lower(), []) if near else []
+        near = near if any(m.column(last(column.foreign_key)) for m in meant) else []
         fixed = ".".join([*column.foreign_key.split(".")[:-2], near[0], last(column.foreign_key)]) if near else ""
         hint = f"; did you mean '{fixed}'?" if near else ""
         message = f"no model has the table '{table}': NoReferencedTableError when the tables are created or written to"

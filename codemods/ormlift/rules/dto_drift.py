@@ -77,6 +77,8 @@ NEEDS = {
     "UUID": "uuid",
     "Any": "typing",
 }
+# Fields by these names would hide a type of their own annotation, or a method of Pydantic's.
+TAKEN = frozenset({*NEEDS, *PYTHON.values(), "json", "copy", "schema", "dict", "construct", "validate", "fields"})
 _NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Float", "Numeric", "INTEGER", "DECIMAL"})
 _TIMES = frozenset({"DateTime", "TIMESTAMP", "Date", "Time"})
 _TEXTS = frozenset({"String", "Text", "Unicode", "UnicodeText", "VARCHAR", "TEXT"})
@@ -213,6 +215,12 @@ def _missing(dto: Dto, model: MappedClass, siblings: list[Dto], module: Module) 
     if not dto.own:
         reason = Reason("no-own-fields", "the model writes no field of its own to add them to; add them by hand")
         return Refusal(ID, line, line, reason, fault)
+    hiding = [c.attr for c in lost if c.attr in TAKEN or c.attr.startswith("model_")]
+    if hiding:
+        message = (
+            f"a field named {hiding[0]} hides what the model needs by that name; add it under another, with an alias"
+        )
+        return Refusal(ID, line, line, Reason("name-hides", message), fault)
     anchor = dto.own[-1].statement
     text = "\n".join(f"{column.attr}: Optional[{_python(column)}] = None" for column in lost)
     needs = {ImportNeed("typing", "Optional")}
@@ -358,6 +366,10 @@ CODEMOD = Codemod(
             "field, or convert the value in a validator."
         ),
         "no-own-fields": "The model writes no field of its own behind which the missing ones could stand.",
+        "name-hides": (
+            "A field of that name would hide a type (`date: Optional[date] = None` means None) or a method of "
+            "Pydantic's. Add it under another name, with an alias."
+        ),
         "option-by-hand": "The configuration is written so that no edit can rename the option. Rename it by hand.",
     },
     effects={

@@ -70,6 +70,13 @@ EXAMPLES = (
         project=_PROJECT,
     ),
     Example(
+        "a column whose name is that of a type",
+        _dto("JobOut", _ALL),
+        reason="name-hides",
+        fault="missing-fields",
+        project={"app/models.py": _MODELS.replace("    note =", "    date = Column(DateTime)\n    note =")},
+    ),
+    Example(
         "a field that takes no NULL",
         _dto("JobOut", _ALL.replace("note: Optional[str] = None", "note: str  # free text")),
         _dto("JobOut", _ALL.replace("note: Optional[str] = None", "note: Optional[str]  # free text")),
