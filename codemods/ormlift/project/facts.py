@@ -109,6 +109,11 @@ GIVES = re.compile(
     r"(?:(?:[sS]ession|conn|connect|connection|cursor|db|Local)\("
     r"|(?:session|conn|connection|cursor|db)\)?[ \t]*(?:[,#\n]|$))"
 )
+_OF_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)")
+_ASKED = re.compile(
+    r"^[ \t]+(?:return|(\w+) =)[ (]+(?:await )?\(?[\w.]*?\.?(\w+)\.(?:query|get|scalars?|execute)\(", re.M
+)
+_RETURNED = re.compile(r"^[ \t]+return (\w+)[ \t]*(?:#.*)?$", re.M)
 DRIVER_MODULES = frozenset({"sqlite3", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "aiosqlite", "asyncpg"})
 DRIVER_ERROR = re.compile(r"except\b[^\n:]*(?:Error|Warning|Exception)")
 IMPORTED = re.compile(r"\n(?:from|import) ([\w.]+)")
@@ -185,15 +190,22 @@ def read_facts(source: Source) -> FileFacts:
 
 def gives_of(module: Module) -> tuple[Gives, ...]:
     """Its functions that give instances, where a session may be opened and asked at all."""
-    text = module.source.text
-    asks = ".query(" in text or "select(" in text or ".get(" in text
-    return tuple(read_gives(module)) if asks and ("ession" in text or "db" in text) else ()
+    return tuple(read_gives(module)) if _may_give(module.source) else ()
+
+
+def _may_give(source: Source) -> bool:
+    """Whether a function of the file may open a session, ask it for an instance, and return that."""
+    text = source.text
+    if not (".close()" in text or "with " in text) or _OF_TESTS.search(source.path):
+        return False
+    asked = [m[1] for m in _ASKED.finditer(text) if m[2] == "s" or "sess" in m[2].lower() or "db" in m[2].lower()]
+    return None in asked or not set(asked).isdisjoint(_RETURNED.findall(text) if asked else ())
 
 
 def _loose(source: Source) -> tuple[tuple[Dependent, ...], tuple[Gives, ...]]:
     """What a file says that says nothing of models and factories: one of routes or services."""
     text = source.text
-    if NEEDLE not in text and not ("ession" in text and (".close()" in text or "with " in text) and "return" in text):
+    if NEEDLE not in text and not _may_give(source):
         return (), ()
     try:
         module = Module.parse(source)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ormlift.project.bodies import flat
 from ormlift.project.handles import Handle, read_handle, read_locals
 from ormlift.project.loaded import (
+    MANY,
+    ONE,
     Loaded,
     SessionBlock,
     commits_behind,
@@ -53,7 +55,7 @@ def given_by(module: Module, function: FunctionNode) -> tuple[SessionBlock, Load
     """The block, the query and the variable of what a function returns; None where it returns anything else too."""
     returns = [n for n in walk_scope(function) if isinstance(n, ast.Return) and n.value is not None]
     returns = [r for r in returns if not (isinstance(r.value, ast.Constant) and r.value.value is None)]
-    if not returns:
+    if not returns or not all(_may_be_loaded(r.value) for r in returns):
         return None
     for block in session_blocks(module, function):
         known = loads(block)
@@ -64,6 +66,14 @@ def given_by(module: Module, function: FunctionNode) -> tuple[SessionBlock, Load
             if not handles_by_itself(block) and (not first[1] or touched(block, first[1]) is not None):
                 return block, first[0], first[1]
     return None
+
+
+def _may_be_loaded(node: ast.expr | None) -> bool:
+    """Whether an expression has the look of a variable, or of a query that is run."""
+    node = node.value if isinstance(node, ast.Await) else node
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr in ONE | MANY
+    return isinstance(node, ast.Name)
 
 
 def _returned(node: ast.expr, block: SessionBlock, known: dict[str, list[Loaded]]) -> tuple[Loaded, str] | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ormlift.project.bodies import flat
 from ormlift.syntax import FunctionNode, Module, dotted, every_node
 
-_ONE = frozenset({"first", "one", "one_or_none", "get", "scalar", "scalar_one", "scalar_one_or_none", "first_or_404"})
-_MANY = frozenset({"all"})
+ONE = frozenset({"first", "one", "one_or_none", "get", "scalar", "scalar_one", "scalar_one_or_none", "first_or_404"})
+MANY = frozenset({"all"})
 _RUNS = frozenset({"execute", "scalars", "scalar"})
 _LEAVES_ALONE = frozenset({"len", "bool", "isinstance", "id", "type", "print", "str", "repr"})
 _QUIET = frozenset({"debug", "info", "warning", "error", "exception"})
@@ -142,16 +142,16 @@ def read_loaded(node: ast.expr, session: str, statements: dict[str, ast.expr]) -
     method, end = first.func.attr, last.func.attr
     if method == "get" and len(chain) == 1 and len(first.args) >= 2 and dotted(first.args[0]):
         return Loaded(dotted(first.args[0]), False, _options(first), first, node)
-    if method == "query" and end in _ONE | _MANY and len(chain) > 1 and not _changes_entity(chain):
-        return _entity(first, first, chain, end in _MANY, node)
+    if method == "query" and end in ONE | MANY and len(chain) > 1 and not _changes_entity(chain):
+        return _entity(first, first, chain, end in MANY, node)
     if method in _RUNS and first.args:
         given = first.args[0]
         given = statements.get(given.id, given) if isinstance(given, ast.Name) else given
         inner, made = _chain(given)
         select = inner[0] if inner and made is None else given if isinstance(given, ast.Call) else None
         ends = {c.func.attr for c in chain if isinstance(c.func, ast.Attribute)}
-        single = method == "scalar" or (end in _ONE and (method == "scalars" or "scalars" in ends or "scalar" in end))
-        many = end in _MANY and (method == "scalars" or "scalars" in ends)
+        single = method == "scalar" or (end in ONE and (method == "scalars" or "scalars" in ends or "scalar" in end))
+        many = end in MANY and (method == "scalars" or "scalars" in ends)
         if isinstance(select, ast.Call) and dotted(select.func) == "select" and (single or many):
             return _entity(select, select, [*inner, *chain], many, node)
     return None
