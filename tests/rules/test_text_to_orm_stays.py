@@ -135,6 +135,27 @@ STAYS: dict[str, tuple[str, str]] = {
         ),
         "parameters-unknown",
     ),
+    "a text kept from an earlier round": (
+        (
+            "for n in (1, 2, 3):\n            if n == 1:\n"
+            '                q = text("SELECT id FROM books WHERE id = :n")\n            elif n == 3:\n'
+            '                q = text("SELECT id FROM books WHERE count = :n")\n'
+            '            print(session.execute(q, {"n": n}).fetchall())'
+        ),
+        "parameters-unknown",
+    ),
+    "a value bound in an earlier round": (
+        (
+            "for n in (1, 2, 3):\n            if n == 1:\n"
+            '                q = text("SELECT id FROM books WHERE id = :n").bindparams(n=n)\n'
+            "            print(session.execute(q).fetchall())"
+        ),
+        "parameters-unknown",
+    ),
+    "inside an f-string": (
+        "print(f\"{session.execute(text('SELECT title FROM books')).scalar()} of all\")",
+        "unusual-layout",
+    ),
     "select means something else": (
         'select = wanted\n        return session.execute(text("SELECT id FROM books")).fetchall(), select',
         "name-taken",
@@ -229,6 +250,15 @@ NONE_OF_OURS = {
     ),
     "a text of something else": (
         'from app.ui import text\n\n\ndef go(screen):\n    screen.execute(text("SELECT id FROM books"))\n'
+    ),
+    "text is a parameter": (
+        "from sqlalchemy import text\nfrom app.db import SessionLocal\n\n\ndef go(text):\n"
+        "    with SessionLocal() as session:\n        return session.execute(text('SELECT id FROM books')).all()\n"
+    ),
+    "a constant that a function around hides": (
+        "from sqlalchemy import text\nfrom app.db import SessionLocal\n\nQ = text('SELECT id FROM books')\n\n\n"
+        "def go(Q):\n    def inner():\n        with SessionLocal() as session:\n"
+        "            return session.execute(Q).all()\n\n    return inner()\n"
     ),
     "a pool of workers": 'def go(pool):\n    pool.execute("SELECT id FROM books")\n',
     "a text in a filter": (

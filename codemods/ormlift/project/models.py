@@ -150,6 +150,8 @@ def _read_assignment(draft: _Draft, name: str, value: ast.expr, imports: Mapping
     match name:
         case "__tablename__":
             draft.table, draft.table_rule = _literal_or_rule(value)
+        case "__bind_key__":
+            draft.hooks.append("__bind_key__")
         case "__abstract__":
             draft.abstract = isinstance(value, ast.Constant) and value.value is True
         case "__table_args__":

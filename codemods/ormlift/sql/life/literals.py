@@ -6,9 +6,10 @@ import ast
 import inspect
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ormlift.project.escape.choice import bound_in
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
@@ -175,9 +176,14 @@ def _named(node: ast.Name, life: Life, depth: int) -> Text | None:
         if text is None or not isinstance(definition, ast.Name):
             return text
         return Text(text.value, (*text.variables, definition))
-    if node.id in life.flow.definitions:
+    if node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
     return _constant(node.id, module_level(life.module.tree), life)
+
+
+def is_enclosed(name: str, life: Life) -> bool:
+    """Whether a name that the function does not bind is one of a function around it."""
+    return any(name in bound_in(f) for f in life.module.ancestors(life.host) if isinstance(f, FunctionNode))
 
 
 def only_value(definitions: frozenset[ast.AST], module: Module) -> ast.expr | None:
@@ -195,14 +201,18 @@ def only_value(definitions: frozenset[ast.AST], module: Module) -> ast.expr | No
             return None
 
 
-def _constant(name: str, statements: object, life: Life) -> Text | None:
-    """A constant of a module or class: bound once, and to a literal."""
-    assert hasattr(statements, "__iter__")
+def constant_value(name: str, statements: Sequence[ast.stmt], module: Module) -> ast.expr | None:
+    """What a name of a module or class is bound to, if that happens once."""
     values = [s for s in statements if name in _bound(s)]
-    if len(values) != 1 or _rebound_elsewhere(name, life.module):
+    if len(values) != 1 or _rebound_elsewhere(name, module):
         return None
     (statement,) = values
-    value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+    return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+
+
+def _constant(name: str, statements: Iterable[ast.stmt], life: Life) -> Text | None:
+    """A constant of a module or class: bound once, and to a literal."""
+    value = constant_value(name, list(statements), life.module)
     return Text(value.value) if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
 
@@ -345,7 +355,7 @@ def _variable(name: ast.Name, call: ast.Call, life: Life) -> Parameters | None:
     if not isinstance(value, ast.Tuple) and len(executed) != len(loads):
         return None
     beside = next_to(value, call, life.module)
-    if beside or all(is_stable(node, life) for node in literal.nodes.values()):
+    if beside or all(is_stable(node, life, call) for node in literal.nodes.values()):
         whole = (definition,) if isinstance(definition, ast.Name) else ()
         return Parameters(literal.texts, literal.nodes, variables=whole, many=literal.many)
     if literal.many:
@@ -364,15 +374,28 @@ def _is_parameter(node: ast.Name, module: Module) -> bool:
     return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("execute", "scalar", "scalars")
 
 
-def is_stable(node: ast.expr, life: Life) -> bool:
-    """Whether the value is the same wherever in the function it is read."""
+def is_stable(node: ast.expr, life: Life, call: ast.Call) -> bool:
+    """Whether the value is the same where it is written and where the call runs."""
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
-            if len(life.flow.definitions.get(inner.id, ())) > 1:
+            definitions = life.flow.definitions.get(inner.id, set())
+            if len(definitions) > 1 or any(_may_differ(d, node, call, life.module) for d in definitions):
                 return False
         elif not isinstance(inner, ast.Constant | ast.expr_context):
             return False
     return True
+
+
+def _may_differ(definition: ast.AST, node: ast.expr, call: ast.Call, module: Module) -> bool:
+    """Whether a name bound in a loop may be bound anew between the expression and the call."""
+    loops = [a for a in module.ancestors(definition) if isinstance(a, ast.For | ast.AsyncFor | ast.While)]
+    if not loops:
+        return False
+    first, around = module.statement(node), [module.statement(call), *module.ancestors(call)]
+    suite = module.suite(first)
+    before = any(s in around for s in suite[suite.index(first) :])  # the call comes behind it in the same round
+    between = node.lineno < getattr(definition, "lineno", 0) <= call.lineno
+    return not before or between
 
 
 def next_to(value: ast.expr, call: ast.Call, module: Module) -> bool:

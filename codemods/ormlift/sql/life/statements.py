@@ -107,7 +107,7 @@ def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
         for node in hole.values:
             statement = life.module.statement(node)
             here = statement is life.module.statement(call) or next_to(node, call, life.module)
-            if not here and not is_stable(node, life):
+            if not here and not is_stable(node, life, call):
                 message = f"what is put into the SQL on line {node.lineno} may be another when line {call.lineno} runs"
                 raise Refused("dynamic-sql", f"{message}; pass it as a parameter")
 

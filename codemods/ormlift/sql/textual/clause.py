@@ -6,7 +6,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ormlift.sql.life.literals import Text, only_value, sql_text
+from ormlift.project.escape.choice import bound_in
+from ormlift.sql.life.literals import Text, constant_value, is_enclosed, only_value, sql_text
 from ormlift.sql.life.model import Life
 from ormlift.syntax import FunctionNode, Module, dotted, module_level
 
@@ -51,7 +52,7 @@ def clause_of(node: ast.expr, life: Life, depth: int = 4) -> Clause | None:
         case ast.Name() if depth:
             return _named(node, life, depth - 1)
         case ast.Attribute():
-            return _bare(node, life)
+            return _of_class(node, life, depth) or _bare(node, life)
         case _:
             return _bare(node, life)
 
@@ -60,7 +61,7 @@ def is_text(call: ast.Call, module: Module) -> bool:
     """Whether a call makes SQLAlchemy's text."""
     name = dotted(call.func)
     head, _, rest = name.partition(".")
-    if not call.args or name.rpartition(".")[2] == "":
+    if not call.args or not name or _is_hidden(head, call, module):
         return False
     target = next(
         (
@@ -72,6 +73,12 @@ def is_text(call: ast.Call, module: Module) -> bool:
     )
     full = f"{target}.{rest}" if rest else target
     return full in _TEXTS or (rest == "text" and (head in _OWNERS or target.endswith(".db")))
+
+
+def _is_hidden(name: str, node: ast.expr, module: Module) -> bool:
+    """Whether a function around binds the name to something that it does not import."""
+    functions = [a for a in module.ancestors(node) if isinstance(a, FunctionNode)]
+    return any(name in bound_in(f) and name not in module.local_imports(f) for f in functions)
 
 
 def _bare(node: ast.expr, life: Life) -> Clause | None:
@@ -122,15 +129,24 @@ def _string_ways(node: ast.Name, life: Life) -> tuple[Way, ...]:
 
 
 def _constant(node: ast.Name, life: Life, depth: int) -> Clause | None:
-    values = [
-        s.value
-        for s in module_level(life.module.tree)
-        if isinstance(s, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in s.targets)
-    ]
-    if len(values) != 1:
+    if is_enclosed(node.id, life):
         return None
-    clause = clause_of(values[0], life, depth)
-    return clause if clause is None or not clause.bare else _bare(node, life)
+    value = constant_value(node.id, list(module_level(life.module.tree)), life.module)
+    clause = clause_of(value, life, depth) if value is not None else None
+    return clause if clause is not None and not clause.bare else _bare(node, life)
+
+
+def _of_class(node: ast.Attribute, life: Life, depth: int) -> Clause | None:
+    """`self.QUERY`, a text() that is an attribute of the class."""
+    owner = life.module.enclosing_class(life.host) if dotted(node.value) in ("self", "cls") else None
+    stores = [
+        n
+        for n in life.module.parents
+        if isinstance(n, ast.Attribute) and n.attr == node.attr and not isinstance(n.ctx, ast.Load)
+    ]
+    value = constant_value(node.attr, owner.body, life.module) if owner is not None and not stores else None
+    clause = clause_of(value, life, depth - 1) if value is not None and depth else None
+    return clause if clause is not None and not clause.bare else None
 
 
 def _refined(clause: Clause, call: ast.Call, attr: str) -> Clause:

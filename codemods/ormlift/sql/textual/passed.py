@@ -45,7 +45,7 @@ def passed_to(site: Textual, clause: Clause, keys: Sequence[int | str], kind: Ki
     else:
         found = _of_call(site, keys, kind)
     bound = _keyed(clause.bound)
-    if clause.variables and not all(is_stable(n, life) or next_to(n, call, life.module) for n in bound.values()):
+    if clause.variables and not all(is_stable(n, life, call) or next_to(n, call, life.module) for n in bound.values()):
         message = f"what is bound to the text() may have changed by line {site.line}; pass the parameters there"
         raise Refused("parameters-unknown", message)
     texts = {key: life.module.text(node) for key, node in bound.items()}

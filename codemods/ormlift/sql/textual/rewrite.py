@@ -17,6 +17,7 @@ from ormlift.sql.life.style import style_of
 from ormlift.sql.life.text import has_comment, line_length, outermost
 from ormlift.sql.rows.follow import Is
 from ormlift.sql.statement import Fetch, Kind
+from ormlift.sql.textual.above import can_stand_above, with_above
 from ormlift.sql.textual.clause import Clause, Way
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.idle import idle_statements
@@ -58,7 +59,6 @@ class _Rewriter:
     settings: Settings
     parts: list[_Part] = field(default_factory=list)
     target: ast.expr = field(init=False)  # the expression that the written one takes the place of
-    suffix: str = ""  # what follows the written text: `.scalars()` of a call that said so itself
 
     def run(self) -> Rewrite:
         """All of it, or Refused."""
@@ -66,6 +66,8 @@ class _Rewriter:
         if site.receiver is None:
             message = f"it cannot be told what {site.module.text(site.node)} on line {site.line} is"
             raise Refused("receiver-unknown", f"{message}; annotate it as a Session or a Connection")
+        if any(isinstance(around, ast.JoinedStr) for around in site.module.ancestors(site.call)):
+            raise Refused("unusual-layout", f"line {site.line} executes inside an f-string; give it a variable first")
         ways = site.clause.ways
         for way in ways or (None,):
             clause = site.clause if way is None else way.clause
@@ -98,16 +100,14 @@ class _Rewriter:
         execution, parent = prepared.execution, site.module.parents[site.value]
         self.target = prepared.target = site.call
         execution.form, prepared.fetch = Form.RESULT, Fetch.ITERATE
-        if prepared.statement.kind is not Kind.SELECT:
+        if not prepared.statement.gives_rows:
             execution.form, prepared.fetch = Form.ALONE, Fetch.NONE
             if site.method != "execute":
                 raise Refused("sql-not-supported", f"line {site.line} asks for rows of what writes; execute it")
             return
-        if site.method == "scalars":
-            self.suffix = ".scalars()"
-        elif site.clause.ways or _options(site.clause.options, site) or _passed(site):
+        if site.method == "scalars" or site.clause.ways or _options(site.clause.options, site) or _passed(site):
             return
-        elif site.method == "scalar":
+        if site.method == "scalar":
             execution.form, prepared.fetch = Form.CHAIN, Fetch.SCALAR
         elif isinstance(parent, ast.For | ast.comprehension) and parent.iter is site.value:
             execution.form = Form.CHAIN
@@ -128,11 +128,11 @@ class _Rewriter:
 
     def _compose(self, part: _Part) -> None:
         prepared, site = part.prepared, self.site
-        kind = _KINDS.get(prepared.fetch, Is.ROWS)
+        kind = Is.CELL if site.method == "scalar" else _KINDS.get(prepared.fetch, Is.ROWS)
         node = self.target if self.target is not site.call else site.value
         for _ in range(8):  # once more for each column that must be kept or named
-            compose(prepared, site.life, self._manner(prepared), {})
-            part.outcome = follow(site, prepared, node, kind, scalars=bool(self.suffix))
+            self._write(prepared)
+            part.outcome = follow(site, prepared, node, kind, scalars=site.method == "scalars")
             if part.outcome.settled:
                 break
         else:
@@ -143,13 +143,23 @@ class _Rewriter:
             message = f"line {site.line} may execute one of several statements, and a value of theirs is read anew"
             raise Refused("row-use", f"{message}; execute each by itself")
 
+    def _write(self, prepared: Prepared) -> None:
+        """Write the statement; with others above it, for aliases and subqueries, where it cannot be without."""
+        manner = self._manner(prepared)
+        try:
+            compose(prepared, self.site.life, manner, {})
+        except Refused as refused:
+            if refused.reason.code != "sql-not-supported" or not can_stand_above(self.site, self.target):
+                raise
+            compose(prepared, self.site.life, replace(manner, variables=True), {})
+
     def _manner(self, prepared: Prepared) -> Manner:
         site = self.site
         assert site.receiver is not None
         session = site.receiver.on is On.SESSION
         sure = session and not site.receiver.asynchronous and site.receiver.source is not None
         style = "select"
-        if prepared.statement.kind is Kind.SELECT and sure and not self.suffix:
+        if prepared.statement.kind is Kind.SELECT and sure:
             style = style_of(site.module, self.index, self.settings)
         synchronize = "core" if not session else "evaluable" if holds_nothing(site, self.index) else "never"
         return Manner(style, site.module.text(site.node), self.settings.timestamps, 0, synchronize=synchronize)
@@ -158,7 +168,8 @@ class _Rewriter:
         assert prepared.written is not None
         assert prepared.request is not None
         yield from prepared.written.imports
-        names = {n.id for n in ast.walk(ast.parse(prepared.written.text.strip())) if isinstance(n, ast.Name)}
+        texts = [*prepared.written.above, prepared.written.text.strip()]
+        names = {n.id for text in texts for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
         for need in model_needs(self.site.life, prepared.models.values(), prepared.request.names):
             if (need.name or need.module) in names:
                 yield need
@@ -169,7 +180,8 @@ class _Rewriter:
             assert part.prepared.written is not None
             assert part.prepared.request is not None
             said = [*(need.name or need.module for need in imports), *part.prepared.request.names.values()]
-            check_hidden([part.prepared.written.text], said, self.site.life)
+            values = [line.partition(" = ")[2] for line in part.prepared.written.above]
+            check_hidden([*values, part.prepared.written.text], said, self.site.life)
 
     # The change
 
@@ -179,8 +191,15 @@ class _Rewriter:
             yield from self._way_ops()
             return
         (part,) = self.parts
-        text = f"{self._text(part)}{self.suffix}"
+        text = self._named(self._text(part), part.prepared)
         holder = module.parents.get(self.target)
+        written = part.prepared.written
+        if written is not None and written.above:
+            yield ReplaceStatement(
+                module.span(module.statement(self.target)), with_above(written.above, text, site, self.target)
+            )
+            yield from (ReplaceStatement(module.span(s)) for s in idle_statements(site, part.prepared))
+            return
         if not has_comment(self.target, module):
             yield ReplaceExpr(module.span(self.target), text)
         elif isinstance(holder, ast.Assign) and holder.value is self.target:
@@ -194,6 +213,15 @@ class _Rewriter:
             raise Refused("unusual-layout", message)
         for statement in idle_statements(site, part.prepared):
             yield ReplaceStatement(module.span(statement))
+
+    def _named(self, text: str, prepared: Prepared) -> str:
+        """The text by the method that the code calls: `scalars(..)` gives no rows."""
+        site = self.site
+        said = f"{site.module.text(site.node)}."
+        head = f"{said}execute("
+        if site.method == "execute" or prepared.fetch is not Fetch.ITERATE or not text.startswith(head):
+            return text
+        return f"{said}{site.method}({text.removeprefix(head)}"
 
     def _way_ops(self) -> Iterator[Op]:
         """Each text() becomes a statement where it stands; what executes it loses the parameters."""

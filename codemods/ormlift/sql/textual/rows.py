@@ -23,7 +23,7 @@ SCALAR = frozenset(["scalar", "scalar_one", "scalar_one_or_none"])
 CURSOR = frozenset(["rowcount", "lastrowid", "returns_rows", "inserted_primary_key", "context", "cursor"])
 _QUIET = frozenset(["close", "keys", "closed"])
 _UNNAMED_CALLS = frozenset(["len", "bool", "tuple", "list", "any", "all", "min", "max", "sum", "next", "print", "str"])
-_NUMBERS = frozenset(["len", "bool", "enumerate", "next", "iter", "sorted", "reversed"])
+_NUMBERS = frozenset(["len", "bool", "enumerate", "iter", "sorted", "reversed"])
 
 
 class ResultFollower(Follower):
@@ -108,7 +108,7 @@ def names_read(follower: ResultFollower) -> Iterator[Named]:
         if seen.fact.kind is Is.ROWS:
             yield from _rows_named(seen)
         elif (stands is Stands.ATTRIBUTE and key != "_mapping") or stands is Stands.LABELLED:
-            yield Named(line, str(key))
+            yield Named(line, "" if str(key).startswith("_") else str(key))
         elif stands is Stands.METHOD and key == "get" and isinstance(seen.context.around, ast.Call):
             argument = seen.context.around.args[0] if seen.context.around.args else None
             constant = argument.value if isinstance(argument, ast.Constant) else ""
@@ -121,10 +121,15 @@ def _rows_named(seen: Seen) -> Iterator[Named]:
     stands, key = seen.context.stands, seen.context.key
     if stands is Stands.LEAVES or (stands is Stands.METHOD and key == "keys"):
         yield Named(seen.node.lineno, "", leaves=stands is Stands.LEAVES)
-    elif (stands is Stands.CALLED and key not in _UNNAMED_CALLS | _NUMBERS) or (
+    elif (stands is Stands.CALLED and (key not in _UNNAMED_CALLS | _NUMBERS or _has_options(seen))) or (
         stands is Stands.METHOD and key not in ONE | MANY | SCALAR | _QUIET | {"mappings", "scalars"}
     ):
         yield Named(seen.node.lineno, "", leaves=True)
+
+
+def _has_options(seen: Seen) -> bool:
+    """`max(rows, key=..)`: what is given beside may read the rows."""
+    return isinstance(seen.context.around, ast.Call) and bool(seen.context.around.keywords)
 
 
 def _sees_names(seen: Seen) -> bool:
@@ -154,7 +159,7 @@ class RowJudge(Judge):
                 yield from self._scalars(seen)
             elif around.key not in ONE | MANY | SCALAR | _QUIET | {"mappings"}:
                 yield from self._values(seen)
-        elif not (around.stands is Stands.CALLED and around.key in _NUMBERS):
+        elif not (around.stands is Stands.CALLED and around.key in _NUMBERS) or _has_options(seen):
             yield from self._values(seen)
 
     def _looped(self, seen: Seen, target: ast.expr) -> Iterator[Judgement]:

@@ -31,9 +31,9 @@ def check_ways(site: Textual, ways: Sequence[Way], prepared: Iterable[Prepared])
         keys = {s.key for s in part.statement.slots if not str(s.key).startswith(HELD)}  # what stood in the text stays
         nodes = [n for key, n in part.parameters.nodes.items() if key in keys]
         whole = not part.parameters.nodes and bool(part.parameters.texts)  # a dict whose keys are not known
-        if _leads_to(site.module.statement(way.value), site):
+        if _leads_to(site.module.statement(way.value), site) and not _is_stale(name, site):
             continue
-        if whole or not all(is_stable(n, site.life) and _is_bound(n, way, site) for n in nodes):
+        if whole or not all(_is_known(n, way, site) for n in nodes):
             message = f"the parameters of line {site.line} may not be known yet on line {way.value.lineno}"
             raise Refused("parameters-unknown", f"{message}; bind them before, or execute each text by itself")
 
@@ -53,6 +53,38 @@ def _leads_to(statement: ast.stmt, site: Textual) -> bool:
         if not isinstance(parent, ast.If):
             return False
         statement = parent
+
+
+def _is_stale(name: str, site: Textual) -> bool:
+    """Whether the statement executed may be one of an earlier round of a loop around."""
+    module = site.module
+    if not any(isinstance(a, ast.For | ast.AsyncFor | ast.While) for a in module.ancestors(site.call)):
+        return False
+    statement: ast.AST = module.statement(site.call)
+    while isinstance(statement, ast.stmt) and statement is not site.life.host:
+        suite = module.suite(statement)
+        if any(_always(before, name) for before in suite[: suite.index(statement)]):
+            return False
+        statement = module.parents[statement]
+        while not isinstance(statement, ast.stmt | ast.Module):
+            statement = module.parents[statement]
+    return True
+
+
+def _always(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement surely binds a name: an assignment, or an if whose branches all do."""
+    if isinstance(statement, ast.Assign):
+        return any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
+    if not isinstance(statement, ast.If):
+        return False
+    return all(any(_always(s, name) for s in branch) for branch in (statement.body, statement.orelse))
+
+
+def _is_known(node: ast.expr, way: Way, site: Textual) -> bool:
+    """Whether a parameter has its value already where the text is made."""
+    if any(isinstance(a, ast.For | ast.AsyncFor | ast.While) for a in site.module.ancestors(site.call)):
+        return isinstance(node, ast.Constant)
+    return is_stable(node, site.life, site.call) and _is_bound(node, way, site)
 
 
 def _is_bound(node: ast.expr, way: Way, site: Textual) -> bool:
