@@ -73,9 +73,9 @@ CONTAINER_CHANGERS = words(
 CONTAINER_READERS = words("get values items keys copy index count")
 
 ATTRIBUTE_SETTERS = words("__setattr__ __delattr__ __setitem__ __delitem__ __iadd__")
-DIRTY_METHODS = words("add add_all delete merge flush bulk_save_objects bulk_insert_mappings bulk_update_mappings")
+DIRTY_METHODS = words("add add_all delete merge bulk_save_objects bulk_insert_mappings bulk_update_mappings")
 READ_METHODS = words(
-    "query get get_one refresh scalar scalars stream stream_scalars execute exec expunge expunge_all expire "
+    "query get get_one refresh flush scalar scalars stream stream_scalars execute exec expunge expunge_all expire "
     "expire_all is_modified in_transaction in_nested_transaction get_transaction get_bind no_autoflush begin "
     "begin_nested"
 )
