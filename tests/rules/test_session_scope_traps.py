@@ -1118,7 +1118,48 @@ EXPIRED = (
         differs="name()",
     ),
 )
-UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES, *EXPIRED)
+SHOWN = (
+    Case(
+        "an instance that the block's commit expired, and the scope's session does not",
+        """
+        def work():
+            s = get_session()
+            try:
+                job = s.get(Job, 1)
+                s.commit()
+                return job
+            finally:
+                s.close()
+
+
+        def name():
+            return work().name
+        """,
+        "keeps",
+        ("other-factory",),
+        calls=("name()",),
+        differs="name()",
+    ),
+    Case(
+        "an attribute that is refreshed behind the block's commit, which flushes what is pending",
+        """
+        def work():
+            s = SessionLocal(expire_on_commit=False)
+            try:
+                job = s.get(Job, 1)
+                s.commit()
+                s.add(Job(name="first"))
+                return job.id
+            finally:
+                s.close()
+        """,
+        "reads",
+        ("other-factory",),
+        rest="from app.db import SessionLocal\n",
+        differs="work()",
+    ),
+)
+UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES, *EXPIRED, *SHOWN)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.title)

@@ -437,8 +437,8 @@ def _at_entry(shape: Shape, named: Named) -> list[Effect]:
 
 
 def _given(found: Found) -> frozenset[str]:
-    """The options that the call itself is given."""
-    return frozenset(k.arg for k in found.call.keywords if k.arg)
+    """The options that the call itself is given; `expire_on_commit` is compared as if the factory had it."""
+    return frozenset(k.arg for k in found.call.keywords if k.arg and k.arg != "expire_on_commit")
 
 
 def _arguments(found: Found, named: Named) -> list[Effect]:

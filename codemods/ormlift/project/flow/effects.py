@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
 from ormlift.project.flow.errors import error_effects
 from ormlift.project.flow.events import Act, Event, Reader
-from ormlift.project.flow.keeps import kept_instances
+from ormlift.project.flow.keeps import commits_inside, kept_instances
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.origin import origin_effects
 from ormlift.project.flow.values import Look, Values
@@ -53,6 +53,7 @@ def block_effects(
     found = [
         *_scope_effects(block, chosen, source),
         *_origin(block, chosen, source, given, reader, walker),
+        *_no_more_expired(block, chosen, source, reader),
         *_begun(chosen, walker),
         *_commit_effects(chosen, outs),
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
@@ -98,6 +99,27 @@ def _origin(
         yield from origin_effects(block, chosen.scope, chosen.words, source, given, harmless, reader.knowledge.watched)
 
 
+def _no_more_expired(block: Block, chosen: Chosen, source: SessionSource, reader: Reader) -> Iterator[Effect]:
+    """Instances that the block's own commit expired before they left it, and that the scope's session leaves readable.
+
+    Reading them raised behind the close, and now gives what was loaded.
+    """
+    scope = chosen.scope
+    if scope is None or source.expire_on_commit is not Tri.YES or scope.expire_on_commit is Tri.YES:
+        return
+    if not commits_inside(block, reader.values):
+        return
+    outs = Walker(reader, block.dropped, keeps_fresh=True).block(block.body, CLEAN)
+    expiring = replace(scope, commits=Tri.YES, closes=Tri.YES, expire_on_commit=Tri.YES)
+    for effect in kept_instances(block, expiring, chosen.words, reader.values, outs):
+        text = (
+            f"line {effect.line} uses what may be an instance behind the block, where reading it raised, since the "
+            f"block's commit expired it; the session of {chosen.words} does not expire"
+        )
+        yield Effect("other-factory", effect.line, text)
+        return
+
+
 def _flushes(events: list[Event], _: Walker) -> bool:
     """Whether something may be pending when a query is sent."""
     return any(e.act in (Act.WRITE, Act.MAY_WRITE) for e in events) and any(e.act is Act.LOAD for e in events)
@@ -106,7 +128,7 @@ def _flushes(events: list[Event], _: Walker) -> bool:
 def _loads_after_commit(events: list[Event], walker: Walker) -> bool:
     """Whether something is read behind a commit of the block: of the row as it is then, or as it was loaded."""
     loads = {e.line for e in events if e.act is Act.LOAD}
-    commits = {e.line for e in events if e.act is Act.COMMIT}
+    commits = {e.line for e in events if e.act is Act.COMMIT} | walker.begun
     return any(line in loads and end in commits for line, end in walker.used_after_end)
 
 

@@ -21,7 +21,7 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
         return
     yield from _behind_errors(block, scope, words, values, outs)
     by_commit = Tri.NO not in (scope.commits, scope.closes, scope.expire_on_commit)
-    if block.session_expires is not True and scope.expire_on_commit is not Tri.NO and _commits(block, values):
+    if block.session_expires is not True and scope.expire_on_commit is not Tri.NO and commits_inside(block, values):
         by_commit = True  # the block's own commit, which left them as they were, now expires them
     if not by_commit and (scope.expires is Tri.NO or scope.closes is Tri.NO):
         return
@@ -49,7 +49,7 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
         yield Effect("expires-instances", line, text)
 
 
-def _commits(block: Block, values: Values) -> bool:
+def commits_inside(block: Block, values: Values) -> bool:
     """Whether the block commits by itself."""
     nodes = (n for statement in block.body for n in ast.walk(statement))
     return any(

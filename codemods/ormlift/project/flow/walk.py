@@ -86,6 +86,7 @@ class Walker:
         self._reader = reader
         self._dropped = {id(s) for s in dropped}
         self._keeps_fresh = keeps_fresh
+        self.begun: set[int] = set()  # lines of `with session.begin():`, each of which commits at its end
         self.used_after_end: set[tuple[int, int]] = set()  # (line of a use, line of the commit or rollback before it)
 
     def block(self, statements: Sequence[ast.stmt], state: State) -> Outs:
@@ -228,15 +229,16 @@ class Walker:
         else:
             outs.normal = inner.normal
         if any(self._begins(item.context_expr) for item in node.items):
-            outs.normal = self._committed(outs.normal)
+            self.begun.add(node.lineno)
+            outs.normal = self._committed(outs.normal, node.lineno)
             for exits in (inner.returns, inner.breaks, inner.continues):
-                exits[:] = [replace(e, state=self._committed(e.state)) for e in exits]
+                exits[:] = [replace(e, state=self._committed(e.state, node.lineno)) for e in exits]
             inner.raising = frozenset(Point(ended=p.ended) for p in inner.raising)
         outs.leave(inner)
         return outs
 
-    def _committed(self, state: State) -> State:
-        return frozenset(Point(fresh=p.fresh and self._keeps_fresh, ended=p.ended) for p in state)
+    def _committed(self, state: State, line: int) -> State:
+        return frozenset(Point(fresh=p.fresh and self._keeps_fresh, ended=line) for p in state)
 
     def _begins(self, call: ast.expr) -> bool:
         """`with session.begin():` commits at its end."""

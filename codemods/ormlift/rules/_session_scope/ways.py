@@ -26,12 +26,14 @@ def other_scopes(
 ) -> Iterator[ChosenScope]:
     """The scopes, beside the one chosen first, that a site could be handed to.
 
-    Those of the same factory come first, and for a block that never commits those that do not either.
+    Of those that are not configured, only the ones of the session's own factory. For a block that never commits those
+    come first that do not either.
     """
     is_async = found.kind is SourceKind.ASYNC_SESSION
     known = {first.expression} if first is not None else set()
     choices = [configured(choice, index) for choice in settings.scopes]
-    for scope in index.default_scopes():
+    made_alike = [scope for scope in index.default_scopes() if scope.factory and scope.factory == found.source.factory]
+    for scope in made_alike:
         need = ImportNeed(scope.module, scope.name) if scope.path != path else None
         choices.append(ChosenScope(scope.name, need, scope))
     fits = [c for c in choices if c.scope is not None and c.scope.is_async is is_async]
