@@ -222,6 +222,14 @@ async def f():
 """,
         ["no-scope"],
     ),
+    "a question about the database": (
+        """
+def f():
+    conn = open_db()
+    return conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+""",
+        ["administrative"],
+    ),
     "executemany of a parameter": (
         """
 def f(cur):

@@ -30,7 +30,7 @@ from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.tables import mapped
+from ormlift.sql.life.tables import is_catalog, mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
@@ -228,6 +228,9 @@ def models_of(
     columns = named_columns(statement)
     for schema, table in statement.tables:
         found = mapped(table, schema, index, settings, columns)
+        if found.model is None and is_catalog(schema, table):
+            message = f"line {execution.line} asks the database about itself ({table})"
+            raise Refused("administrative", f"{message}; leave it raw, through a Connection")
         if found.model is None:
             raise Refused("table-not-mapped", f"line {execution.line} {found.problem}")
         chosen += [found.chosen] if found.chosen else []

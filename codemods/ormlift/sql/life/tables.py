@@ -10,6 +10,9 @@ from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.schema import MappedClass
 
+# What every database keeps about itself.
+_CATALOGS = ("information_schema", "pg_catalog", "performance_schema", "mysql", "sys")
+_CATALOG_TABLES = ("sqlite_", "pg_", "pragma_")
 _HOMES = ("models", "model", "orm", "entities", "schema", "tables", "db", "database")
 
 
@@ -47,6 +50,11 @@ def mapped(
         why = "which alone has the columns"
         return Mapped(whole[0], chosen=f"{_listed(fits)} map {table}, and the one of {whole[0].path} was taken, {why}")
     return Mapped(None, f"names the table {table}, which {_listed(fits)} map; say under `models` which file is right")
+
+
+def is_catalog(schema: str, table: str) -> bool:
+    """Whether a table is the database's own, that tells of the database."""
+    return schema.lower() in _CATALOGS or (not schema and table.lower().startswith(_CATALOG_TABLES))
 
 
 def _missing(schema: str, table: str, same: list[MappedClass]) -> str:

@@ -14,6 +14,7 @@ from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.model import Does, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared, check_parameters, check_still, models_of, read_statement
+from ormlift.sql.life.tables import is_catalog
 from ormlift.sql.statement import Statement
 from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.colons import plain_sql
@@ -23,9 +24,6 @@ from ormlift.sql.textual.passed import asked_of, check_extra, has_parameters, pa
 from ormlift.sql.textual.receiver import On
 
 _STYLES = {"sqlite": "qmark", "postgresql": "pyformat", "mysql": "pyformat"}
-# What every database keeps about itself.
-_CATALOGS = ("information_schema", "pg_catalog", "performance_schema", "mysql", "sys")
-_CATALOG_TABLES = ("sqlite_", "pg_", "pragma_")
 
 
 @dataclass(frozen=True)
@@ -125,10 +123,6 @@ def _with_held(asked: Parameters, filled: tuple[Filled, ...]) -> Parameters:
 
 
 def _check_catalog(statement: Statement, site: Textual) -> None:
-    if not statement.tables or all(_is_catalog(*table) for table in statement.tables):
+    if not statement.tables or all(is_catalog(*table) for table in statement.tables):
         message = f"line {site.line} asks the database about itself, or names no table; leave it raw"
         raise Refused("administrative", message)
-
-
-def _is_catalog(schema: str, table: str) -> bool:
-    return schema.lower() in _CATALOGS or (not schema and table.lower().startswith(_CATALOG_TABLES))
