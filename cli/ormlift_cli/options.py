@@ -47,6 +47,13 @@ Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave t
 OutputFormat = Annotated[Format, typer.Option(help="How to report.")]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if there is something to rewrite.")]
 Jobs = Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one for each core.")]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        help="Try statements on this PostgreSQL or MySQL server too, in a scratch schema dropped at the end.",
+    ),
+]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Each site in one line; -vv: tracebacks.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only results and failures.")]
 ColorWhen = Annotated[Color, typer.Option(help="Color in the output.")]

@@ -45,6 +45,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     jobs: int = 0  # 0: one for each core
     inventory: bool = False  # also the codemods that only list
+    database_url: str = ""  # of a server on which statements are tried, in a scratch schema
 
 
 class Terminal(Protocol):
@@ -78,7 +79,9 @@ class Survey:
 
 def look(project: Project, request: Request, terminal: Terminal) -> Survey:
     """Plan everything that was asked for, and show how far it is. Raises UserError."""
-    with terminal.progress() as progress:
+    from ormlift_cli.scratch import trials
+
+    with terminal.progress() as progress, trials(request.database_url):
         return survey(project, request, progress)
 
 
@@ -107,7 +110,7 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     result.mistakes += selection.mistakes
     result.notes += selection.found.notes
     result.notes += check_scopes(settings, index, selection.found.files, lambda path: read(project.root, path))
-    planned = _plan(files.to_plan, index, settings, jobs, progress)
+    planned = _plan(files.to_plan, index, settings, 1 if request.database_url else jobs, progress)  # one server
     result.outcomes = sorted([*planned, *files.failures, *selection.found.failures], key=lambda outcome: outcome.path)
     return result
 

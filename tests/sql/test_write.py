@@ -341,3 +341,19 @@ def test_result_types_differ_by_driver() -> None:
 def test_the_world_itself() -> None:
     assert sqlite3.sqlite_version_info >= (3, 30)
     assert Job.__table__.columns.keys()[0] == "id"
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT j.id, u.id FROM jobs j RIGHT JOIN users u ON u.id = j.owner_id", True),
+        ("SELECT u.id, j.name FROM jobs j CROSS JOIN users u", True),
+        ("SELECT j.id, u.id FROM jobs j RIGHT JOIN users u ON u.id = j.owner_id ORDER BY u.id, j.id", False),
+        ("SELECT COUNT(*) FROM jobs j CROSS JOIN users u", False),
+        ("SELECT j.id, u.id FROM jobs j LEFT JOIN users u ON u.id = j.owner_id", False),
+    ],
+)
+def test_rows_that_may_come_in_another_order_are_told(sql: str, told: bool) -> None:
+    made = written(sql)
+    assert isinstance(made, Written)
+    assert ("row-order" in {effect.code for effect in made.effects}) is told

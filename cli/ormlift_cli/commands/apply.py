@@ -35,6 +35,7 @@ from ormlift_cli.options import (
     Check,
     Codemods,
     ColorWhen,
+    DatabaseUrl,
     Exclude,
     Format,
     Jobs,
@@ -89,12 +90,13 @@ def apply(
     output_format: OutputFormat = Format.TEXT,
     check: Check = False,
     jobs: Jobs = 0,
+    database_url: DatabaseUrl = "",
     verbose: Verbose = 0,
     quiet: Quiet = False,
     color: ColorWhen = Color.AUTO,
 ) -> None:
     """Write the changes, one commit for each file."""
-    request = request_of(paths, codemod, phase, unsafe, exclude, jobs)
+    request = replace(request_of(paths, codemod, phase, unsafe, exclude, jobs), database_url=database_url)
     output = output_of(verbose, quiet, color, output_format, check)
     if dry_run or check:
         leave(lambda: diff.run(request, output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from ormlift_cli.options import (
     Check,
     Codemods,
     ColorWhen,
+    DatabaseUrl,
     DiffFormat,
     Exclude,
     Format,
@@ -40,12 +42,13 @@ def diff(
     output_format: DiffOutput = DiffFormat.TEXT,
     check: Check = False,
     jobs: Jobs = 0,
+    database_url: DatabaseUrl = "",
     verbose: Verbose = 0,
     quiet: Quiet = False,
     color: ColorWhen = Color.AUTO,
 ) -> None:
     """Show what would change: a diff on stdout that `git apply` takes, the summary on stderr."""
-    request = request_of(paths, codemod, phase, unsafe, exclude, jobs)
+    request = replace(request_of(paths, codemod, phase, unsafe, exclude, jobs), database_url=database_url)
     output = output_of(verbose, quiet, color, Format.JSON if output_format is DiffFormat.JSON else Format.TEXT, check)
     leave(lambda: run(request, output, output_format))
 

@@ -45,7 +45,8 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
     if converted and verdict is not Verdict.DIFFERENT:
         return Certificate(Verdict.UNKNOWN, before, compiled, (*dict.fromkeys(steps), converted))
     if not problem and verdict is not Verdict.DIFFERENT:
-        return Certificate(Verdict.PROVEN, before, compiled, tuple(dict.fromkeys(steps)))
+        on_server = notes if statement.dialect != "sqlite" else ()
+        return Certificate(Verdict.PROVEN, before, compiled, (*dict.fromkeys(steps), *on_server))
     steps += [problem] if problem else []
     return Certificate(verdict, before, compiled, (*dict.fromkeys(steps), *notes))
 
@@ -53,7 +54,10 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
 def _tried(stage: Stage, *, proven: bool) -> tuple[Verdict, tuple[str, ...]]:
     """The trial, where the dialect can be run here; a short one where the trees are equal: rows must come out too."""
     if stage.statement.dialect != "sqlite":
-        return Verdict.UNKNOWN, ()
+        from ormlift.sql import server
+
+        engine = server.engine_for(stage.statement.dialect)
+        return server.trial(stage, engine) if engine is not None else (Verdict.UNKNOWN, ())
     from ormlift.sql.trial import trial
 
     return trial(stage, rounds=2) if proven else trial(stage)

@@ -62,13 +62,16 @@ ODDITY = 0.1  # how often a value is of a type that does not belong there
 
 
 def rows(
-    model: MappedClass, models: Mapping[str, MappedClass], literals: Sequence[Any], random: Random
+    model: MappedClass, models: Mapping[str, MappedClass], literals: Sequence[Any], random: Random, *, odd: bool = True
 ) -> list[tuple[Any, ...]]:
-    """Rows for a model's table, in its columns' order; sometimes none. `literals`: values the statement speaks of."""
+    """Rows for a model's table, in its columns' order; sometimes none. `literals`: values the statement speaks of.
+
+    `odd`: also values of a type that does not belong there, which SQLite lets stand.
+    """
     count = random.choice((0, 1, 5, 12))
     found: list[tuple[Any, ...]] = []
     for number in range(count):
-        row = [value(column, models, literals, random) for column in model.columns]
+        row = [value(column, models, literals, random, odd=odd) for column in model.columns]
         for place, column in enumerate(model.columns):
             if column.primary_key:
                 row[place] = number + 1 if kind_of(column, models) in ("int", "float", "numeric") else f"{number}"
@@ -78,7 +81,14 @@ def rows(
     return found
 
 
-def value(column: MappedColumn, models: Mapping[str, MappedClass], literals: Sequence[Any], random: Random) -> Datum:
+def value(
+    column: MappedColumn,
+    models: Mapping[str, MappedClass],
+    literals: Sequence[Any],
+    random: Random,
+    *,
+    odd: bool = True,
+) -> Datum:
     """One value for a column."""
     if column.nullable and not column.primary_key and random.random() < 0.25:
         return None
@@ -88,8 +98,8 @@ def value(column: MappedColumn, models: Mapping[str, MappedClass], literals: Seq
     fitting = [item for item in literals if isinstance(item, _python_of(kind))]
     if fitting and random.random() < 0.4:
         return random.choice(fitting)
-    odd = _ODD.get(kind, ()) if not column.primary_key and random.random() < ODDITY else ()
-    return random.choice(odd or POOLS[kind])
+    misfits = _ODD.get(kind, ()) if odd and not column.primary_key and random.random() < ODDITY else ()
+    return random.choice(misfits or POOLS[kind])
 
 
 def parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -113,12 +114,24 @@ class SelectWriter:
         if right and len(joins) > 1:
             raise unsupported("RIGHT or FULL JOIN beside other joins")
         self._source(source.this, outer=bool(right))
+        self._order_of_rows(joins)
         plain = not any(join.args.get(part) for join in joins for part in ("on", "side", "using"))
         for join in joins:
             self._join(join, parts, plain=plain)
         if joins and plain and not self._linked():
             parts.joins = [("join", e.node, [call(self.names.sa("true"))]) for e in self.scope.entities[1:]]
         return parts
+
+    def _order_of_rows(self, joins: list[exp.Join]) -> None:
+        """RIGHT JOIN is written as LEFT JOIN; and SQLite reads the tables of CROSS JOIN in the order they stand in."""
+        from ormlift.sql.read import gives_one_row
+
+        if self.tree.args.get("order") or gives_one_row(self.tree) or self.scope.parent is not None:
+            return
+        turned = any(str(join.args.get("side") or "").upper() == "RIGHT" for join in joins)
+        statement = self.binder.statement
+        if turned or (joins and self.dialect == "sqlite" and re.search(r"(?i)\bcross\s+join\b", statement.normal)):
+            self.binder.found("row-order")
 
     def _source(self, table: exp.Expr, *, outer: bool) -> Entity:
         from sqlglot import exp

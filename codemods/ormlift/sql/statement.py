@@ -192,5 +192,6 @@ EFFECTS: Mapping[str, str] = {
     "orm-hooks": "The class has hooks that run under the ORM only.",
     "timestamp-format": "A timestamp from Python is stored in another format than CURRENT_TIMESTAMP's.",
     "empty-list": "An empty list made `IN ()`, which the server does not parse; now it matches nothing.",
+    "row-order": "Without ORDER BY, rows may come in another order: the tables are joined the other way round.",
     "json-null": "None written to a JSON column is stored as JSON null, no longer as SQL NULL.",
 }

@@ -60,7 +60,7 @@ def trial(stage: Stage, rounds: int = seeds.ROUNDS) -> tuple[Verdict, tuple[str,
         if problem and re.search(_RANDOM, stage.statement.normal, re.IGNORECASE):
             return Verdict.UNKNOWN, ("the statement gives another result each time it runs",)
         if problem:
-            return Verdict.DIFFERENT, (f"seed {seed}, parameters {values!r}: {problem}",)
+            return Verdict.DIFFERENT, (f"seed {seed}, parameters {values!r}: {problem}", *shown_rows(stage, contents))
         compared += 1
     if not compared:
         return Verdict.UNKNOWN, (f"the raw statement fails on every seed: {failed}",)
@@ -81,13 +81,19 @@ def draw(stage: Stage, seed: int) -> tuple[list[list[tuple[Any, ...]]], list[Any
     """The tables' contents and the parameters of a seed."""
     random = Random(seed)
     models = stage.request.models
-    literals = _literals(stage)
-    values = _parameters(stage, random)
-    known = [*literals, *(value for value in values if value is not None)]
+    values = parameters(stage, random)
+    known = [*literals(stage), *(value for value in values if value is not None)]
     return [seeds.rows(model, models, known, random) for model in stage.synthetic.used], values
 
 
-def _parameters(stage: Stage, random: Random) -> list[Any]:
+def shown_rows(stage: Stage, contents: list[list[tuple[Any, ...]]]) -> tuple[str, ...]:
+    """The tables that a counterexample was found on, one line each."""
+    pairs = zip(stage.synthetic.used, contents, strict=True)
+    return tuple(f"{model.table} ({', '.join(c.name for c in model.columns)}): {rows!r}" for model, rows in pairs)
+
+
+def parameters(stage: Stage, random: Random) -> list[Any]:
+    """A value for each slot."""
     values = []
     for number, argument in enumerate(stage.arguments):
         bind = next((b for b in stage.written.binds if b.slot == number and b.column is not None), None)
@@ -95,7 +101,8 @@ def _parameters(stage: Stage, random: Random) -> list[Any]:
     return values
 
 
-def _literals(stage: Stage) -> list[Any]:
+def literals(stage: Stage) -> list[Any]:
+    """The values that the statement speaks of, and others close to them."""
     from sqlglot import exp
 
     found: list[Any] = []
