@@ -274,3 +274,27 @@ def test_a_transaction_inside_a_scope_that_has_begun_one_is_refused() -> None:
     case = Case("begun", body, "asks")
     with pytest.raises(AssertionError, match="transaction-control"):
         plan_of(case)
+
+
+def test_blank_lines_of_the_module_stay_empty() -> None:
+    body = """
+        s = get_session()
+
+        if s.query(Job).count():
+            x = 1
+
+        else:
+            x = 2
+
+        s.commit()
+
+        print(x)
+        s.close()
+        """
+    files, _ = plan_of(Case("script", body, "commits"))
+    text = files["app/jobs.py"]
+    assert (
+        "    if s.query(Job).count():\n        x = 1\n\n    else:\n        x = 2\n\n    s.commit()\n\n    print(x)\n"
+        in text
+    )
+    assert not [line for line in text.split("\n") if line != line.rstrip()]

@@ -190,6 +190,8 @@ class _Editor(cst.CSTTransformer):
             body += statements
         if not body:
             body, pending = [_pass(pending)], []
+        if keys[0][1] == 0:
+            body = [_flush(node) for node in body]
         body[0] = _with_leading(body[0], _without_blank_start(_leading(body[0])))
         template = cst.parse_statement(f"{header}:\n    pass\n")
         block = cst.IndentedBlock(body=body, indent=self._indent, footer=_without_blank_end(pending))
@@ -362,6 +364,24 @@ def _without_blank_end(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
     """Without the blank lines at the end; all of them, where there is no comment."""
     last = max((i for i, line in enumerate(lines) if line.comment is not None), default=-1)
     return list(lines[: last + 1])
+
+
+_Clause = TypeVar("_Clause", bound=cst.CSTNode)
+
+
+def _flush(node: _Clause) -> _Clause:
+    """A statement of the module's own level, whose blank lines stay without indentation where it is moved in."""
+    changes: dict[str, object] = {}
+    if hasattr(node, "leading_lines"):
+        lines = (cst.ensure_type(line, cst.EmptyLine) for line in node.leading_lines)
+        changes["leading_lines"] = [x if x.comment is not None else x.with_changes(indent=False) for x in lines]
+    if getattr(node, "handlers", None):
+        changes["handlers"] = [_flush(handler) for handler in node.handlers]  # type: ignore[attr-defined]
+    for name in ("orelse", "finalbody"):
+        clause = getattr(node, name, None)
+        if isinstance(clause, cst.Else | cst.Finally | cst.If):
+            changes[name] = _flush(clause)
+    return node.with_changes(**changes) if changes else node
 
 
 def _trimmed(node: cst.Try | cst.TryStar) -> cst.Try | cst.TryStar:
