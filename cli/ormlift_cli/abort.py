@@ -40,6 +40,9 @@ def abort(repository: Repository, journal: Journal, committer: Committer) -> int
     if not found:
         raise UserError("nothing to abort: no rollback was stopped here")
     begun = Begun(**found)
+    if repository.head() == begun.head:
+        forget(journal)
+        return 0
     made = repository.run("rev-list", f"{begun.head}..HEAD").decode().split()
     ours = {made.commit for made in read_history(repository).made if made.run == begun.run}
     behind = repository.run("rev-list", f"HEAD..{begun.head}").strip()

@@ -119,7 +119,8 @@ def undo(output: Output) -> int:
             journal.recover()
             interrupt.args = ("the same command goes on",)
             raise
-    output.console.say(f"the rollback is undone: {count} revert commits are gone from the branch")
+    gone = f"{count} revert commit{' is' if count == 1 else 's are'} gone from the branch"
+    output.console.say(f"the rollback is undone: {gone}")
     return DONE
 
 
