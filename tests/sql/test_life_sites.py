@@ -222,6 +222,14 @@ async def f():
 """,
         ["no-scope"],
     ),
+    "a driver that is none of the DB-API's": (
+        """
+import apsw
+def f(cursor):
+    return list(cursor.execute("SELECT id FROM jobs"))
+""",
+        ["driver-unknown"],
+    ),
     "a question about the database": (
         """
 def f():

@@ -57,8 +57,9 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     lives, strays = find_lives(module, context.index)
     for life in lives:
         yield _site(life, context)
+    other = next((d for d in _OTHER_DRIVERS if d in module.imports.values()), "")
     for stray in strays:
-        yield _outside(stray)
+        yield _outside(stray, other)
 
 
 def _site(life: Life, context: Context) -> Site:
@@ -73,7 +74,10 @@ def _last_line(life: Life) -> int:
     return max(ends if life.how is How.KEPT else [life.call.end_lineno or life.line, *ends])
 
 
-def _outside(stray: Stray) -> Refusal:
+def _outside(stray: Stray, other: str) -> Refusal:
+    if other:
+        message = f"{stray.receiver} may be of {other}, which is no DB-API driver; leave it raw, or open it otherwise"
+        return Refusal(ID, stray.line, stray.end_line, Reason("driver-unknown", message))
     if stray.asynchronous:
         message = f"{stray.receiver} is used asynchronously, and not surely of aiosqlite; leave it raw for now"
         return Refusal(ID, stray.line, stray.end_line, Reason("asynchronous", message))
@@ -85,13 +89,18 @@ def _outside(stray: Stray) -> Refusal:
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 
 
+_OTHER_DRIVERS = ("apsw", "asyncpg", "aiomysql", "aiopg")
 REASONS = {
     **SQL_REASONS,
+    "driver-unknown": (
+        "The file uses a driver that ormlift does not know (apsw, asyncpg, aiomysql, aiopg), whose connections and "
+        "cursors keep rules of their own. Leave it raw, or open the connection with another driver."
+    ),
     "connection-from-outside": (
         "The connection or cursor is a parameter, or an attribute or global that the file does not open, so that its "
         "life does not begin here. Open it in the function that uses it, or hand on a session."
     ),
-    "asynchronous": "The driver is asynchronous, and not aiosqlite (asyncpg, psycopg's async): not rewritten yet.",
+    "asynchronous": "The driver is asynchronous, and not surely aiosqlite (psycopg's async): not rewritten yet.",
     "connection-escapes": (
         "The connection or a cursor is handed on, returned, stored or caught by a nested function, which would see a "
         "session instead. Keep it inside one function."
