@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from textwrap import indent
 from typing import TYPE_CHECKING
 
 from sqlacodegen.generators import DeclarativeGenerator, TablesGenerator
 from sqlacodegen.models import ColumnAttribute, Model, ModelClass
+from sqlalchemy.exc import CompileError
 
 from ormlift.ddl.tables import Tables
 
@@ -36,7 +38,10 @@ class Generator(DeclarativeGenerator):
             self.add_literal_import(*self._own)
 
     def fix_column_types(self, table: Table) -> None:
-        """They are chosen already."""
+        """They are chosen already; only SQLAlchemy's general names are taken for those of one database."""
+        for column in table.columns:
+            with contextlib.suppress(CompileError):
+                column.type = self.get_adapted_type(column.type)
 
     def generate_models(self) -> list[Model]:
         """A class for each table with a primary key, a Table for each other."""

@@ -52,21 +52,45 @@ def sqlite_type(declared: str) -> Chosen:
 
 def server_type(given: TypeEngine[Any], dialect: str, driver: str = "") -> Chosen:
     """The type for a column of PostgreSQL or MySQL: as it is, unless the driver hands out something else."""
-    from sqlalchemy import JSON, Boolean, Enum, Integer, LargeBinary, SmallInteger, String, Text, Uuid
-    from sqlalchemy.dialects import mysql
+    from sqlalchemy import Uuid
 
-    name = type(given).__name__.upper()
-    if isinstance(given, mysql.SET):
-        return Chosen(Text(), "SET: text")
-    if isinstance(given, Enum) and dialect == "mysql":  # PostgreSQL wants its own type's name with a value
-        length = max((len(label) for label in given.enums), default=0)
-        return Chosen(String(length) if length else String(), "ENUM: text")
-    if dialect == "mysql" and isinstance(given, Boolean | mysql.TINYINT):
-        return Chosen(SmallInteger(), "BOOLEAN: 0 or 1" if name != "TINYINT" else "")
-    if dialect == "mysql" and isinstance(given, JSON):
-        return Chosen(Text(), "JSON: text")
-    if dialect == "mysql" and isinstance(given, mysql.BIT | mysql.YEAR):
-        return Chosen(Integer(), "YEAR: int") if isinstance(given, mysql.YEAR) else Chosen(LargeBinary())
+    if dialect == "mysql":
+        return _mysql_type(given)
     if isinstance(given, Uuid) and driver != "psycopg":
         return Chosen(Uuid(as_uuid=False), "UUID: text")
     return Chosen(given)
+
+
+_MYSQL = {
+    general: names.split()
+    for general, names in {
+        "Text": "TEXT TINYTEXT MEDIUMTEXT LONGTEXT SET JSON",
+        "SmallInteger": "BOOLEAN TINYINT SMALLINT SMALLINTEGER",
+        "Integer": "INTEGER INT MEDIUMINT YEAR",
+        "BigInteger": "BIGINT BIGINTEGER",
+        "Double": "DOUBLE",
+        "Float": "FLOAT REAL",
+        "DateTime": "DATETIME TIMESTAMP",
+        "LargeBinary": "BLOB TINYBLOB MEDIUMBLOB LONGBLOB BINARY VARBINARY LARGEBINARY BIT",
+    }.items()
+}
+_MYSQL_REMARKS = {"SET": "SET: text", "JSON": "JSON: text", "BOOLEAN": "BOOLEAN: 0 or 1", "YEAR": "YEAR: int"}
+
+
+def _mysql_type(given: TypeEngine[Any]) -> Chosen:
+    """MySQL's own types by their general names, since widths, signs and collations change no value.
+
+    Its DOUBLE comes as a Decimal where reflection says so, its ENUM, SET and JSON as text.
+    """
+    import sqlalchemy as sa
+
+    name = type(given).__name__.upper()
+    if isinstance(given, sa.Enum):
+        length = max((len(label) for label in given.enums), default=0)
+        return Chosen(sa.String(length) if length else sa.String(), "ENUM: text")
+    general = next((general for general, names in _MYSQL.items() if name in names), "")
+    if general:
+        return Chosen(getattr(sa, general)(), _MYSQL_REMARKS.get(name, ""))
+    if isinstance(given, sa.Numeric):
+        return Chosen(sa.Numeric(given.precision, given.scale))
+    return Chosen(sa.String(given.length) if isinstance(given, sa.String) else given)
