@@ -151,6 +151,15 @@ def _ran(text: str, engine: sa.Engine) -> tuple[str, list[Any]]:
     return value, sorted(rows)
 
 
+def test_a_function_in_a_subquery_is_a_column(engine: sa.Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("only PostgreSQL calls the column by the function")
+    query = "SELECT t.open, t.count FROM (SELECT open, COUNT(id) FROM items GROUP BY open) AS t ORDER BY t.count"
+    text = f'{HEAD}    rows = session.execute(text("{query}")).fetchall()\n    return [tuple(row) for row in rows]\n'
+    outcome = _planned(text, "postgresql")
+    assert _ran(text, engine) == _ran(outcome.after.text, engine)
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_on_servers(name: str, engine: sa.Engine) -> None:
     body, told = SAME[name]

@@ -23,6 +23,11 @@ effect says so.
 A value that is put into the text (an f-string, `%`, `.format`) becomes a parameter, which closes an injection; the
 effect says so. A name or a piece of SQL that is put in is refused.
 
+One of several texts, as branches chose it, becomes one of several statements, each where its text stood. Aliases,
+subqueries and tables of WITH that need a name of their own are written above the execution.
+
+A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
+
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
 it is put in a text().
 

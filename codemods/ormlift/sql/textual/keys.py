@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def lowered_aliases(statement: Statement) -> Statement:
-    """PostgreSQL calls columns in lower case, unless the alias is quoted."""
+    """PostgreSQL calls columns in lower case, unless the alias is quoted, and a function's column as the function."""
     from sqlglot import exp
 
     if statement.dialect != "postgresql" or not isinstance(statement.tree, exp.Select):
@@ -31,7 +31,21 @@ def lowered_aliases(statement: Statement) -> Statement:
         alias = item.args.get("alias") if isinstance(item, exp.Alias) else None
         if isinstance(alias, exp.Identifier) and not alias.quoted:
             alias.set("this", alias.name.lower())
+    for query in tree.find_all(exp.Select):
+        if query is not tree and isinstance(query.parent, exp.CTE | exp.Subquery) and query.parent.alias:
+            query.set("expressions", _named_functions(query.expressions))
     return replace(statement, tree=tree)
+
+
+def _named_functions(items: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The columns of a query in FROM or WITH, where the query around it reads them by name."""
+    from sqlglot import exp
+
+    names = [item.name.lower() if isinstance(item, exp.Anonymous) else item.alias_or_name.lower() for item in items]
+    return [
+        exp.alias_(item.copy(), name) if isinstance(item, exp.Anonymous) and names.count(name) == 1 else item
+        for item, name in zip(items, names, strict=True)
+    ]
 
 
 def raw_keys(statement: Statement, columns: Sequence[ResultColumn]) -> list[str]:
