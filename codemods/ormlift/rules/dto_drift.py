@@ -27,6 +27,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ormlift.model import (
     AddBehind,
@@ -61,7 +62,7 @@ BOOKS = re.compile(
     r"^(?:date_|time_)?(?:created|updated|modified)$|^last_(?:modified|updated)|^version$|^row_version$",
     re.I,
 )  # columns that keep books of the row
-LEAST = 0.6  # of the columns that a model must have to mirror a class; one with fewer is a view of its own
+LEAST, MIRROR = 0.25, 0.6  # of the columns: with fewer it is no view of the class; with more it is meant to be whole
 
 PYTHON = {
     "Integer": "int", "BigInteger": "int", "SmallInteger": "int", "String": "str", "Text": "str", "Unicode": "str",
@@ -105,7 +106,7 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     second = _is_second(module, context)
     asked = _read_here(module)
     built = _built_here(module) - _validated_here(module)
-    idle = _idle(module)
+    idle = _idle(module, context)
     mirrors = [(d, m) for d in dtos if (m := _mirrored(d, asked, context)) is not None and d.node.name not in idle]
     for dto in dtos:
         yield from _renamed_options(dto, module, second=second)
@@ -145,14 +146,17 @@ def _read_here(module: Module) -> frozenset[str]:
     return frozenset(found)
 
 
-def _idle(module: Module) -> frozenset[str]:
-    """Of a file with routes, the classes that none of its functions and calls names, nor a class that one names."""
-    if "response_model" not in module.source.text:
-        return frozenset()
+def _idle(module: Module, context: Context) -> frozenset[str]:
+    """The classes that nothing uses, in a file of which others are used: by functions, other files, or such classes."""
     classes = {n.name: n for n in module.tree.body if isinstance(n, ast.ClassDef)}
+    imports, path = context.index.imports, module.source.path
+    taken = {name for name in classes if imports.imported_from(path, name)}
+    routes = "response_model" in module.source.text  # such a file is imported whole for its router
+    if not routes and (not taken or all(imports.may_be_read(path, name) for name in classes)):
+        return frozenset()
     inside = {name: {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for name, node in classes.items()}
     others = (n for n in module.tree.body if not isinstance(n, ast.ClassDef))
-    live = {n.id for node in others for n in ast.walk(node) if isinstance(n, ast.Name)}
+    live = taken | {n.id for node in others for n in ast.walk(node) if isinstance(n, ast.Name)}
     pending = list(live & classes.keys())
     while pending:
         more = (inside[pending.pop()] & classes.keys()) - live
@@ -212,6 +216,11 @@ def _missing(dto: Dto, model: MappedClass, siblings: list[Dto], module: Module) 
     )
     fault = Fault("missing-fields", Severity.MEDIUM, message)
     line = dto.node.lineno
+    count = sum(c.attr in _names(dto) for c in model.columns)
+    if count < MIRROR * len(model.columns):
+        what = f"it has {count} of {len(model.columns)} columns, and may be a view of its own"
+        reason = Reason("may-be-a-view", f"{what}; add by hand what the client needs")
+        return Refusal(ID, line, line, reason, replace(fault, severity=Severity.LOW))
     if not dto.own:
         reason = Reason("no-own-fields", "the model writes no field of its own to add them to; add them by hand")
         return Refusal(ID, line, line, reason, fault)
@@ -364,6 +373,10 @@ CODEMOD = Codemod(
         "type-by-hand": (
             "Which of the two types is right, and what clients do with it, cannot be read from the code. Change the "
             "field, or convert the value in a validator."
+        ),
+        "may-be-a-view": (
+            "The model has so few of the columns that it may be a view of its own. Name it after what it shows, or add "
+            "by hand what the client needs."
         ),
         "no-own-fields": "The model writes no field of its own behind which the missing ones could stand.",
         "name-hides": (

@@ -70,6 +70,13 @@ EXAMPLES = (
         project=_PROJECT,
     ),
     Example(
+        "so few of the columns that it may be a view of its own",
+        _dto("JobOut", "    id: int\n    name: str\n"),
+        reason="may-be-a-view",
+        fault="missing-fields",
+        project=_PROJECT,
+    ),
+    Example(
         "a column whose name is that of a type",
         _dto("JobOut", _ALL),
         reason="name-hides",
@@ -111,8 +118,14 @@ EXAMPLES = (
         _dto("JobOut", _ALL),
         project={"app/models.py": _MODELS.replace("    note = Column", "    note_text = Column")},
     ),
+    Example(
+        "nothing uses the model, while others of its file are used",
+        _dto("JobOut", _ALL.replace("started_at: datetime", "started_at: str"))
+        + "\n\nclass Ping(BaseModel):\n    ok: bool\n",
+        project={**_PROJECT, "app/routes.py": "from app.jobs import Ping\n"},
+    ),
     _sound("input leaves columns out", _dto("JobCreate", "    name: str\n    price: Decimal\n")),
-    _sound("a shorter view", _dto("JobOut", "    id: int\n    name: str\n")),
+    _sound("a shorter view", _dto("JobOut", "    id: int\n")),
     _sound(
         "the row that a foreign key leads to is in the response",
         _dto("JobOut", _ALL.replace("user_id: int", "user: dict")),
