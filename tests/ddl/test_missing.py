@@ -88,6 +88,8 @@ NOT_FOUND = {
     "what was to be inserted": "INSERT INTO jobs (id, title) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE "
     "SET title = excluded.title",
     "no SQL": "SELECT the colour of your job",
+    "no SQL either": "Replace jobs that (if they exist) have a colour",
+    "an update of words": "update jobs, colour included",
     "perhaps the outer query's": "SELECT name FROM tags WHERE EXISTS (SELECT 1 FROM jobs WHERE colour = 1)",
 }
 
@@ -101,6 +103,12 @@ def test_found(statement):
 @pytest.mark.parametrize("statement", NOT_FOUND.values(), ids=NOT_FOUND.keys())
 def test_not_found(statement):
     assert missing(statement) == []
+
+
+@pytest.mark.parametrize("path", ["alembic/versions/1_add.py", "app/migrations/old.py", "tests/work.py"])
+def test_migrations_and_tests_speak_of_other_tables(path):
+    sources = [Source("models.py", CLASSIC), Source(path, "run('SELECT colour FROM jobs')\n")]
+    assert find_missing(sources, link([read_facts(source) for source in sources]), "sqlite") == []
 
 
 def test_every_site_is_told_once_and_the_type_is_that_of_the_ddl():

@@ -1,7 +1,8 @@
 """Columns that SQL in the code names and the mapped class lacks: the table has moved on, and the model has not.
 
 A statement is taken into account where it can be read as a whole. A column without a table's name in front counts only
-where the statement has one table, so that it is known whose it is.
+where the statement has one table, so that it is known whose it is. Migrations are left out: they speak of tables as
+they were at some time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from ormlift.schema import MappedClass
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.I)
+_SQL = re.compile(
+    r"\s*(?:SELECT\b|WITH\b|(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO\b|UPDATE\s+\S+.*?\bSET\b|DELETE\s+FROM\b)",
+    re.I | re.S,
+)
+_OF_ANOTHER_TIME = {"alembic", "migrations", "migration", "versions"}  # folders whose SQL speaks of tables as they were
 _PYFORMAT = re.compile(r"%\(\w+\)s|%s")
 _SYSTEM = {"rowid", "oid", "_rowid_", "ctid", "xmin", "excluded", "rank"}
 
@@ -44,7 +49,8 @@ def find_missing(sources: Sequence[Source], index: ProjectIndex, dialect: str) -
     found: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
     models: dict[tuple[str, str], MappedClass] = {}
     for source in sources:
-        if is_test_path(source.path) or not source.path.endswith(".py"):
+        folders = source.path.split("/")[:-1]
+        if is_test_path(source.path) or _OF_ANOTHER_TIME & set(folders) or not source.path.endswith(".py"):
             continue
         for line, text in texts_of(source):
             for model, column in _named(text, index, dialect) if _SQL.match(text) and HOLE not in text else ():
