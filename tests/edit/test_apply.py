@@ -9,6 +9,7 @@ import pytest
 from ormlift.edit import LayoutError, apply
 from ormlift.model import (
     AddBehind,
+    AddParameter,
     CommentOut,
     DropFinally,
     DropWithItem,
@@ -572,3 +573,32 @@ def test_statements_are_added_behind_another(target: str, before: str, after: st
     node = next(s for s in module.tree.body[0].body if ast.unparse(s).startswith(target))  # type: ignore[attr-defined]
     text = "def x(self):\n    return 3\n" if target.startswith("def") else "x = 3"
     assert edit(module, AddBehind(module.span(node), text)) == dedent(after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f():\n    pass\n", "def f(new=1):\n    pass\n"),
+        ("def f(a, b=2):\n    pass\n", "def f(a, b=2, new=1):\n    pass\n"),
+        ("def f(a):\n    pass\n", "def f(a, new=1):\n    pass\n"),
+        ("def f(a, *rest, c=3, **more):\n    pass\n", "def f(a, new=1, *rest, c=3, **more):\n    pass\n"),
+        ("def f(*, c):\n    pass\n", "def f(new=1, *, c):\n    pass\n"),
+        (
+            "@route\nasync def f(\n    a: int,  # the first\n    b: int = 2,\n):\n    pass\n",
+            "@route\nasync def f(\n    a: int,  # the first\n    b: int = 2,\n    new=1,\n):\n    pass\n",
+        ),
+        (
+            "def f(\n    a: int,  # the first\n    b: int = 2,  # the second\n):\n    pass\n",
+            "def f(\n    a: int,  # the first\n    b: int = 2,  # the second\n    new=1,\n):\n    pass\n",
+        ),
+        ("def f(\n    a,  # one\n):\n    pass\n", "def f(\n    a,  # one\n    new=1,\n):\n    pass\n"),
+        (
+            "class C:\n    def f(\n        self,\n        a,\n    ):\n        pass\n",
+            "class C:\n    def f(\n        self,\n        a,\n        new=1,\n    ):\n        pass\n",
+        ),
+    ],
+)
+def test_a_function_takes_one_parameter_more(before: str, after: str) -> None:
+    module = parse(before)
+    function = next(n for n in ast.walk(module.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    assert edit(module, AddParameter(module.span(function), "new=1")) == after

@@ -222,11 +222,13 @@ class _Editor(cst.CSTTransformer):
         new, before = made.params.params[0], list(node.params.params)
         if before:
             last = before[-1]
-            apart = [p.comma for p in before if isinstance(p.comma, cst.Comma)]
-            comma = apart[0] if len(before) > 1 else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-            trailing = last.comma if isinstance(last.comma, cst.Comma) else cst.MaybeSentinel.DEFAULT
-            before[-1] = last.with_changes(comma=comma)
-            new = new.with_changes(comma=trailing)
+            between = _between(node, before)
+            if isinstance(last.comma, cst.Comma):  # its comment stays with it
+                behind = last.comma.whitespace_after
+                new = new.with_changes(comma=cst.Comma(whitespace_after=_without_comment(behind)))
+                if isinstance(behind, cst.ParenthesizedWhitespace) and isinstance(between, cst.ParenthesizedWhitespace):
+                    between = between.with_changes(first_line=behind.first_line, empty_lines=behind.empty_lines)
+            before[-1] = last.with_changes(comma=cst.Comma(whitespace_after=between))
         return node.with_changes(params=node.params.with_changes(params=[*before, new]))
 
     def _replaced(
@@ -333,6 +335,24 @@ class _Editor(cst.CSTTransformer):
         return Span(
             where.start.line + self._offset, where.start.column, where.end.line + self._offset, where.end.column
         )
+
+
+def _between(node: cst.FunctionDef, parameters: Sequence[cst.Param]) -> cst.BaseParenthesizableWhitespace:
+    """What stands between two parameters of a function, behind the comma."""
+    opening = node.whitespace_before_params
+    if isinstance(opening, cst.ParenthesizedWhitespace):
+        return _without_comment(opening)
+    first = parameters[0].comma
+    if len(parameters) > 1 and isinstance(first, cst.Comma):
+        return _without_comment(first.whitespace_after)
+    return cst.SimpleWhitespace(" ")
+
+
+def _without_comment(space: cst.BaseParenthesizableWhitespace) -> cst.BaseParenthesizableWhitespace:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return space
+    plain = space.first_line.with_changes(whitespace=cst.SimpleWhitespace(""), comment=None)
+    return space.with_changes(first_line=plain, empty_lines=[])
 
 
 def _statements(node: cst.Module | cst.IndentedBlock) -> Sequence[_Statement]:

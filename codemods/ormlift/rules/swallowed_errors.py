@@ -148,7 +148,8 @@ class _Finder:
             reason = Reason("unusual-handler", f"the handler begins with a block; put {name}.rollback() in front of it")
             return Refusal(ID, handler.lineno, end, reason, fault)
         wait = "await " if self.reader.held.is_async(_receiver(sending[0])) else ""
-        op = ReplaceStatement(self.module.span(first), f"{wait}{name}.rollback()\n{self.module.text(first)}")
+        rest = "" if isinstance(first, ast.Pass) else f"\n{self.module.text(first)}"
+        op = ReplaceStatement(self.module.span(first), f"{wait}{name}.rollback(){rest}")
         goes_on = f"line {again} failed with PendingRollbackError, and now goes on without what was rolled back"
         effects: tuple[Effect, ...] = (Effect("goes-on", again, goes_on),)
         if not self._only_sends(node, name):

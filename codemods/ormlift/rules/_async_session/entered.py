@@ -263,7 +263,9 @@ class Entered:
 
     def _by_hand(self, assign: ast.Assign | ast.AnnAssign, name: str, call: ast.Call, given: Given) -> Site | None:
         function = self.module.enclosing_function(assign)
-        if function is None or self._hands_out(function, name):
+        source = self.index.source_of(call, self.module)
+        shared = source is None or source.shared  # who keeps it decides when it ends
+        if function is None or shared or self._hands_out(function, name):
             return None
         if self._entered(function, name):
             return None
