@@ -126,7 +126,7 @@ def joined(draw: st.DrawFn) -> str:
     items = draw(st.sampled_from(("j.id, u.id", "u.id, j.name", "j.n", "COUNT(*)", "COUNT(u.id), MAX(j.n)", "j.*")))
     where = draw(st.sampled_from(("", " WHERE u.id IS NULL", " WHERE j.n > ?", " WHERE u.id = j.id OR j.n IS NULL")))
     order = "" if "(" in items else draw(st.sampled_from(("", " ORDER BY j.id, u.id LIMIT 4")))
-    if how == "CROSS JOIN" and "(" not in items:  # which also tells SQLite which table to read first
+    if how in ("CROSS JOIN", "RIGHT JOIN") and "(" not in items:  # without, `row-order` is told
         order = " ORDER BY j.id, u.id"
     return f"SELECT {items} FROM jobs j {how} {other}{on}{where}{order}"
 
