@@ -102,6 +102,13 @@ SHOP: tuple[Case, ...] = (
     C("SELECT id FROM customers WHERE email <=> ?", ("ann@x.org",), on="m"),
     C("SELECT id FROM products WHERE price = 99.99 ORDER BY id", on="pm"),
     C("SELECT id FROM products WHERE LOWER(title) = ? ORDER BY id", ("anvil",)),
+    C("SELECT id FROM customers WHERE id = ANY(?) ORDER BY id", ([1, 3],), on="p"),
+    C("SELECT id FROM customers WHERE city = ANY(?) ORDER BY id", (["Oslo", None],), on="p"),
+    C("SELECT id FROM customers WHERE id = ANY(?)", ([],), on="p"),
+    C("SELECT id FROM customers WHERE id = ANY(?)", (None,), on="p"),
+    C("SELECT id FROM customers WHERE NOT id = ANY(?) ORDER BY id", ([1, 3],), on="p"),
+    C("SELECT id FROM customers WHERE city <> ALL(?) ORDER BY id", (["Oslo"],), on="p"),
+    C("DELETE FROM visits WHERE customer_id = ANY(?)", ([1, 9],), on="p"),
     # Aggregates
     C("SELECT COUNT(*) FROM customers"),
     C("SELECT COUNT(*), COUNT(email), COUNT(DISTINCT city) FROM customers"),

@@ -109,6 +109,8 @@ class Conditions(Operands):
 
         op = self.comparisons[type(tree)]
         left, right = tree.this, tree.args["expression"]
+        if isinstance(right, exp.Any | exp.All) and isinstance(right.this.unnest(), exp.Placeholder):
+            return self._any(left, op, right)
         for side in (left, right):
             if isinstance(side.unnest(), exp.Tuple | exp.All | exp.Any):
                 raise unsupported(f"A comparison with {construct(side.unnest()).lower()}")
@@ -122,6 +124,15 @@ class Conditions(Operands):
             return method(first.node, "is_", Atom(str(flag)))
         use = Use.EQUAL if op == "==" and positive else Use.COMPARE
         return Infix(operand(first.node), op, self.against(right, first, use), COMPARE)
+
+    def _any(self, left: exp.Expr, op: str, right: exp.Expr) -> Node:
+        """`a = ANY(%s)`: the driver makes an array of the list, here as there."""
+        if self.dialect != "postgresql":
+            raise unsupported(construct(right))
+        name = "any_" if type(right).__name__ == "Any" else "all_"
+        passed = self.binder.slot(slot_of(right.this.unnest()), None, "", Use.PLAIN)
+        listed = call(self.names.sa(name), call(self.names.sa("literal"), passed))
+        return Infix(operand(self.element(left)), op, listed, COMPARE)
 
     def _is_value(self, tree: exp.Expr) -> bool:
         from sqlglot import exp
