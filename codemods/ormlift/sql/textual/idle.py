@@ -36,6 +36,8 @@ def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
     if name.id in flow.captured or any(n is not name for n in _stores(name, site)):
         return False
     statement = site.module.statement(name)
+    if len(site.module.suite(statement)) == 1:
+        return False  # a branch would be left with nothing in it
     return all(n in gone for n in _loads(name, site)) and not any(
         isinstance(n, ast.Call) and not _makes_text(n, site) for n in ast.walk(statement)
     )
