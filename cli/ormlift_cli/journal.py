@@ -130,6 +130,7 @@ class Journal:
         """Clear up what a killed run left; notes on what was done. Raises UserError where it must not be touched."""
         step = self._get("step.json")
         if not step:
+            self._sweep()  # killed after its last step
             return []
         self._wait_for_git()
         self._unlock()
