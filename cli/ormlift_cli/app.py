@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from ormlift_cli.leaving import terminated
 
 # In the order that --help shows; the module of each is its name, and its function too.
-COMMANDS = ("init", "audit", "models", "diff", "apply", "status", "verify", "rollback", "codemods", "explain")
+COMMANDS = ("init", "audit", "models", "diff", "apply", "review", "status", "verify", "rollback", "codemods", "explain")
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 

@@ -62,7 +62,8 @@ def report_applied(found: Survey, applied: Applied, output: Output) -> None:
         console.say(note)
     _tell_gate(applied, console)
     if applied.stopped:
-        console.warn(console.paint(f"stopped: {applied.stopped}; `ormlift apply --resume` goes on", "red"))
+        on = "`ormlift apply --resume` goes on" if applied.run else "run it again to go on"
+        console.warn(console.paint(f"stopped: {applied.stopped}; {on}", "red"))
     landed = [one for one in applied.landed.values() if one.commit]
     if landed:
         files, commits = len(landed), len({one.commit for one in landed})

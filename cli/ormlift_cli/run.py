@@ -44,6 +44,7 @@ class Request:
     unsafe: bool = False
     exclude: tuple[str, ...] = ()
     jobs: int = 0  # 0: one for each core
+    skip: tuple[tuple[str, str, int], ...] = ()  # sites to leave out: path, codemod, first line
     inventory: bool = False  # also the codemods that only list
     database_url: str = ""  # of a server on which statements are tried, in a scratch schema
 
@@ -143,7 +144,7 @@ def _narrowed(request: Request, project: Project, known: Sequence[Codemod]) -> t
             raise unknown("codemod", name, ids)
     codemods = [codemod for codemod in known if codemod.id in wanted]
     chosen = tuple(codemod.id for codemod in codemods)
-    return replace(project.config.settings, codemods=chosen, unsafe=request.unsafe), codemods
+    return replace(project.config.settings, codemods=chosen, unsafe=request.unsafe, skip=request.skip), codemods
 
 
 def _in_phase(request: Request, project: Project) -> Callable[[str], bool] | None:

@@ -330,3 +330,4 @@ class Settings:
     connections: tuple[str, ...] = ()  # `module:name` of what opens a DB-API connection to the engine's own database
     codemods: tuple[str, ...] = field(default=())  # ids to run; empty: all
     unsafe: bool = False
+    skip: tuple[tuple[str, str, int], ...] = ()  # sites that were skipped in a review: path, codemod, first line

@@ -110,6 +110,8 @@ class _Planner:
         line = self._was(rewrite.line)
         if self._is_ignored(rewrite):
             return Reason("ignored", "a comment on the site's first line asks to leave it")
+        if (self.module.source.path, rewrite.codemod, line) in self.context.settings.skip:
+            return Reason("skipped", "it was skipped in the review")
         stuck = self.stuck.get((rewrite.codemod, line))
         if stuck:
             return Reason("unusual-layout", f"{stuck}; put each statement on a line of its own")

@@ -191,6 +191,7 @@ def _described(request: Request, how: How) -> dict[str, object]:
         "phase": request.phase,
         "unsafe": request.unsafe,
         "exclude": list(request.exclude),
+        "skip": [list(site) for site in request.skip],
         "limit": how.limit,
         "commits": how.commits,
         "gate": how.gate,
@@ -208,7 +209,8 @@ def _resumed(journal: Journal, repository: Repository, jobs: int) -> tuple[Reque
     asked: dict[str, Any] = dict(note.request)
     paths, codemods, exclude = tuple(map(Path, asked["paths"])), tuple(asked["codemods"]), tuple(asked["exclude"])
     how = How(limit=asked["limit"], commits=asked["commits"], gate=asked["gate"])
-    return Request(paths, codemods, asked["phase"], asked["unsafe"], exclude, jobs), how
+    again = Request(paths, codemods, asked["phase"], asked["unsafe"], exclude, jobs)
+    return replace(again, skip=tuple((path, codemod, line) for path, codemod, line in asked["skip"])), how
 
 
 @dataclass

@@ -21,6 +21,8 @@ COMMON = {
     "Commit or stash them, or use --no-commit.",
     "taken-back": "The rewrite was written and tried, and the file did not pass: its tests failed, or it could not be "
     "compiled or imported. The file is as it was; the report and the JSON hold what the check said.",
+    "skipped": "The rewrite was skipped in `ormlift review`. The next run offers it again; a comment "
+    "`# ormlift: ignore[codemod-id] reason` leaves it for good.",
     "over-limit": "The phase, or --limit, allows a number of files for one run, and others came first. Run it again.",
     "not-written": "The rewrite was planned, and could not be written or committed. The file is as it was.",
 }  # the codes that belong to no codemod
