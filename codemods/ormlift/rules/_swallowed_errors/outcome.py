@@ -169,7 +169,7 @@ def _looks_like_success(
         if kind == "False" and _kind(other.value) == kind and not _ASKS.search(function.name):
             continue  # it was not done, for one reason or the other
         if _may_equal(function, kind, value, other.value):
-            return f"{function.name}() {words}, as line {other.lineno} may on success"
+            return f"{function.name}() {words}, as line {other.lineno} may without any error"
     values = [r.value for r in _other_returns(module, function, handler)]
     if kind == "None" and all(v is None or _is_none(v) for v in values) and not _has_yield(function):
         return f"{function.name}() ends as it does when the work is done"
