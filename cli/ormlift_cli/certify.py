@@ -47,6 +47,7 @@ def replay(found: Survey, entries: Sequence[Entry], repository: Repository) -> R
         outcome = plan_of((found.index, settings), (path, before))
         result.broken += _differences(path, recorded, outcome)
         if path not in newest and isinstance(outcome, Planned):
+            result.notes += _otherwise(path, outcome, after, entry)
             result.notes += _by_hand(path, outcome, after, repository, entry)
         newest.add(path)
     return result
@@ -72,6 +73,16 @@ def _differences(path: str, recorded: Counter[str], outcome: Outcome) -> Iterato
 
 def _why(site: SiteReport) -> str:
     return f"{site.reason.code}: {site.reason.message}" if site.reason else ""
+
+
+def _otherwise(path: str, outcome: Planned, committed: bytes, entry: Entry) -> list[str]:
+    """Whether ormlift would write the file otherwise today."""
+    try:
+        same = decode(path, committed).text.splitlines() == outcome.after.text.splitlines()
+    except (SyntaxError, ValueError):
+        same = False
+    what = "is not what ormlift would write today (a hook may have changed it, or the configuration did)"
+    return [] if same else [f"{path}: commit {entry.commit[:12]} {what}; what was certified anew is that"]
 
 
 def _by_hand(path: str, outcome: Planned, committed: bytes, repository: Repository, entry: Entry) -> list[str]:

@@ -203,6 +203,16 @@ def test_what_was_changed_by_hand_is_told(town):
     assert found["notes"][0].startswith("jobs/c.py: 1 rewritten site was changed by hand since; what is certified is")
 
 
+def test_what_would_be_written_otherwise_is_told(town):
+    """A hook that mends the file: what ormlift vouches for is not what was committed."""
+    town.hook("pre-commit", "echo '# by hook' >> jobs/c.py; git add jobs/c.py")
+    town.run("apply", "--phase", "jobs")
+    broken, found = asked(town, "--phase", "jobs")
+    assert broken == []
+    assert len(found["notes"]) == 1
+    assert "is not what ormlift would write today (a hook may have changed it" in found["notes"][0]
+
+
 def test_without_phases_there_is_one_for_all(world):
     world.put("a.py", "legacy(1)\nnever(2)\n")
     world.commit("first")
