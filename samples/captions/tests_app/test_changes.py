@@ -51,3 +51,12 @@ def test_the_entries_that_outlive_their_session_are_expired(raising):
             raising.get('/admin/audit')
     else:
         assert raising.get('/admin/audit').get_json() == ['closed (gone)', 'opened']
+
+
+def test_an_error_that_was_kept_in_the_log_leaves_the_service(raising, database):
+    database.execute('DROP TABLE curators')
+    if MIGRATED:
+        with pytest.raises(SessionStoreError):
+            raising.get('/admin/curators')
+    else:
+        assert raising.get('/admin/curators').get_json() == []
