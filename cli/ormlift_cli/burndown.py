@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.model import Applicability, SiteReport, Status
 
@@ -51,6 +51,12 @@ class Step:
     moved: Counter[str] = field(default_factory=Counter)  # phase -> sites rewritten, or taken back
     left: dict[str, int] = field(default_factory=dict)  # phase -> sites left when it had ended
     undone: int = 0  # of its sites, those taken back since
+
+    def of(self, phase: str) -> Step:
+        """What it did in one phase."""
+        moved = Counter({phase: self.moved[phase]}) if phase in self.moved else Counter[str]()
+        left = {name: count for name, count in self.left.items() if name == phase}
+        return replace(self, moved=moved, left=left)
 
 
 @dataclass
@@ -103,18 +109,31 @@ class Rewrites:
 
     def __init__(self, history: History, phasing: Phasing, prefix: str, codemods: Iterable[str]) -> None:
         self.by_commit = {made.commit: made for made in history.made}
+        self.by_run = {(made.run, _paths(made)): made for made in history.made}
         self.phasing, self.prefix, self.codemods = phasing, prefix, set(codemods)
 
     def of(self, made: Made) -> Iterator[tuple[str, str, str, int]]:
         """Phase, path, codemod and sites; of a rollback: what it took back."""
         paths = {plain(delta.path): delta.path for delta in made.files}
-        source = self.by_commit.get(made.reverts) if made.reverts else made
-        if source is None:
-            return
+        source, _ = self._source(made)
         for count, codemod, name in source.rewrote:
             path = paths.get(name)
             if path is not None and path.startswith(self.prefix) and codemod in self.codemods:
                 yield self._phase(source, path, codemod), path, codemod, count
+
+    def takes_back(self, made: Made) -> bool:
+        """Whether a commit takes rewrites back; a rollback that is taken back brings them again."""
+        return self._source(made)[1] % 2 == 1
+
+    def _source(self, made: Made) -> tuple[Made, int]:
+        """The commit that rewrote what this one takes back or brings again, and how many reverts lie between."""
+        depth = 0
+        while made.reverts:  # after a rebase it has another id, and its run and its files still the same
+            before = self.by_commit.get(made.reverts) or self.by_run.get((made.undoes, _paths(made)))
+            if before is None or depth > len(self.by_commit):
+                break
+            made, depth = before, depth + 1
+        return made, depth
 
     def _phase(self, made: Made, path: str, codemod: str) -> str:
         if len(made.phases) == 1:
@@ -125,7 +144,7 @@ class Rewrites:
 def _steps(history: History, counted: Rewrites, live: set[tuple[str, str]]) -> Iterator[Step]:
     runs: dict[str, Step] = {}
     for made in reversed(history.made):
-        step = runs.setdefault(made.run, Step(made.run, made.time, bool(made.undoes)))
+        step = runs.setdefault(made.run, Step(made.run, made.time, counted.takes_back(made)))
         paths = set()
         for phase, path, _, count in counted.of(made):
             paths.add(path)
@@ -133,6 +152,10 @@ def _steps(history: History, counted: Rewrites, live: set[tuple[str, str]]) -> I
             step.undone += 0 if (made.commit, path) in live else count
         step.files += len(paths)
     yield from (step for step in runs.values() if step.moved)
+
+
+def _paths(made: Made) -> frozenset[str]:
+    return frozenset(delta.path for delta in made.files)
 
 
 def _fill_left(result: Burndown) -> None:

@@ -81,6 +81,21 @@ def test_the_counts_are_those_of_the_code_and_of_git(town):
     ]
 
 
+def test_a_rollback_that_is_taken_back_counts_again(town):
+    town.run("apply")
+    town.run("rollback", "--phase", "web")
+    back = told(town)["runs"][-1]["run"]
+    assert town.run("rollback", "--run", back).returncode == 0
+    found = told(town)
+    assert by_phase(found) == {"web": (5, 3, 2), "jobs": (3, 3, 0), "(no phase)": (2, 1, 1)}
+    assert [(run["did"], run["sites"], run["left"], run["undone_since"]) for run in found["runs"]] == [
+        ("apply", {"web": 3, "jobs": 3, "(no phase)": 1}, {"web": 2, "jobs": 0, "(no phase)": 1}, 0),
+        ("rollback", {"web": 3}, {"web": 5}, 3),
+        ("apply", {"web": 3}, {"web": 2}, 0),
+    ]
+    assert [run["sites"] for run in told(town, "--phase", "jobs")["runs"]] == [{"jobs": 3}]
+
+
 def test_it_is_the_same_in_a_clone_and_after_a_rebase(town, tmp_path):
     town.run("apply", "--phase", "web")
     town.run("rollback", "--file", "web/a.py")
@@ -93,6 +108,7 @@ def test_it_is_the_same_in_a_clone_and_after_a_rebase(town, tmp_path):
     town.commit("aside")
     town.git("rebase", "--quiet", "aside", "main")
     assert by_phase(told(town)) == by_phase(before)
+    assert [run["left"] for run in told(town)["runs"]] == [run["left"] for run in before["runs"]]
 
 
 def test_commits_without_a_phase_are_sorted_by_the_configuration(town):

@@ -48,7 +48,7 @@ def run(request: Request, form: Format, console: Console) -> int:
     found = burn_down(look(project, request, console), _history(project), Phasing(project))
     if request.phase:
         found.rows = [row for row in found.rows if row.phase == request.phase]
-        found.steps = [step for step in found.steps if request.phase in step.moved]
+        found.steps = [own for step in found.steps if (own := step.of(request.phase)).moved]
     lines = [as_json(found)] if form is Format.JSON else (as_text if form is Format.TEXT else as_markdown)(found)
     for line in lines:
         console.out(line)
