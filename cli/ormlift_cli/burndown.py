@@ -47,16 +47,26 @@ class Step:
     run: str
     time: int
     back: bool  # it took others back
-    files: int = 0
+    paths: dict[str, set[str]] = field(default_factory=dict)  # phase -> files
     moved: Counter[str] = field(default_factory=Counter)  # phase -> sites rewritten, or taken back
     left: dict[str, int] = field(default_factory=dict)  # phase -> sites left when it had ended
-    undone: int = 0  # of its sites, those taken back since
+    dead: Counter[str] = field(default_factory=Counter)  # phase -> of its sites, those taken back since
+
+    @property
+    def files(self) -> int:
+        """How many files it changed."""
+        return len(set[str]().union(*self.paths.values()))
+
+    @property
+    def undone(self) -> int:
+        """How many of its sites were taken back since."""
+        return self.dead.total()
 
     def of(self, phase: str) -> Step:
         """What it did in one phase."""
-        moved = Counter({phase: self.moved[phase]}) if phase in self.moved else Counter[str]()
+        moved, dead = (Counter({n: c for n, c in own.items() if n == phase}) for own in (self.moved, self.dead))
         left = {name: count for name, count in self.left.items() if name == phase}
-        return replace(self, moved=moved, left=left)
+        return replace(self, moved=moved, dead=dead, left=left, paths={phase: self.paths.get(phase, set())})
 
 
 @dataclass
@@ -145,12 +155,10 @@ def _steps(history: History, counted: Rewrites, live: set[tuple[str, str]]) -> I
     runs: dict[str, Step] = {}
     for made in reversed(history.made):
         step = runs.setdefault(made.run, Step(made.run, made.time, counted.takes_back(made)))
-        paths = set()
         for phase, path, _, count in counted.of(made):
-            paths.add(path)
+            step.paths.setdefault(phase, set()).add(path)
             step.moved[phase] += count
-            step.undone += 0 if (made.commit, path) in live else count
-        step.files += len(paths)
+            step.dead[phase] += 0 if (made.commit, path) in live else count
     yield from (step for step in runs.values() if step.moved)
 
 
