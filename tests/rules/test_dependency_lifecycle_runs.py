@@ -311,3 +311,100 @@ def test_a_context_manager_that_is_injected(world: World) -> None:
         client_of(world.before(INJECTED, head=False).app).get("/jobs")
     assert client_of(world.after(INJECTED, head=False).app).get("/jobs").json() == 2
     assert PATH.endswith(".py")
+
+
+PULLED = """
+def get_db():
+    session = SessionLocal()
+    session.info["job"] = session.get(Job, 1)
+    yield session
+    session.close()
+"""
+LEFT = {
+    "by next()": "def use():\n    db = next(get_db())\n    return [t.title for t in db.info['job'].tasks]\n",
+    "by its method": "def use():\n    db = get_db().__next__()\n    return [t.title for t in db.info['job'].tasks]\n",
+    "by send()": "def use():\n    db = get_db().send(None)\n    return [t.title for t in db.info['job'].tasks]\n",
+    "in a variable": """
+def begin():
+    made = get_db()
+    return next(made)
+
+
+def use():
+    return [t.title for t in begin().info["job"].tasks]
+""",
+    "as an argument": """
+def begin(dependency):
+    return next(dependency())
+
+
+def use():
+    return [t.title for t in begin(get_db).info["job"].tasks]
+""",
+    "out of a loop": """
+def use():
+    for db in get_db():
+        break
+    return [t.title for t in db.info["job"].tasks]
+""",
+}
+
+
+@pytest.mark.parametrize("way", LEFT)
+def test_a_generator_that_is_let_go_is_never_closed_safely(world: World, way: str) -> None:
+    """What the effect `taken-by-hand` says: the session would be closed while it is used."""
+    program = PULLED + LEFT[way]
+    assert world.planned(program, unsafe=False) is None
+    assert world.before(program).use() == ["dig", "fill"]
+    with pytest.raises(Exception, match="not bound to a Session"):
+        world.after(program).use()
+
+
+def test_who_takes_a_session_by_hand_may_stand_in_another_file(world: World) -> None:
+    imports = "from app.work import get_db as made\n\n"
+    others = {"app/jobs.py": imports + LEFT["by next()"].replace("get_db", "made")}
+    assert world.planned(PULLED, unsafe=False, others=others) is None
+    held = {"app/jobs.py": imports + "def rows(reader):\n    for row in reader:\n        return row\n"}
+    assert world.planned(PULLED, unsafe=False, others=held) is not None
+
+
+def test_a_block_whose_error_is_handled_with_what_it_loaded(world: World) -> None:
+    program = (
+        PULLED.replace("def get", "@contextmanager\ndef get")
+        + """
+def use():
+    try:
+        with get_db() as db:
+            job = db.info["job"]
+            raise KeyError(job.name)
+    except KeyError:
+        return [t.title for t in job.tasks]
+"""
+    )
+    assert world.planned(program, unsafe=False) is None
+    assert world.before(program).use() == ["dig", "fill"]
+    with pytest.raises(Exception, match="not bound to a Session"):
+        world.after(program).use()
+
+
+def test_a_generator_that_is_let_go_commits_nothing_behind_its_yield(world: World) -> None:
+    program = """
+def get_db():
+    session = SessionLocal()
+    try:
+        yield session
+    finally:
+        session.commit()
+        session.close()
+
+
+def use():
+    made = get_db()
+    next(made).add(Job(name="new"))
+    made.close()
+"""
+    world.before(program).use()
+    assert names(world) == ["one", "two", "new"]
+    world.fill()
+    world.after(program).use()
+    assert names(world) == ["one", "two"]

@@ -25,6 +25,8 @@ from ormlift.project.sessions import (
     read_class_exits,
     read_functions,
 )
+from ormlift.project.takers import NEEDLES as TAKER_NEEDLES
+from ormlift.project.takers import TAKES, read_takers
 from ormlift.project.urls import urls
 from ormlift.schema import Relationship
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -59,6 +61,7 @@ NEEDLES: tuple[bytes, ...] = (
     b"except pymysql.",
     b"postgres",
     b"mysql",
+    *TAKER_NEEDLES,
 )
 
 # The needles are for a quick look at bytes. These say whether a file is worth parsing: a word that is enough by itself,
@@ -165,6 +168,7 @@ class FileFacts:
     dependents: tuple[Dependent, ...] = ()  # functions that FastAPI hands something in
     injectors: tuple[Injector, ...] = ()  # decorators that hand connections in
     gives: tuple[Gives, ...] = ()  # functions that return an instance of a session of their own
+    takes: tuple[tuple[str, int], ...] = ()  # generators that are left before their end: what is called, and the line
 
 
 def worth_parsing(text: str) -> bool:
@@ -179,8 +183,7 @@ def read_facts(source: Source) -> FileFacts:
     """Read one file. Of a file that does not parse, or is not worth it, only the imports are known."""
     if not worth_parsing(source.text):
         imported = _modules(IMPORTED.findall(f"\n{source.text}"))
-        dependents, gives = _loose(source)
-        return FileFacts(source.path, imported=imported, urls=urls(source.text), dependents=dependents, gives=gives)
+        return replace(_loose(source), imported=imported, urls=urls(source.text))
     try:
         module = Module.parse(source)
     except SyntaxError:
@@ -202,16 +205,21 @@ def _may_give(source: Source) -> bool:
     return None in asked or not set(asked).isdisjoint(_RETURNED.findall(text) if asked else ())
 
 
-def _loose(source: Source) -> tuple[tuple[Dependent, ...], tuple[Gives, ...]]:
+def _loose(source: Source) -> FileFacts:
     """What a file says that says nothing of models and factories: one of routes or services."""
-    text = source.text
-    if NEEDLE not in text and not _may_give(source):
-        return (), ()
+    text, nothing = source.text, FileFacts(source.path)
+    if NEEDLE not in text and not _may_give(source) and not TAKES.search(text):
+        return nothing
     try:
         module = Module.parse(source)
     except SyntaxError:
-        return (), ()
-    return tuple(read_dependents(module)) if NEEDLE in text else (), gives_of(module)
+        return nothing
+    dependents = tuple(read_dependents(module)) if NEEDLE in text else ()
+    return replace(nothing, dependents=dependents, gives=gives_of(module), takes=_takes(module))
+
+
+def _takes(module: Module) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(set(read_takers(module)))) if TAKES.search(module.source.text) else ()
 
 
 def _modules(found: list[str]) -> tuple[str, ...]:
@@ -240,6 +248,7 @@ def module_facts(module: Module) -> FileFacts:
         dependents=tuple(read_dependents(module)) if NEEDLE in module.source.text else (),
         injectors=tuple(read_injectors(definitions)),
         gives=gives_of(module),
+        takes=_takes(module),
     )
 
 

@@ -26,6 +26,7 @@ from ormlift.project.mapping import ModelLinker
 from ormlift.project.mentions import Mentions
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.sessions import FunctionFacts
+from ormlift.project.takers import ANY
 from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -131,6 +132,18 @@ class ProjectIndex:
     def dependents(self, path: str, name: str) -> list[tuple[str, Dependent]]:
         """Who is handed what the dependency of that name in the file at `path` yields, with their files."""
         return self._dependents.get((path, name), [])
+
+    def taken(self, name: str) -> str:
+        """Where a generator of that name, or one that may be it, is left before its end; empty where nowhere."""
+        return self._taken.get(name) or self._taken.get(ANY, "")
+
+    @cached_property
+    def _taken(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for facts in self.facts:
+            for name, line in facts.takes:
+                found.setdefault(name, f"{facts.path}:{line}")
+        return found
 
     @cached_property
     def _dependents(self) -> dict[tuple[str, str], list[tuple[str, Dependent]]]:

@@ -24,7 +24,8 @@ nothing to send; a `@contextmanager` given to `Depends`, which enters only gener
 FastAPI runs what follows the yield after the response was sent (unless `Depends(.., scope="function")`): a commit there
 can fail behind an answer that said success. That is told as an effect of the new commit.
 
-A close that an error would have skipped and that is now always reached is not told as an effect.
+A close that an error would have skipped and that is now always reached is not told as an effect, unless somebody in the
+project takes the session by `next(get_db())` and the like: there the close comes as soon as the generator is let go.
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ EFFECTS = {
         "with success. Commit in the route where the answer must be true."
     ),
     "now-closed": "The session was left open and is now closed, which rolls back what is not committed.",
+    "taken-by-hand": (
+        "Other code takes the session by `next()` or `__enter__()`, leaves a loop over the generator, or reads what "
+        "the block loaded in a handler of its error. When the generator is let go, its `finally` is run and closes "
+        "the session, which may still be in use; what stands behind the yield is not run. Use a `with` there first."
+    ),
     "no-commit-on-error": "What an unfinished request or block had done so far is no longer stored.",
     "now-raises": "The error reaches the caller, who must be ready for it.",
     "now-runs": "The line failed each time that it ran, and now works: what stands behind it runs for the first time.",

@@ -142,7 +142,10 @@ class Generators:
         fault = Fault("commit-on-error", Severity.HIGH, text)
         if not isinstance(found.statement, ast.Expr):
             return self._unusual(found, commit, fault)
-        effects = (Effect("no-commit-on-error", commit.lineno, "after an error nothing is committed any more"),)
+        effects = (
+            Effect("no-commit-on-error", commit.lineno, "after an error nothing is committed any more"),
+            *self._taken(found),
+        )
         ops = (
             ReplaceStatement(self.module.span(commit)),
             self._after(found.statement, f"{found.wait}{found.name}.commit()"),
@@ -175,7 +178,10 @@ class Generators:
             fault = Fault("never-closed", Severity.HIGH, text)
             if not isinstance(found.statement, ast.Expr) or behind:
                 return self._unusual(found, found.statement, fault)
-            effects = (Effect("now-closed", line, "the session is closed when who uses it is done"),)
+            effects = (
+                Effect("now-closed", line, "the session is closed when who uses it is done"),
+                *self._taken(found),
+            )
             ops: tuple[Op, ...] = (self._in_try(found, [], close),)
             return Rewrite(ID, line, end, ops, effects=effects, fault=fault)
         text = (
@@ -188,7 +194,18 @@ class Generators:
         if actions != wanted or not isinstance(found.statement, ast.Expr):
             return self._unusual(found, behind[-1], fault)
         ops = (self._in_try(found, behind[:-1], close), *(ReplaceStatement(self.module.span(s)) for s in behind))
-        return Rewrite(ID, line, behind[-1].end_lineno or line, ops, fault=fault)
+        return Rewrite(ID, line, behind[-1].end_lineno or line, ops, effects=self._taken(found), fault=fault)
+
+    def _taken(self, found: Generator) -> tuple[Effect, ...]:
+        """What becomes of those who leave the generator before its end, so that only its `finally` is run."""
+        place = self.index.taken(found.function.name)
+        if not place:
+            return ()
+        text = (
+            f"{place} takes the session without running {found.function.name}() to its end, or may: there the finally "
+            "is run when the generator is let go, which may be at once, and nothing else behind the yield is"
+        )
+        return (Effect("taken-by-hand", found.statement.lineno, text),)
 
     def _in_try(self, found: Generator, inside: list[ast.stmt], close: str) -> ReplaceStatement:
         body = [found.statement, *inside]
