@@ -26,6 +26,12 @@ effect says so. A name or a piece of SQL that is put in is refused.
 One of several texts, as branches chose it, becomes one of several statements, each where its text stood. Aliases,
 subqueries and tables of WITH that need a name of their own are written above the execution.
 
+A text that is put together step by step becomes a statement that is: `sql += " AND x = :x"; params["x"] = x`, under
+an `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise. The statement of
+each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes. All that is appended must be a literal,
+with its parameters set right beside it; OR, loops, lists of columns, and a text or dict that is used for more are
+refused.
+
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
@@ -73,7 +79,10 @@ def _site(site: Textual, context: Context) -> Site:
 REASONS = {
     **SQL_REASONS,
     "receiver-unknown": "It cannot be told what executes the text. Annotate it as a Session, a Connection or Engine.",
-    "dynamic-sql": "The SQL is put together at run time. Write each statement as one literal, with parameters.",
+    "dynamic-sql": (
+        "The SQL is put together at run time, and not by steps that add a condition or a clause each, beside their "
+        "parameters. Write each statement as one literal with parameters, or build a select() step by step."
+    ),
     "parameters-unknown": "The parameters are not written one by one. Pass a dict of them, or a variable of one.",
     "execute-many": "A list of parameters, one for each row, is not written yet.",
     "execution-options": "Options are passed beside the parameters. Set them on the connection, or leave it raw.",

@@ -302,7 +302,17 @@ class Canonical(Forms):
 
     def _condition_of(self, tree: exp.Expr, part: str) -> Shape:
         found = tree.args.get(part)
-        return self.condition(found.this, positive=True) if found else None
+        shape = self.condition(found.this, positive=True) if found else None
+        return self._without_true(shape) if part == "where" else shape
+
+    def _without_true(self, shape: Shape) -> Shape:
+        """A WHERE without what is always true."""
+        parts = list(shape[1:]) if isinstance(shape, tuple) and shape[0] == "and" else [shape]
+        rest = [part for part in parts if part not in _TRUE]
+        if len(rest) == len(parts):
+            return shape
+        self.steps.add("`1 = 1` in WHERE is left out")
+        return ("and", *rest) if len(rest) > 1 else rest[0] if rest else None
 
     def _listed(self, tree: exp.Expr, part: str) -> Shape:
         found = tree.args.get(part)

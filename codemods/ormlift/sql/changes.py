@@ -73,7 +73,7 @@ class Changes:
 
     def _where(self) -> list[Node]:
         where = self.tree.args.get("where")
-        return self.write.conjuncts(where.this) if where else []
+        return self.write.filters(where.this) if where else []
 
     def _unsynchronised(self, chain: Node, entity: Entity) -> Node:
         """Without synchronising where the criteria cannot be evaluated in Python: that would SELECT first."""

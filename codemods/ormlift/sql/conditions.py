@@ -12,6 +12,7 @@ from ormlift.sql.operands import (
     construct,
     flag_of,
     flattened,
+    is_true,
     literal_value,
     operand,
     slot_of,
@@ -40,6 +41,13 @@ class Conditions(Operands):
         from sqlglot import exp
 
         return [self.condition(part, positive=True) for part in flattened(tree, exp.And)]
+
+    def filters(self, tree: exp.Expr) -> list[Node]:
+        """The parts of a WHERE; `1 = 1`, which others are only appended to, goes."""
+        from sqlglot import exp
+
+        parts = [part for part in flattened(tree, exp.And) if not is_true(part)]
+        return [self.condition(part, positive=True) for part in parts]
 
     def condition(self, tree: exp.Expr, *, positive: bool) -> Node:
         """A condition; `positive`: here unknown counts as false, and stays so up to the top."""

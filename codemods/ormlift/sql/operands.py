@@ -117,6 +117,16 @@ def flattened(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     return [*flattened(tree.this, kind), *flattened(tree.args["expression"], kind)]
 
 
+def is_true(tree: exp.Expr) -> bool:
+    """`1 = 1`."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.EQ):
+        return False
+    sides = [side.unnest() for side in (tree.this, tree.args["expression"])]
+    return all(isinstance(side, exp.Literal) and not side.is_string and side.name == "1" for side in sides)
+
+
 def literal_value(tree: exp.Literal) -> Value:
     """A literal of the SQL as Python says it."""
     if tree.is_string:

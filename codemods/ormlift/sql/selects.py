@@ -86,7 +86,7 @@ class SelectWriter:
         if where := tree.args.get("where"):
             if any(is_aggregate(node) for node in own_nodes(tree, _anonymous(), "where")):
                 raise unsupported("An aggregate in WHERE")
-            parts.where = self.write.conjuncts(where.this)
+            parts.where = self.write.filters(where.this)
         self._group(parts)
         self._order(parts)
         for name in ("limit", "offset"):

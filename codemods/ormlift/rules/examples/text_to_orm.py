@@ -99,6 +99,42 @@ async def titles(session: AsyncSession, customer: str | None) -> list[str]:
         project=PROJECT,
     ),
     Example(
+        title="a text that is put together step by step",
+        before="""\
+from sqlalchemy import text
+
+from app.db import SessionLocal
+
+
+def titles(stage: int | None, limit: int) -> list[str]:
+    sql = "SELECT title FROM jobs WHERE 1=1"
+    params = {}
+    if stage is not None:
+        sql += " AND stage = :stage"
+        params["stage"] = stage
+    sql += " ORDER BY id LIMIT :limit"
+    params["limit"] = limit
+    with SessionLocal() as session:
+        return [row.title for row in session.execute(text(sql), params)]
+""",
+        after="""\
+from sqlalchemy import select
+
+from app.db import SessionLocal
+from app.models import Job
+
+
+def titles(stage: int | None, limit: int) -> list[str]:
+    sql = select(Job.title)
+    if stage is not None:
+        sql = sql.where(Job.stage == stage)
+    sql = sql.order_by(Job.id).limit(limit)
+    with SessionLocal() as session:
+        return [row.title for row in session.execute(sql)]
+""",
+        project=PROJECT,
+    ),
+    Example(
         title="a bare string that is no statement on models",
         before="""\
 from app.db import SessionLocal

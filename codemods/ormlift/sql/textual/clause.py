@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ormlift.project.escape.choice import bound_in
-from ormlift.sql.life.literals import Text, constant_value, is_enclosed, only_value, sql_text
+from ormlift.sql.life.literals import Parameters, Text, constant_value, is_enclosed, only_value, sql_text
 from ormlift.sql.life.model import Life
 from ormlift.syntax import FunctionNode, Module, dotted, module_level
 
@@ -37,6 +37,7 @@ class Clause:
     problem: str = ""  # what of it is not understood
     variables: tuple[ast.Name, ...] = ()  # definitions of local variables that hold the clause
     ways: tuple[Way, ...] = ()  # it is one of several, as the code went
+    passed: Parameters | None = None  # its parameters, where they are set step by step
 
 
 def clause_of(node: ast.expr, life: Life, depth: int = 4) -> Clause | None:

@@ -20,7 +20,7 @@ from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.colons import plain_sql
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.keys import lowered_aliases
-from ormlift.sql.textual.passed import asked_of, check_extra, has_parameters, passed_to
+from ormlift.sql.textual.passed import Passed, asked_of, check_extra, has_parameters, passed_to
 from ormlift.sql.textual.receiver import On
 
 _STYLES = {"sqlite": "qmark", "postgresql": "pyformat", "mysql": "pyformat"}
@@ -46,7 +46,8 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     read = _read(site, _expanded(clause.sql.value, clause.expanding), dialect, execution)
     _check_catalog(read.statement, site)
     keys = [slot.key for slot in read.statement.slots if not _is_held(slot.key)]
-    given = passed_to(site, clause, keys, read.statement.kind)
+    known = Passed(clause.passed) if clause.passed is not None else None
+    given = known or passed_to(site, clause, keys, read.statement.kind)
     check_extra(given.parameters, keys, site)
     asked = _with_held(asked_of(given, keys), read.filled)
     many = {slot.index for slot in read.statement.slots if slot.key in clause.expanding}

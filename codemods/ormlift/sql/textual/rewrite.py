@@ -20,6 +20,7 @@ from ormlift.sql.statement import Fetch, Kind
 from ormlift.sql.textual.above import can_stand_above, with_above
 from ormlift.sql.textual.clause import Clause, Way
 from ormlift.sql.textual.find import Textual
+from ormlift.sql.textual.grown import Grown, grow, step_ops
 from ormlift.sql.textual.idle import idle_statements
 from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.outcome import Outcome, follow
@@ -27,6 +28,7 @@ from ormlift.sql.textual.pending import flush_effects, holds_nothing
 from ormlift.sql.textual.prepare import prepare
 from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
+from ormlift.sql.textual.steps import Steps, steps_of
 from ormlift.sql.textual.ways import check_ways
 from ormlift.syntax import import_targets
 
@@ -58,6 +60,8 @@ class _Rewriter:
     index: ProjectIndex
     settings: Settings
     parts: list[_Part] = field(default_factory=list)
+    stepped: bool = False  # the text is put together step by step
+    grown: Grown | None = None
     target: ast.expr = field(init=False)  # the expression that the written one takes the place of
 
     def run(self) -> Rewrite:
@@ -68,20 +72,15 @@ class _Rewriter:
             raise Refused("receiver-unknown", f"{message}; annotate it as a Session or a Connection")
         if any(isinstance(around, ast.JoinedStr) for around in site.module.ancestors(site.call)):
             raise Refused("unusual-layout", f"line {site.line} executes inside an f-string; give it a variable first")
-        ways = site.clause.ways
-        for way in ways or (None,):
-            clause = site.clause if way is None else way.clause
-            self.parts.append(_Part(clause, prepare(site, clause, self.index, self.settings), way))
-        for part in self.parts:
-            check_altered(site, (table for _, table in part.prepared.statement.tables))
-            self._place(part.prepared)
-        if ways:
-            check_ways(site, ways, [p.prepared for p in self.parts])
-        for part in self.parts:
-            self._compose(part)
+        steps = steps_of(site) if site.clause.sql is None and not site.clause.problem else None
+        if steps is not None:
+            self._grow(steps)
+        else:
+            self._read()
         imports = {need for p in self.parts for need in self._needs(p.prepared)}
         self._check_names(imports)
-        ops = outermost([*self._ops(), *(edit for p in self.parts for edit in p.outcome.edits)])
+        edits = dict.fromkeys(edit for p in self.parts for edit in p.outcome.edits)
+        ops = outermost([*self._ops(), *edits])
         return Rewrite(
             self.codemod,
             min([site.line, *(line for op in ops for line in _lines(op))]),
@@ -92,6 +91,41 @@ class _Rewriter:
             tuple(sorted(set(self._effects()), key=lambda e: (e.line, e.code))),
             tuple(certify(part.prepared) for part in self.parts),
         )
+
+    def _read(self) -> None:
+        """The one statement, or each of those that the code before chooses from."""
+        site, ways = self.site, self.site.clause.ways
+        for way in ways or (None,):
+            clause = site.clause if way is None else way.clause
+            self.parts.append(self._part(clause, way))
+        if ways:
+            check_ways(site, ways, [p.prepared for p in self.parts])
+        for part in self.parts:
+            self._compose(part)
+
+    def _part(self, clause: Clause, way: Way | None = None) -> _Part:
+        prepared = prepare(self.site, clause, self.index, self.settings)
+        check_altered(self.site, (table for _, table in prepared.statement.tables))
+        self._place(prepared)
+        return _Part(clause, prepared, way)
+
+    def _grow(self, steps: Steps) -> None:
+        """The statement that is put together step by step: one for each way through the branches."""
+        made: dict[Prepared, _Part] = {}
+        self.stepped = True
+        self.site = replace(self.site, clause=replace(self.site.clause, ways=()))
+
+        def make(clause: Clause) -> Prepared:
+            part = self._part(clause)
+            self._compose(part)
+            made[part.prepared] = part
+            return part.prepared
+
+        self.grown = grow(steps, self.site, make)
+        self.parts = [made[prepared] for prepared in self.grown.whole]
+        if any(part.outcome.edits != self.parts[0].outcome.edits for part in self.parts):
+            message = f"the rows of line {self.site.line} are read otherwise after some of the steps"
+            raise Refused("row-use", f"{message}; execute each statement by itself")
 
     # Where the new expression stands, and what it gives
 
@@ -105,7 +139,13 @@ class _Rewriter:
             if site.method != "execute":
                 raise Refused("sql-not-supported", f"line {site.line} asks for rows of what writes; execute it")
             return
-        if site.method == "scalars" or site.clause.ways or _options(site.clause.options, site) or _passed(site):
+        if (
+            site.method == "scalars"
+            or site.clause.ways
+            or self.stepped
+            or _options(site.clause.options, site)
+            or _passed(site)
+        ):
             return
         if site.method == "scalar":
             execution.form, prepared.fetch = Form.CHAIN, Fetch.SCALAR
@@ -149,7 +189,8 @@ class _Rewriter:
         try:
             compose(prepared, self.site.life, manner, {})
         except Refused as refused:
-            if refused.reason.code != "sql-not-supported" or not can_stand_above(self.site, self.target):
+            above = not self.stepped and can_stand_above(self.site, self.target)
+            if refused.reason.code != "sql-not-supported" or not above:
                 raise
             compose(prepared, self.site.life, replace(manner, variables=True), {})
 
@@ -159,7 +200,7 @@ class _Rewriter:
         session = site.receiver.on is On.SESSION
         sure = session and not site.receiver.asynchronous and site.receiver.source is not None
         style = "select"
-        if prepared.statement.kind is Kind.SELECT and sure:
+        if prepared.statement.kind is Kind.SELECT and sure and not self.stepped:
             style = style_of(site.module, self.index, self.settings)
         synchronize = "core" if not session else "evaluable" if holds_nothing(site, self.index) else "never"
         return Manner(style, site.module.text(site.node), self.settings.timestamps, 0, synchronize=synchronize)
@@ -187,6 +228,10 @@ class _Rewriter:
 
     def _ops(self) -> Iterator[Op]:
         module, site = self.site.module, self.site
+        if self.grown is not None:
+            yield from step_ops(self.grown, site)
+            yield self._executed(self.grown.steps.name)
+            return
         if site.clause.ways:
             yield from self._way_ops()
             return
@@ -233,8 +278,14 @@ class _Rewriter:
                 raise Refused("unusual-layout", message)
             yield ReplaceExpr(module.span(part.way.value), self._text(part))
         name = self.parts[0].way.definition.id if self.parts[0].way is not None else ""
+        yield self._executed(name)
+
+    def _executed(self, name: str) -> Op:
+        """What executes it, without the parameters."""
+        site = self.site
         passed = f", {_passed(site)}" if _passed(site) else ""
-        yield ReplaceExpr(module.span(site.call), f"{module.text(site.node)}.{site.method}({name}{passed})")
+        text = f"{site.module.text(site.node)}.{site.method}({name}{passed})"
+        return ReplaceExpr(site.module.span(site.call), text)
 
     def _text(self, part: _Part) -> str:
         """The written text, with the options that it was executed with."""
@@ -260,6 +311,8 @@ class _Rewriter:
         """Imported names that the old text used."""
         module = self.site.module
         replaced: list[ast.AST] = [self.target, *(p.way.value for p in self.parts if p.way is not None)]
+        if self.grown is not None:
+            replaced += [s for step in (self.grown.steps.base, *self.grown.steps.steps()) for s in step.statements]
         replaced += [s for p in self.parts if p.way is None for s in idle_statements(self.site, p.prepared)]
         names = {n.id for whole in replaced for n in ast.walk(whole) if isinstance(n, ast.Name)}
         names |= {"json"} if any(p.outcome.edits for p in self.parts) else set()

@@ -33,7 +33,7 @@ def check_ways(site: Textual, ways: Sequence[Way], prepared: Iterable[Prepared])
         whole = not part.parameters.nodes and bool(part.parameters.texts)  # a dict whose keys are not known
         if _leads_to(site.module.statement(way.value), site) and not _is_stale(name, site):
             continue
-        if whole or not all(_is_known(n, way, site) for n in nodes):
+        if whole or not all(is_known(n, way.value, site) for n in nodes):
             message = f"the parameters of line {site.line} may not be known yet on line {way.value.lineno}"
             raise Refused("parameters-unknown", f"{message}; bind them before, or execute each text by itself")
 
@@ -80,31 +80,31 @@ def _always(statement: ast.stmt, name: str) -> bool:
     return all(any(_always(s, name) for s in branch) for branch in (statement.body, statement.orelse))
 
 
-def _is_known(node: ast.expr, way: Way, site: Textual) -> bool:
+def is_known(node: ast.expr, place: ast.AST, site: Textual) -> bool:
     """Whether a parameter has its value already where the text is made."""
     if any(isinstance(a, ast.For | ast.AsyncFor | ast.While) for a in site.module.ancestors(site.call)):
         return isinstance(node, ast.Constant)
-    return is_stable(node, site.life, site.call) and _is_bound(node, way, site)
+    return is_stable(node, site.life, site.call) and _is_bound(node, place, site)
 
 
-def _is_bound(node: ast.expr, way: Way, site: Textual) -> bool:
+def _is_bound(node: ast.expr, place: ast.AST, site: Textual) -> bool:
     """Whether all names of a parameter are bound where the text is made."""
-    return all(_comes_before(n, way, site) for n in ast.walk(node) if isinstance(n, ast.Name))
+    return all(_comes_before(n, place, site) for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
-def _comes_before(name: ast.Name, way: Way, site: Textual) -> bool:
+def _comes_before(name: ast.Name, place: ast.AST, site: Textual) -> bool:
     definitions = site.life.flow.definitions.get(name.id, set())
     if not definitions or not isinstance(site.life.host, FunctionNode):
         return not definitions
-    return all(isinstance(d, ast.arg) or _dominates(d, way, site) for d in definitions)
+    return all(isinstance(d, ast.arg) or _dominates(d, place, site) for d in definitions)
 
 
-def _dominates(definition: ast.AST, way: Way, site: Textual) -> bool:
+def _dominates(definition: ast.AST, place: ast.AST, site: Textual) -> bool:
     module = site.module
     statement = module.statement(definition)
-    around: list[ast.AST] = [module.statement(way.value), *module.ancestors(way.value)]
+    around: list[ast.AST] = [module.statement(place), *module.ancestors(place)]
     if isinstance(statement, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith) and statement in around:
-        return not isinstance(statement, ast.For | ast.AsyncFor) or _in(way.value, statement.body)
+        return not isinstance(statement, ast.For | ast.AsyncFor) or _in(place, statement.body)
     if isinstance(statement, ast.For | ast.AsyncFor | ast.While | ast.Try | ast.If):
         return False
     suite = module.suite(statement)
@@ -112,5 +112,5 @@ def _dominates(definition: ast.AST, way: Way, site: Textual) -> bool:
     return bool(later)
 
 
-def _in(node: ast.expr, body: list[ast.stmt]) -> bool:
+def _in(node: ast.AST, body: list[ast.stmt]) -> bool:
     return any(inner is node for statement in body for inner in ast.walk(statement))
