@@ -28,9 +28,9 @@ subqueries and tables of WITH that need a name of their own are written above th
 
 A text that is put together step by step becomes a statement that is: `sql += " AND x = :x"; params["x"] = x`, under
 an `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise. The statement of
-each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes. All that is appended must be a literal,
-with its parameters set right beside it; OR, loops, lists of columns, and a text or dict that is used for more are
-refused.
+each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes. All that is appended must be a
+literal, with its parameters set right beside it; OR, loops, lists of columns, and a text or dict that is used for more
+are refused.
 
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 

@@ -172,6 +172,26 @@ def count(table: str) -> int:
         project=PROJECT,
     ),
     Example(
+        title="conditions from a loop",
+        before="""\
+from sqlalchemy import text
+
+from app.db import SessionLocal
+
+
+def matching(words: list[str]) -> list[str]:
+    sql = "SELECT title FROM jobs WHERE 1=1"
+    params = {}
+    for number, word in enumerate(words):
+        sql += f" AND title LIKE :word{number}"
+        params[f"word{number}"] = word
+    with SessionLocal() as session:
+        return [row.title for row in session.execute(text(sql), params)]
+""",
+        reason="dynamic-sql",
+        project=PROJECT,
+    ),
+    Example(
         title="a question about the database itself",
         before="""\
 from sqlalchemy import text
