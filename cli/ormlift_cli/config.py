@@ -16,6 +16,7 @@ from ormlift_cli.values import Table
 
 DIALECTS = ("sqlite", "postgresql", "mysql")
 STYLES = ("auto", "query", "select")
+VERSIONS = ("auto", "1.4", "2.0", "2.1")
 SCOPE_CHOICES = ("configured", "faithful")
 ROLLBACKS = ("keep", "drop")
 TIMESTAMPS = ("func", "utcnow", "now-utc")
@@ -26,6 +27,7 @@ KEYS = (
     "dialect",
     "style",
     "timestamps",
+    "sqlalchemy",
     "models",
     "connections",
     "exclude",
@@ -117,6 +119,7 @@ def _parse(table: Table, path: Path) -> Config:
         dialect=values.choice(table, "dialect", DIALECTS),
         style=values.choice(table, "style", STYLES),
         timestamps=values.choice(table, "timestamps", TIMESTAMPS),
+        sqlalchemy=values.choice(table, "sqlalchemy", VERSIONS).removeprefix("auto"),
         models=values.texts(table, "models"),
         connections=values.texts(table, "connections"),
     )

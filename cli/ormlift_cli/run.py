@@ -7,7 +7,7 @@ models and scopes live elsewhere than their uses; for the codemods in the files 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,6 +90,7 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     """Plan everything that was asked for. Raises UserError."""
     from ormlift.project.graph import ImportGraph
     from ormlift.project.index import link
+    from ormlift.project.requirements import majors, pinned
     from ormlift.rules import ALL
 
     from ormlift_cli.pool import cores
@@ -103,7 +104,9 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     known = link(_facts(files.for_index, jobs, progress))
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
     if any(c.id == "dto-drift" for c in codemods):
-        index = replace(index, versions=_versions(project))
+        index = replace(index, versions=majors(_requirements(project)))
+    if not settings.sqlalchemy:
+        settings = replace(settings, sqlalchemy=pinned(_requirements(project), "sqlalchemy"))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -215,9 +218,9 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
     return result
 
 
-def _versions(project: Project) -> Mapping[str, int]:
-    """The major versions that the requirement files at the root, and those one folder below, agree on."""
-    from ormlift.project.requirements import FILES, majors
+def _requirements(project: Project) -> list[str]:
+    """The requirement files at the root, and those one folder below."""
+    from ormlift.project.requirements import FILES
 
     texts = []
     for pattern in ("*", "*/*"):
@@ -226,7 +229,7 @@ def _versions(project: Project) -> Mapping[str, int]:
             if FILES.search(name) and not name.startswith(".") and path.is_file() and not path.is_symlink():
                 with suppress(OSError):
                     texts.append(read(project.root, name).decode(errors="replace"))
-    return majors(texts)
+    return texts
 
 
 def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:

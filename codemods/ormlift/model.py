@@ -325,6 +325,7 @@ class Settings:
     redundant_rollback: str = "keep"  # keep | drop: a handler that only does what the scope does by itself
     dialect: str = "sqlite"  # sqlite | postgresql | mysql
     style: str = "auto"  # auto | query | select
+    sqlalchemy: str = ""  # 1.4 | 2.0 | 2.1, or an older one that is pinned; empty: not known, so the newest
     timestamps: str = "func"  # func | utcnow | now-utc
     models: tuple[str, ...] = ()  # where models are defined; empty: wherever they are found
     connections: tuple[str, ...] = ()  # `module:name` of what opens a DB-API connection to the engine's own database

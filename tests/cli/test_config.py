@@ -13,6 +13,7 @@ session-scope = "app.db:session_scope"
 dialect = "postgresql"
 style = "select"
 timestamps = "now-utc"
+sqlalchemy = "1.4"
 models = ["app/models"]
 connections = ["app.db:connect"]
 exclude = ["tests/**"]
@@ -44,6 +45,7 @@ def test_everything_is_read(tmp_path):
     )
     assert (config.settings.dialect, config.settings.style) == ("postgresql", "select")
     assert (config.settings.timestamps, config.settings.models) == ("now-utc", ("app/models",))
+    assert config.settings.sqlalchemy == "1.4"
     assert config.settings.connections == ("app.db:connect",)
     assert config.exclude == ("tests/**",)
     assert config.phases == (Phase("web routes", ("web_app.py",), ("toy",)),)

@@ -62,3 +62,27 @@ def test_a_file_is_written_as_its_project_is(tmp_path: Path, habit: str) -> None
     (planned,) = (outcome for outcome in result.outcomes if isinstance(outcome, Planned))
     written = {"query": "session.query(Job.id)", "select": "select(Job.id)"}[habit]
     assert written in planned.after.text
+
+
+@pytest.mark.parametrize(
+    ("pin", "config", "expected"),
+    [
+        ("", "", "Job.id // 2"),
+        ("sqlalchemy==2.0.30\n", "", "Job.id // 2"),
+        ("sqlalchemy==1.4.54\n", "", 'Job.id.op("/")(2)'),
+        ("sqlalchemy==1.4.54\n", 'sqlalchemy = "2.0"\n', "Job.id // 2"),
+        ("sqlalchemy>=2.0\n", 'sqlalchemy = "1.4"\n', 'Job.id.op("/")(2)'),
+        ("sqlalchemy==1.3.20\n", 'session-scope = "models:session_scope"\n', 'session.query(Job.id.op("/")(2))'),
+    ],
+)
+def test_a_statement_is_written_for_the_version_that_is_pinned(
+    tmp_path: Path, pin: str, config: str, expected: str
+) -> None:
+    for name, text in {"models.py": MODELS, "raw.py": RAW.replace("SELECT id", "SELECT id / 2")}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "requirements.txt").write_text(pin)
+    (tmp_path / "ormlift.toml").write_text(config)
+    request = Request(paths=(tmp_path,), codemods=("cursor-to-orm",), unsafe=True)
+    result = survey(locate((tmp_path,)), request, Quiet())
+    (planned,) = (outcome for outcome in result.outcomes if isinstance(outcome, Planned))
+    assert expected in planned.after.text

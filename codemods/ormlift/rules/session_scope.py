@@ -73,6 +73,7 @@ from ormlift.rules._session_scope.words import EFFECTS, REASONS
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.session_scope import EXAMPLES
 from ormlift.schema import SourceKind, Tri
+from ormlift.sql.versions import older
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 ID = "session-scope"
@@ -230,7 +231,9 @@ class _Finder:
             if isinstance(rewrite, Rewrite) and _keeps(rewrite):
                 return rewrite, f"with {choice.expression}()"
         own = by_itself(self.module, life.found, life.shape)
-        if own is None or (own.scope and own.scope.is_async and not isinstance(life.function, ast.AsyncFunctionDef)):
+        if own is None or older(settings.sqlalchemy, "1.4"):  # sessions are no context managers there
+            return None
+        if own.scope and own.scope.is_async and not isinstance(life.function, ast.AsyncFunctionDef):
             return None
         found, shape = life.found, life.shape
         uses = Uses(self.module, life.function, found.name, found.statement, life.look.is_closer)

@@ -53,6 +53,8 @@ class Changes:
         if returning is None:
             return node
         query = exp.select(*(item.copy() for item in returning.expressions))
+        if self.dialect != "postgresql":
+            self.names.since("2.0", f"RETURNING on {self.dialect}")
         writer = SelectWriter(query, self.scope, self.binder, self.names, self.request.timestamps)
         self.returned = SelectParts()
         writer.listed(self.returned)
@@ -127,6 +129,8 @@ class ChangeWriter(Changes):
         if tree.this.args.get("joins"):
             raise unsupported("UPDATE with a join")
         entity = self.scope.add(tree.this)
+        if tree.args.get("from_") and self.dialect == "sqlite":
+            self.names.since("2.0", "UPDATE .. FROM on sqlite")
         self._others([tree.args["from_"].this] if tree.args.get("from_") else [])
         where = self._where()
         written = []

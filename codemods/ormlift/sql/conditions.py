@@ -109,6 +109,8 @@ class Conditions(Operands):
             return self._in(tree, "not_in")
         if isinstance(tree, exp.Like | exp.ILike | exp.Escape):
             return self._like(tree, negated=True)
+        if any(tree.find_all(exp.Any, exp.All)):  # before 2.0 the negation of `= ANY` is written `!= ANY`
+            self.names.since("2.0", "NOT around ANY or ALL")
         inner = self.condition(tree, positive=False)
         return call(self.names.sa("not_"), inner) if isinstance(inner, Infix) else Prefix("~", inner)
 

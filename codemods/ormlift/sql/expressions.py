@@ -113,6 +113,8 @@ class Expressions(Conditions, Functions):
             return self._spelled(self._sql(left), symbol, right.node, kind or left.kind)
         first = self._sql(left) if right.is_python else left.node
         second = right.node
+        if symbol == "/" and self.dialect != "mysql" and self.names.older("2.0"):  # has no `//`
+            return self._spelled(self._sql(left), symbol, second, kind)
         if symbol == "/":
             symbol = "/" if self.dialect == "mysql" else "//"
             kind = "numeric" if self.dialect == "mysql" else kind

@@ -40,9 +40,14 @@ class InsertWriter(Changes):
             raise unsupported("This form of INSERT")
         rows = [self._row(row, refs) for row in values.expressions]
         if len(rows) == 1:
-            return self._ending(method(self._head(entity), "values", *self._pairs(rows[0])), entity)
+            return self._ending(method(self._head(entity), "values", *self._one(rows[0])), entity)
         listed = Items("", "[", tuple(self._mapping(row) for row in rows), "]")
         return self._ending(method(self._head(entity), "values", listed), entity)
+
+    def _one(self, row: list[tuple[ColumnRef, Node]]) -> list[Node]:
+        """One row; before 2.0 a keyword is the column's name, not the class's."""
+        renamed = any(ref.column.attr != ref.column.name for ref, _ in row)
+        return [self._mapping(row)] if renamed and self.names.older("2.0") else self._pairs(row)
 
     def _head(self, entity: Entity) -> Node:
         """`insert(Model)`; the dialect's own where there is a conflict to tell of."""

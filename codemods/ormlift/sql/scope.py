@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ormlift.model import ImportNeed, Reason
 from ormlift.sql.columntypes import kind_of
 from ormlift.sql.layout import Atom, Node, call, method
+from ormlift.sql.versions import lacks, older, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,8 +78,19 @@ class Names:
         self.imports.add(ImportNeed(module, name))
         return name
 
+    def since(self, version: str, construct: str) -> None:
+        """Raises Refused where the project's SQLAlchemy is older than what has the construct."""
+        if self.older(version):
+            raise Refused(*refusal(self.request.sqlalchemy, construct, version))
+
+    def older(self, than: str) -> bool:
+        """Whether the project's SQLAlchemy is older."""
+        return older(self.request.sqlalchemy, than)
+
     def sa(self, name: str) -> str:
-        """The expression for a name of `sqlalchemy`."""
+        """The expression for a name of `sqlalchemy`. Raises Refused where the project's version has it not."""
+        if lacks(self.request.sqlalchemy, name):
+            self.since("1.4" if self.older("1.4") else "2.0", f"`{name}(..)`")
         return self.say("sqlalchemy", name)
 
 

@@ -106,6 +106,7 @@ class Request:
     fetch: Fetch = Fetch.ALL
     session: str = "session"  # Python source of the session
     timestamps: str = "func"  # func | utcnow | now-utc: what CURRENT_TIMESTAMP becomes
+    sqlalchemy: str = ""  # the version that the text must run on, as `2.0`; empty: not known, so the newest
     line_length: int = 100
     indent: int = 0  # column at which the expression's first line starts, e.g. behind `row = `; wraps accordingly
     base_indent: int = 0  # what later lines of the text hang from, and include; 0 where the applier indents them itself
@@ -179,6 +180,8 @@ REASONS: Mapping[str, str] = {
     "the code or from a database.",
     "column-not-mapped": "The mapped class lacks a column of the statement. `ormlift models --missing-columns` lists "
     "all such columns, and adds them with --add; or mend the statement.",
+    "sqlalchemy-version": "The SQLAlchemy that the project pins has no form for the statement: upgrade it first, or "
+    "tell the version with `sqlalchemy` in the configuration where the pin says otherwise.",
     "arguments-mismatch": "The number of parameters passed is not the number of placeholders.",
 }
 

@@ -9,6 +9,7 @@ from ormlift.sql.binding import Binder, SlotAtom
 from ormlift.sql.layout import Atom, Chain, Infix, Items, Node, Pair, Prefix, call, lay_out, method
 from ormlift.sql.scope import Names, Refused, Scope, unsupported
 from ormlift.sql.statement import Fetch, Kind, Written
+from ormlift.sql.versions import named_as_then, older, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,7 @@ def write(statement: Statement, request: Request) -> Written | Reason:
     except RecursionError:
         return Reason("sql-not-supported", "The statement is nested too deeply; rewrite it by hand.")
     _models(names, binder)
+    node = named_as_then(node, request.sqlalchemy)
     from ormlift.sql.results import result_columns
 
     above = tuple(_assigned(name, value, request) for name, value in names.variables)
@@ -147,6 +149,8 @@ def _node(
 
 
 def _executed(node: Node, statement: Statement, request: Request) -> Node:
+    if older(request.sqlalchemy, "1.4"):
+        raise Refused(*refusal(request.sqlalchemy, "A change of a mapped class by `execute(..)`", "1.4"))
     if request.fetch is Fetch.STATEMENT:
         return _with_options(node, request)
     if request.fetch in ROWS:
@@ -181,7 +185,10 @@ def _fetched(inner: Node, request: Request) -> Node:
     name = {Fetch.SCALAR: "scalar", Fetch.SCALARS: "scalars"}.get(request.fetch, "execute")
     if request.fetch is Fetch.STATEMENT:
         return _with_options(inner, request)
-    links: list[Items | Atom] = [call(name, *_handed(inner, request))]
+    if name == "scalars" and older(request.sqlalchemy, "2.0"):  # `session.scalars` came with 1.4.24
+        links: list[Items | Atom] = [call("execute", *_handed(inner, request)), call("scalars")]
+    else:
+        links = [call(name, *_handed(inner, request))]
     if request.fetch is Fetch.FIRST:
         links.append(call("first"))
     if request.fetch in (Fetch.ALL, Fetch.SCALARS):

@@ -16,6 +16,7 @@ from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.opener import chooses_database, listener_effects, opener_effects, opens_engine
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.versions import older, refusal
 from ormlift.syntax import dotted
 
 
@@ -45,6 +46,8 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
     if isinstance(named, Reason):
         raise Refused(named.code, named.message)
     if isinstance(chosen, FactoryChoice):
+        if older(settings.sqlalchemy, "1.4"):
+            raise Refused(*refusal(settings.sqlalchemy, f"`with {named.call}`", "1.4"))
         return Opening(named.call, Tri.NO, named.imports, tuple(_factory_effects(chosen, life.line)))
     _check_scope(named.scope, named.call, is_async=life.is_async)
     commits = named.scope.commits if named.scope is not None else Tri.UNKNOWN

@@ -47,7 +47,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
 from ormlift.sql.life.statements import Manner, Prepared, certify, compose, place, prepare
-from ormlift.sql.life.style import style_of
+from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, outermost
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
@@ -114,6 +114,7 @@ class _Rewriter:
         written = [p.written for p in self.prepared if p.written]
         check_hidden((text for w in written for text in (*w.above, w.text)), self._said(), life)
         ops = outermost(self.ops)
+        check_mappings(ops, self.settings)
         lines = [line for op in ops for line in _lines(op)]
         return Rewrite(
             self.codemod,
@@ -136,7 +137,15 @@ class _Rewriter:
             session = free_name(SESSION_NAMES, life, (), lines)
         shift = 0 if binds_by_with(life) else 4
         style = style_of(self.module, self.index, self.settings)
-        self.manner = Manner(style, session, self.settings.timestamps, shift, life.is_async, variables=True)
+        self.manner = Manner(
+            style,
+            session,
+            self.settings.timestamps,
+            shift,
+            life.is_async,
+            variables=True,
+            sqlalchemy=self.settings.sqlalchemy,
+        )
         taken = {session}
         for execution in found:
             for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):

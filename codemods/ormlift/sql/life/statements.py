@@ -356,6 +356,7 @@ class Manner:
     is_async: bool = False
     synchronize: str = "evaluable"  # see `Request`
     variables: bool = False  # statements may be written above
+    sqlalchemy: str = ""  # see `Request`
 
 
 def _names_of(module: Module) -> frozenset[str]:
@@ -393,6 +394,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         fetch=prepared.fetch,
         session=manner.session,
         timestamps=manner.timestamps,
+        sqlalchemy=manner.sqlalchemy,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
         indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),

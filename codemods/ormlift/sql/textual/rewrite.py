@@ -13,7 +13,7 @@ from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Manner, Prepared, certify, compose
-from ormlift.sql.life.style import style_of
+from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, line_length, outermost
 from ormlift.sql.rows.follow import Is
 from ormlift.sql.statement import Fetch, Kind
@@ -81,6 +81,7 @@ class _Rewriter:
         self._check_names(imports)
         edits = dict.fromkeys(edit for p in self.parts for edit in p.outcome.edits)
         ops = outermost([*self._ops(), *edits])
+        check_mappings(ops, self.settings)
         return Rewrite(
             self.codemod,
             min([site.line, *(line for op in ops for line in _lines(op))]),
@@ -203,7 +204,14 @@ class _Rewriter:
         if prepared.statement.kind is Kind.SELECT and sure and not self.stepped:
             style = style_of(site.module, self.index, self.settings)
         synchronize = "core" if not session else "evaluable" if holds_nothing(site, self.index) else "never"
-        return Manner(style, site.module.text(site.node), self.settings.timestamps, 0, synchronize=synchronize)
+        return Manner(
+            style,
+            site.module.text(site.node),
+            self.settings.timestamps,
+            0,
+            synchronize=synchronize,
+            sqlalchemy=self.settings.sqlalchemy,
+        )
 
     def _needs(self, prepared: Prepared) -> Iterator[ImportNeed]:
         assert prepared.written is not None
