@@ -93,10 +93,10 @@ def test_some_are_written_otherwise() -> None:
             'session.query(Order.id).filter(Order.state.notin_(["a"])).all()',
         ),
         (
-            "INSERT INTO orders (placed_at, status) VALUES (?, LOWER(?))",
+            "INSERT INTO orders (total, status) VALUES (?, LOWER(?))",
             "select",
             "1.4",
-            "session.execute(insert(Order).values({Order.placed_at: literal(p0), Order.state: func.lower(p1)})).rowcount",
+            "session.execute(insert(Order).values({Order.total: p0, Order.state: func.lower(p1)})).rowcount",
         ),
         (
             "DELETE FROM orders WHERE id = 1",
