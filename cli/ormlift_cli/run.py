@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from ormlift.project.graph import ImportLine
     from ormlift.project.index import ProjectIndex
     from ormlift.project.mentions import Mentions
+    from ormlift.project.texts import Texts
     from ormlift.rules.base import Codemod
 
 _INDEX_IN_POOL_FROM = 6_000_000  # bytes from which workers are worth their start: an index takes 0.1 s a megabyte
 _PLAN_IN_POOL_FROM = 1_000_000
+_IMPORTS_FOLLOWED = 2  # from a planned file, so far a function that it calls may stand
 _IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
 _SELECT = re.compile(rb"(?<![\w.])select\(")
 _Item = tuple[str, bytes]
@@ -107,6 +109,8 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
         index = replace(index, versions=majors(_requirements(project)))
     if not settings.sqlalchemy:
         settings = replace(settings, sqlalchemy=pinned(_requirements(project), "sqlalchemy"))
+    if any(c.looks_elsewhere for c in codemods):
+        index = replace(index, texts=_texts(project, files, index))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -181,6 +185,7 @@ class _Read:
     imports: dict[str, tuple[ImportLine, ...]] = field(default_factory=dict)  # of every file
     queries: int = 0  # calls of `session.query(`
     selects: int = 0  # calls of `select(`
+    set_names: set[bytes] = field(default_factory=set)  # attributes that any file sets
     failures: list[Failed] = field(default_factory=list)  # asked for, and cannot be read
 
     @property
@@ -194,10 +199,13 @@ class _Read:
 def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress) -> _Read:
     from ormlift.project.facts import NEEDLES
     from ormlift.project.graph import import_lines
+    from ormlift.project.names import is_test_path
+    from ormlift.project.texts import set_names
 
     tick = progress.stage("reading", len(selection.found.files))
     selected = set(selection.selected) if codemods else set()
     needles = [needle for codemod in codemods for needle in codemod.needles]
+    looks_elsewhere = any(codemod.looks_elsewhere for codemod in codemods)
     result = _Read()
     for path in selection.found.files:
         tick(1)
@@ -208,6 +216,8 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
                 result.failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
         result.imports[path] = import_lines(data.decode(errors="replace"))
+        if looks_elsewhere and not is_test_path(path):
+            result.set_names |= set_names(data)
         if b"sqlalchemy" in data:
             result.queries += data.count(b".query(")
             result.selects += len(_SELECT.findall(data))
@@ -230,6 +240,18 @@ def _requirements(project: Project) -> list[str]:
                 with suppress(OSError):
                     texts.append(read(project.root, name).decode(errors="replace"))
     return texts
+
+
+def _texts(project: Project, files: _Read, index: ProjectIndex) -> Texts:
+    """The texts that calls of the planned files may lead into: what these files import, and what that imports."""
+    from ormlift.project.texts import Texts
+
+    held = dict([*files.for_index, *files.to_plan])
+    known: dict[str, bytes] = {}
+    for path in index.imports.reached_from((path for path, _ in files.to_plan), _IMPORTS_FOLLOWED):
+        with suppress(OSError):
+            known[path] = held[path] if path in held else read(project.root, path)
+    return Texts(known, frozenset(name.decode(errors="replace") for name in files.set_names))
 
 
 def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:

@@ -9,7 +9,9 @@ from types import ModuleType
 from ormlift.model import Planned, ScopeChoice, Settings, Source
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
+from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import link
+from ormlift.project.texts import Texts
 from ormlift.rules.session_scope import CODEMOD
 from sqlalchemy import event
 
@@ -188,6 +190,7 @@ class Case:
     rest: str = ""  # what more the module holds
     db: str = ""  # what more the module of sessions holds
     models: str = ""  # what more the models hold
+    other: str = ""  # what more another module holds
     settings: Settings = field(default_factory=Settings)  # all but the scope
 
 
@@ -215,14 +218,16 @@ def files_of(case: Case) -> dict[str, str]:
         "app/__init__.py": "",
         "app/db.py": DB + textwrap.dedent(case.db),
         "app/models.py": MODELS + textwrap.dedent(case.models),
-        "app/other.py": OTHER,
+        "app/other.py": OTHER + "\n\n" + case.other,
         "app/jobs.py": jobs,
     }
 
 
 def plan_of(case: Case) -> tuple[dict[str, str], Planned]:
     files = files_of(case)
-    index = link(read_facts(Source(path, text)) for path, text in files.items())
+    known = link(read_facts(Source(path, text)) for path, text in files.items())
+    imports = ImportGraph({path: import_lines(text) for path, text in files.items()})
+    index = replace(known, imports=imports, texts=Texts.of(files))
     scopes = (ScopeChoice(case.scope, "app.db"),) if case.scope else ()
     settings = replace(case.settings, scopes=scopes, codemods=(CODEMOD.id,), unsafe=True)
     outcome = plan_file(Source("app/jobs.py", files["app/jobs.py"]), index, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -93,6 +93,33 @@ class ImportGraph:
         True also where nothing is known of the project's imports.
         """
         return not self.files or self.imported_from(path, name) or path in self._whole
+
+    def named(self, path: str, module: str) -> list[str]:
+        """The files that a module's name may mean where `path` imports it: below a folder around that file."""
+        level = len(module) - len(module.lstrip("."))
+        wanted = tuple(part for part in module.split(".") if part)
+        if level:
+            return list(self._resolve(path, module))
+        roots = [
+            parts[: -len(wanted)] for parts in self._by_tail.get(wanted[-1], ()) if parts[-len(wanted) :] == wanted
+        ]
+        folders = tuple(path.split("/")[:-1])
+        near = [root for root in roots if folders[: len(root)] == root or root in (("src",), ("lib",))]
+        return [self._paths[root + wanted] for root in near]
+
+    def reached_from(self, paths: Iterable[str], steps: int) -> list[str]:
+        """The files that some files import, directly or so many steps on, at their top or inside functions."""
+        reached: set[str] = set()
+        edge = set(paths)
+        for _ in range(steps):
+            edge = {target for path in edge for target in self._imported_by(path)} - reached
+            reached |= edge
+        return sorted(reached)
+
+    def _imported_by(self, path: str) -> Iterator[str]:
+        for line in self.files.get(path, ()):
+            for name in line.names or ("",):
+                yield from self._files_of(path, line.module, name)
 
     def holds(self, module: str) -> bool:
         """Whether an absolute import leads into the project, to a file that exists or to one that does not."""

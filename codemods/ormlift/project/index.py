@@ -27,10 +27,12 @@ from ormlift.project.mentions import Mentions
 from ormlift.project.names import Names, is_test_path, module_parts
 from ormlift.project.sessions import FunctionFacts
 from ormlift.project.takers import ANY
+from ormlift.project.texts import Texts
 from ormlift.project.values import Value, Values, Where
 from ormlift.schema import Engine, MappedClass, Scope, SessionFactory, SessionSource, SourceKind, Tri
 from ormlift.syntax import FunctionNode, Module, dotted
 
+_DEFINED = re.compile(r"\b(?:def|class)\s+(\w+)")
 _GENERATIONS = 4  # how deep below a class its subclasses are looked at
 DEFAULT_SCHEMAS = {"", "public", "main", "dbo"}
 DIALECTS = {
@@ -56,6 +58,7 @@ class ProjectIndex:
     style: str = ""  # `query` or `select`: how the project asks; empty where it does neither more
     imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
+    texts: Texts = field(default_factory=Texts, repr=False)  # of files that calls may lead into
     mentions: Mentions | None = field(default=None, repr=False)  # what all files say of the names in `health.asked()`
 
     def __getstate__(self) -> dict[str, object]:
@@ -247,6 +250,18 @@ class ProjectIndex:
         """Whether an import's dotted target leads into a file of the project."""
         holder = target.rpartition(".")[0]
         return target.startswith(".") or any(t and self._names.locate(t, module.source.path) for t in (target, holder))
+
+    def own_names(self, module: Module) -> frozenset[str]:
+        """The functions and classes that another file defines, and what it imports from the project; maybe more."""
+        path, known = module.source.path, self.texts.own
+        if path not in known:
+            found = set(_DEFINED.findall(module.source.text))
+            for name, target in module.imports.items():
+                holder = target.rpartition(".")[0]
+                if target.startswith(".") or any(t and self.imports.named(path, t) for t in (target, holder)):
+                    found.add(name)
+            known[path] = frozenset(found)
+        return known[path]
 
     @cached_property
     def watched_factories(self) -> frozenset[str]:

@@ -469,4 +469,5 @@ CODEMOD = Codemod(
     find=find,
     examples=EXAMPLES,
     relevant=lambda text, index: index.may_hand_out_sessions(text),
+    looks_elsewhere=True,
 )

@@ -1,27 +1,27 @@
-"""A look, one level deep, into functions of the same file that a session or an instance is handed to."""
+"""A look, one level deep, into functions of the project that a session or an instance is handed to."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from ormlift.project.escape.choice import binds
+from ormlift.project.escape.choice import binds, bound_in
 from ormlift.project.escape.closing import is_close
-from ormlift.project.flow.events import Act, Reader
+from ormlift.project.escape.elsewhere import Callee, Elsewhere
+from ormlift.project.escape.harmless import leaves_alone
 from ormlift.project.flow.knowledge import Knowledge
-from ormlift.project.flow.values import ENTITY, Kind, Values, parameters
+from ormlift.project.flow.values import Kind, Values, parameters
 from ormlift.project.index import ProjectIndex
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
 
-_ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
 _ENDING = frozenset({"close", "finish", "dispose", "release", "cleanup", "teardown", "shutdown", "end", "done"})
-_KEPT = ENTITY | Kind.SESSION | Kind.HOLDER
 
 
 @dataclass(frozen=True)
 class LocalLook:
-    """Answers from what stands in the file."""
+    """Answers from what stands in the file, and in the files that it imports from."""
 
     module: Module
     knowledge: Knowledge
@@ -30,7 +30,7 @@ class LocalLook:
     def is_harmless(self, call: ast.Call, values: Values) -> bool:
         """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
         inner = self._inner(call, values)
-        return inner is not None and self._leaves_alone(*inner)
+        return inner is not None and leaves_alone(*inner)
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""
@@ -43,23 +43,51 @@ class LocalLook:
             if isinstance(node, ast.Yield | ast.YieldFrom):
                 return None
             if isinstance(node, ast.Return) and node.value is not None:
+                if _is_lazy(node.value):
+                    return None
                 kind |= seen.kind(node.value)
         return kind & ~Kind.SESSION | (Kind.HOLDER if kind & Kind.SESSION else Kind.PLAIN)
 
     def _inner(self, call: ast.Call, values: Values) -> tuple[FunctionNode, Values] | None:
         """The called function, and what its names hold; None where that can't be told."""
-        function = self._definition(call)
-        if function is None:
+        callee = self._callee(call)
+        if callee is None:
             return None
+        function = callee.function
         given: dict[str, Kind] = {}
-        for name, kind in self._handed(call, function, values):
+        for name, kind in self._handed(call, callee, values):
             if name is None:
                 return None
             given[name] = given.get(name, Kind.PLAIN) | kind
         sessions = [name for name, kind in given.items() if kind & Kind.SESSION]
         if not given or len(sessions) > 1:
             return None
-        return function, Values(function.body, "".join(sessions), self.knowledge, None, given)
+        return function, Values(function.body, "".join(sessions), self._known_to(callee), None, given)
+
+    def _known_to(self, callee: Callee) -> Knowledge:
+        """What is known where the called function stands: the names that are its file's, or its own."""
+        own = self.knowledge.own
+        if callee.module is not self.module:
+            assert self.index is not None
+            own = self.index.own_names(callee.module)
+        return replace(self.knowledge, own=own | bound_in(callee.function))
+
+    def _callee(self, call: ast.Call) -> Callee | None:
+        """What a call runs at once; None where that can't be told, or where it runs when something awaits it."""
+        if call not in self._callees:
+            function = self._definition(call)
+            callee = Elsewhere(self.module, self.index).callee(call) if self.index is not None else None
+            if function is not None:
+                bound = isinstance(call.func, ast.Attribute) and not _is_static(function)
+                callee = Callee(function, self.module, bound)
+            if callee is not None and isinstance(callee.function, ast.AsyncFunctionDef):
+                callee = callee if isinstance(self.module.parents.get(call), ast.Await) else None
+            self._callees[call] = callee
+        return self._callees[call]
+
+    @cached_property
+    def _callees(self) -> dict[ast.Call, Callee | None]:
+        return {}
 
     def is_closer(self, call: ast.Call) -> bool:
         """Whether the called function only closes the one session that it is handed."""
@@ -84,6 +112,8 @@ class LocalLook:
         """The function that is called: one of the module, or a method of the class around the call by `self.`."""
         match call.func:
             case ast.Name(id=name):
+                if any(name in bound_in(f) for f in self.module.ancestors(call) if isinstance(f, FunctionNode)):
+                    return None
                 bound: list[ast.AST] = [s for s in module_level(self.module.tree) if name in binds(s)]
                 bound += [n for n in self.module.nodes(ast.Global) if name in n.names]
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
@@ -107,36 +137,31 @@ class LocalLook:
         return any(name in binds(statement) for other in others for statement in other.body)
 
     @staticmethod
-    def _handed(call: ast.Call, function: FunctionNode, values: Values) -> Iterator[tuple[str | None, Kind]]:
+    def _handed(call: ast.Call, callee: Callee, values: Values) -> Iterator[tuple[str | None, Kind]]:
         """Parameters that get the session or an instance; None for one that can't be told."""
-        names = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
-        if isinstance(call.func, ast.Attribute) and names[:1] in (["self"], ["cls"]):
+        args = callee.function.args
+        names = [a.arg for a in [*args.posonlyargs, *args.args]]
+        named = {a.arg for a in [*args.args, *args.kwonlyargs]}
+        if callee.bound:
             names = names[1:]
+        starred = False
         for position, value in enumerate(call.args):
+            starred = starred or isinstance(value, ast.Starred)
             if kind := values.kind(value):
-                plain = not isinstance(value, ast.Starred) and position < len(names)
-                yield (names[position] if plain else None), kind
+                yield (names[position] if not starred and position < len(names) else None), kind
         for keyword in call.keywords:
             if kind := values.kind(keyword.value):
-                yield keyword.arg, kind
-
-    def _leaves_alone(self, function: FunctionNode, values: Values) -> bool:
-        reader = Reader(values, self.knowledge)
-        for statement in function.body:
-            if any(event.act is not Act.LOAD for event in reader.events(statement)):
-                return False
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and node.attr in _ENDS and values.kind(node.value) & Kind.SESSION:
-                    return False
-                if isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal | ast.Lambda | FunctionNode):
-                    return False
-                if isinstance(node, ast.Assign) and values.kind(node.value) & _KEPT and _is_kept(node):
-                    return False
-        return True
+                yield (keyword.arg if keyword.arg in named else None), kind
 
 
-def _is_kept(node: ast.Assign) -> bool:
-    return any(isinstance(t, ast.Attribute) for t in node.targets)
+def _is_static(function: FunctionNode) -> bool:
+    return any(dotted(d) == "staticmethod" for d in function.decorator_list)
+
+
+def _is_lazy(node: ast.expr) -> bool:
+    """Whether a value is made only while it is iterated, maybe behind the block."""
+    lazy = isinstance(node, ast.Call) and dotted(node.func) in ("map", "filter", "iter", "zip")
+    return lazy or isinstance(node, ast.GeneratorExp)
 
 
 def _sets_attribute(node: ast.Attribute, name: str) -> bool:

@@ -216,7 +216,11 @@ class Reader:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), a method that can't be told")
             return
         handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER)
-        if handed is not None and not self.values.look.is_harmless(call, self.values):
+        if handed is None:
+            return
+        if self.values.look.is_harmless(call, self.values):
+            yield Event(Act.LOAD, call.lineno)
+        else:
             yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
 
     def _hands_on(self, call: ast.Call, kinds: Kind) -> ast.expr | None:

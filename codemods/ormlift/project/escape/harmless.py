@@ -1,0 +1,89 @@
+"""Whether a function leaves alone what it is handed: changes no session and no instance, and keeps none of them."""
+
+from __future__ import annotations
+
+import ast
+
+from ormlift.project.escape.choice import bound_in
+from ormlift.project.flow.events import Act, Reader
+from ormlift.project.flow.knowledge import QUIET_ROOTS
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values
+from ormlift.syntax import FunctionNode, dotted, every_node
+
+_ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
+_READ = frozenset({"bind", "is_active", "no_autoflush", "new", "dirty", "deleted"})  # attributes, not called
+_KEPT = ENTITY | Kind.SESSION | Kind.HOLDER
+_TAKES = frozenset(["append", "add", "extend", "insert", "update", "setdefault", "appendleft", "put", "set"])
+_NESTED = (
+    ast.Yield,
+    ast.YieldFrom,
+    ast.Global,
+    ast.Nonlocal,
+    ast.Lambda,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+)
+
+
+def leaves_alone(function: FunctionNode, values: Values) -> bool:
+    """Judge a function, given what its names hold."""
+    reader = Reader(values, values.knowledge)
+    if any(event.act is not Act.LOAD for statement in function.body for event in reader.events(statement)):
+        return False
+    nodes = every_node(*function.body)
+    if any(isinstance(node, _NESTED) for node in nodes):
+        return False
+    given = bound_in(function)
+    local = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return not any(
+        _ends(node, values, called) or _keeps(node, values, local) or _runs_given(node, values, given) for node in nodes
+    )
+
+
+def _ends(node: ast.AST, values: Values, called: set[int]) -> bool:
+    """Whether this ends the session, sets it up anew, or takes one of its methods to be called out of sight."""
+    if isinstance(node, ast.withitem):
+        return bool(values.kind(node.context_expr) & Kind.SESSION)
+    if not isinstance(node, ast.Attribute) or not values.kind(node.value) & Kind.SESSION:
+        return False
+    return node.attr in _ENDS or not isinstance(node.ctx, ast.Load) or not (id(node) in called or node.attr in _READ)
+
+
+def _keeps(node: ast.AST, values: Values, local: set[str]) -> bool:
+    """Whether this puts the session or an instance where others find it."""
+    match node:
+        case ast.Assign(targets=targets, value=value) if values.kind(value) & (_KEPT | LIVE):
+            return any(_reaches_out(t, local) for target in targets for t in ast.walk(target))
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
+            return bool(values.kind(value) & (_KEPT | LIVE)) and any(_reaches_out(t, local) for t in ast.walk(target))
+        case ast.For(target=target) | ast.AsyncFor(target=target) | ast.comprehension(target=target):
+            return any(_reaches_out(t, local) for t in ast.walk(target))
+        case ast.Call(func=ast.Attribute(attr=attr) as func) if attr in _TAKES:
+            values_given = [*node.args, *(k.value for k in node.keywords)]
+            return any(values.kind(v) & (_KEPT | LIVE) for v in values_given) and _root(func) not in local
+        case _:
+            return False
+
+
+def _reaches_out(target: ast.AST, local: set[str]) -> bool:
+    """Whether a target is part of what the function did not make itself."""
+    stored = isinstance(target, ast.Attribute | ast.Subscript) and isinstance(target.ctx, ast.Store)
+    return isinstance(target, ast.Attribute | ast.Subscript) and stored and _root(target) not in local
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _runs_given(node: ast.AST, values: Values, given: set[str]) -> bool:
+    """Whether this hands the session or an instance to what the function itself binds, whatever it is called."""
+    if not isinstance(node, ast.Call):
+        return False
+    root = dotted(node.func).partition(".")[0]
+    if root not in given or root in QUIET_ROOTS or values.names.get(root, Kind.PLAIN):
+        return False
+    return any(values.kind(v) & (_KEPT | LIVE) for v in [*node.args, *(k.value for k in node.keywords)])
