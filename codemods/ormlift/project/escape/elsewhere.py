@@ -50,13 +50,13 @@ class Elsewhere:
     def _seen_from(self, names: Sequence[str], call: ast.Call) -> Callee | None:
         """What names mean at a call: its functions are asked first, innermost first, then the module."""
         root = names[0]
+        if any(root in node.names for node in self.module.nodes(ast.Nonlocal)):
+            return None
         for around in self.module.ancestors(call):
             if isinstance(around, ast.Lambda) and list(_binders(ast.walk(around.args), root)):
                 return None
             if isinstance(around, FunctionNode):
                 nodes = [*walk_scope(around), *ast.walk(around.args)]
-                if any(isinstance(n, ast.Nonlocal) and root in n.names for n in ast.walk(around)):
-                    return None
                 binders = list(_binders(nodes, root))
                 if binders:
                     return self._from(binders, names, self.module, call)

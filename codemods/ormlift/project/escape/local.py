@@ -112,10 +112,11 @@ class LocalLook:
         """The function that is called: one of the module, or a method of the class around the call by `self.`."""
         match call.func:
             case ast.Name(id=name):
-                if any(name in bound_in(f) for f in self.module.ancestors(call) if isinstance(f, FunctionNode)):
-                    return None
                 bound: list[ast.AST] = [s for s in module_level(self.module.tree) if name in binds(s)]
                 bound += [n for n in self.module.nodes(ast.Global) if name in n.names]
+                around_it = [f for f in self.module.ancestors(call) if isinstance(f, FunctionNode)] if bound else []
+                if any(name in bound_in(f) for f in around_it):
+                    return None
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
                 around = self.module.enclosing_class(call)
                 bound = [s for s in (around.body if around is not None else []) if name in binds(s)]
