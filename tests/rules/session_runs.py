@@ -223,14 +223,14 @@ def files_of(case: Case) -> dict[str, str]:
     }
 
 
-def plan_of(case: Case) -> tuple[dict[str, str], Planned]:
+def plan_of(case: Case, path: str = "app/jobs.py") -> tuple[dict[str, str], Planned]:
     files = files_of(case)
     known = link(read_facts(Source(path, text)) for path, text in files.items())
     imports = ImportGraph({path: import_lines(text) for path, text in files.items()})
     index = replace(known, imports=imports, texts=Texts.of(files))
     scopes = (ScopeChoice(case.scope, "app.db"),) if case.scope else ()
     settings = replace(case.settings, scopes=scopes, codemods=(CODEMOD.id,), unsafe=True)
-    outcome = plan_file(Source("app/jobs.py", files["app/jobs.py"]), index, settings)
+    outcome = plan_file(Source(path, files["app/jobs.py"]), index, settings)
     assert isinstance(outcome, Planned), outcome
     return {**files, "app/jobs.py": outcome.after.text}, outcome
 

@@ -351,3 +351,8 @@ def test_what_may_do_more_is_told(case: Case, tmp_path: Path) -> None:
     before = run_of(files_of(case), case.calls, tmp_path / "before.db")
     after = run_of(files, case.calls, tmp_path / "after.db")
     assert before[case.differs] != after[case.differs]
+
+
+def test_tests_may_replace_what_they_call() -> None:
+    _, outcome = plan_of(SAFE[0], "tests/test_jobs.py")
+    assert {effect.code for site in outcome.sites for effect in site.effects} == set(MAY)
