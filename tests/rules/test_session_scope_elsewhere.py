@@ -22,7 +22,18 @@ def look(session):
 
 
 def read(job, prefix=""):
-    return prefix + job.name.upper()
+    names = [prefix]
+    names.append(job.name.upper())
+    return "".join(names)
+
+
+def titles(job):
+    jobs, found = [], {}
+    seen = []
+    seen.append(job)
+    for one in seen:
+        found[one.id] = one.name
+    return found
 
 
 class Reader:
@@ -71,6 +82,7 @@ def _told(
 SAFE = (
     _safe("a function that only reads", "look(s)"),
     _safe("a function that reads an instance", "read(job, prefix='x')"),
+    _safe("a function that fills containers of its own", "titles(job)", "from app.other import titles\n"),
     _safe("a function of an imported module", "other.look(s)", "from app import other\n"),
     _safe("a function of a module imported whole", "app.other.look(s)", "import app.other\n"),
     _safe("a function imported by another name", "seen(s)", "from app.other import look as seen\n"),
@@ -193,6 +205,15 @@ TOLD = (
     _told(
         "it keeps an instance in a container of its file",
         "kept = []\n\n\ndef helper(job):\n    kept.append(job)\n\n\ndef last():\n    return kept[-1].name\n",
+        "helper(job)",
+        rest="from app.other import helper, last\n",
+        calls=("work()", "last()"),
+        differs="last()",
+    ),
+    _told(
+        "it keeps an instance in what it calls by another name",
+        "kept = []\n\n\ndef helper(job):\n    mine = kept\n    mine.append(job)\n\n\n"
+        "def last():\n    return kept[-1].name\n",
         "helper(job)",
         rest="from app.other import helper, last\n",
         calls=("work()", "last()"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 
 from ormlift.project.escape.choice import bound_in
 from ormlift.project.flow.events import Act, Reader
-from ormlift.project.flow.knowledge import QUIET_ROOTS
+from ormlift.project.flow.knowledge import CONTAINERS, QUIET_ROOTS
 from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values
 from ormlift.syntax import FunctionNode, dotted, every_node
 
@@ -35,11 +36,31 @@ def leaves_alone(function: FunctionNode, values: Values) -> bool:
     if any(isinstance(node, _NESTED) for node in nodes):
         return False
     given = bound_in(function)
-    local = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    local = _made_here(nodes)
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     return not any(
         _ends(node, values, called) or _keeps(node, values, local) or _runs_given(node, values, given) for node in nodes
     )
+
+
+def _made_here(nodes: list[ast.AST]) -> set[str]:
+    """The names that hold nothing but containers which the function makes: what goes into them goes with it."""
+    bound = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    made: Counter[str] = Counter()
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                made[name] += _is_made(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                made[name] += _is_made(value)
+            case _:
+                pass
+    return {name for name, times in made.items() if times == bound[name]}
+
+
+def _is_made(value: ast.expr) -> bool:
+    called = isinstance(value, ast.Call) and dotted(value.func) in CONTAINERS and dotted(value.func) != "iter"
+    return called or isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
 
 
 def _ends(node: ast.AST, values: Values, called: set[int]) -> bool:
