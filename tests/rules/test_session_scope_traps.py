@@ -266,6 +266,39 @@ PLAIN = (
         """,
     ),
     Case(
+        "what is read of instances while the block runs",
+        """
+        def work():
+            s = get_session()
+            try:
+                jobs = s.query(Job).order_by(Job.id).all()
+                names = list(map(lambda job: job.name, jobs))
+                return [names, ",".join(job.name for job in jobs), sum(job.id for job in jobs), dict(zip("ab", names))]
+            finally:
+                s.close()
+        """,
+        "commits",
+    ),
+    Case(
+        "a factory that asks whether it was set up",
+        """
+        def work():
+            s = make()
+            try:
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "commits",
+        rest=MAKE,
+        db="""
+        def make():
+            if SessionLocal is None:
+                raise Trouble("not set up")
+            return SessionLocal()
+        """,
+    ),
+    Case(
         "a scope that calls the very factory, whatever that does",
         """
         def work():
@@ -1159,7 +1192,111 @@ SHOWN = (
         differs="work()",
     ),
 )
-UNSAFE = (*FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES, *EXPIRED, *SHOWN)
+LATER = (
+    *(
+        Case(
+            f"instances that are read when the block is over: {title}",
+            f"""
+            def work():
+                s = get_session()
+                try:
+                    jobs = s.query(Job).order_by(Job.id).all()
+                    return {value}
+                finally:
+                    s.close()
+            """,
+            "commits",
+            ("expires-instances",),
+            calls=("list(work())",),
+            differs="list(work())",
+        )
+        for title, value in {
+            "map": "map(lambda job: job.name, jobs)",
+            "a generator expression": "(job.name for job in jobs)",
+            "one in another": "zip(range(9), map(show, jobs))",
+        }.items()
+    ),
+    *(
+        Case(
+            f"instances that leave by {title}",
+            f"""
+            kept = []
+            class Box: pass
+            box = Box()
+            def store(out):
+                s = get_session()
+                try:
+                    {statement}
+                finally:
+                    s.close()
+            def work():
+                store({given})
+                return [job.name for job in (kept or [box.last])]
+            """,
+            "commits",
+            ("expires-instances",),
+            differs="work()",
+        )
+        for title, given, statement in (
+            ("extend", "kept", "out.extend(s.query(Job))"),
+            ("a slice", "kept", "out[:] = s.query(Job)"),
+            ("growing", "kept", "out += s.query(Job).all()"),
+            ("a loop's target", "box", "for out.last in s.query(Job): pass"),
+            ("a tuple's target", "box", "out.last, other = s.query(Job).limit(2).all()"),
+            ("a keyword", "box.__dict__", "out.update(last=s.query(Job).first())"),
+        )
+    ),
+)
+CLOSING = (
+    Case(
+        "an error of the close that a handler took",
+        """
+        def work():
+            s = Picky()
+            try:
+                return s.query(Job).count()
+            finally:
+                try:
+                    s.close()
+                except OSError:
+                    log.warning("close failed")
+        """,
+        "picky",
+        ("close-may-raise",),
+        rest="from app.db import Picky\n",
+        differs="work()",
+        db="""
+        class Failing(Session):
+            def close(self):
+                super().close()
+                raise OSError("lost")
+        Picky = sessionmaker(bind=engine, class_=Failing)
+        @contextmanager
+        def picky():
+            session = Picky()
+            try:
+                yield session
+            finally:
+                session.close()
+        """,
+    ),
+    Case(
+        "a factory whose guard asks for more than whether it is there",
+        COUNTS,
+        "commits",
+        ("drops-factory-work",),
+        rest=MAKE,
+        differs="work()",
+        db="""
+        state = ["bad"]
+        def make():
+            if state == ["bad"]:
+                raise Trouble("not ready")
+            return SessionLocal()
+        """,
+    ),
+)
+UNSAFE = (*LATER, *CLOSING, *FACTORIES, *SCOPES, *OUTLIVING, *WRITES, *ENGINES, *EXPIRED, *SHOWN)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.title)

@@ -69,7 +69,7 @@ def _work(statements: list[ast.stmt], names: set[str]) -> Iterator[tuple[int, st
             case ast.Try() | ast.TryStar():
                 handlers = [s for h in statement.handlers if not _raises(h.body) for s in h.body]
                 yield from _work([*statement.body, *statement.orelse, *handlers, *statement.finalbody], names)
-            case ast.If(body=[ast.Raise()], orelse=[]):
+            case ast.If(test=test, body=[ast.Raise()], orelse=[]) if _is_missing(test):
                 pass
             case ast.If(test=test) if _about(test, names):
                 yield from _work([*statement.body, *statement.orelse], names)
@@ -88,6 +88,19 @@ def _about(test: ast.expr, names: set[str]) -> bool:
     """Whether a test only asks for the session: `if session:`, `if session is not None:`."""
     inner = test.left if isinstance(test, ast.Compare) else test
     return isinstance(inner, ast.Name) and inner.id in names
+
+
+def _is_missing(test: ast.expr) -> bool:
+    """Whether a test asks for nothing but whether something is there: without it, no session could be made either."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=held):
+            return bool(dotted(held))
+        case ast.Compare(left=held, ops=[ast.Is() | ast.Eq()], comparators=[ast.Constant(value=None)]):
+            return bool(dotted(held))
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return all(_is_missing(v) for v in values)
+        case _:
+            return False
 
 
 def _raises(body: list[ast.stmt]) -> bool:

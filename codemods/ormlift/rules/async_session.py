@@ -99,6 +99,7 @@ EFFECTS = {
     ),
     "now-injected": "FastAPI makes the session before the route runs, and ends it behind the route, not in its middle.",
     "handler-after-close": "A handler did its work before the session was closed, and does it behind the close.",
+    "close-may-raise": "A handler around the close took its error; `async with` lets it out.",
     "now-closed": "The session was left open and is now closed at the end of the block, which rolls back what is open.",
 }
 

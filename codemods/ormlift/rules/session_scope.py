@@ -63,6 +63,7 @@ from ormlift.model import (
 )
 from ormlift.project.choose import ChosenScope, choose_scope, surroundings
 from ormlift.project.escape.choice import Named, name_scope
+from ormlift.project.escape.closing import error_of_close
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, opened_sessions, owner
@@ -266,7 +267,7 @@ class _Finder:
 
     def _rewrite(self, life: _Life, named: Named) -> Rewrite:
         found, shape = life.found, life.shape
-        effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape)]
+        effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape), *_close_raises(shape)]
         if not named.own:
             effects += [*self._effects(life, named), *_at_entry(shape, named), *_arguments(found, named)]
         return Rewrite(
@@ -367,8 +368,8 @@ def _by_form(found: Found) -> Reason | None:
 
 
 def _keeps(rewrite: Rewrite) -> bool:
-    """Whether a rewrite changes nothing but that what nothing closed is closed, which no choice of scope avoids."""
-    return all(effect.code == "now-closed" for effect in rewrite.effects)
+    """Whether a rewrite changes nothing but what no choice of scope avoids: how the session is closed."""
+    return all(effect.code in ("now-closed", "close-may-raise") for effect in rewrite.effects)
 
 
 def _offering(rewrite: Rewrite, words: str) -> Rewrite:
@@ -383,6 +384,11 @@ def _now_closed(found: Found, shape: Shape) -> list[Effect]:
         return []
     text = f"{found.name} was never closed, and is now behind line {shape.end_line}: its instances load nothing there"
     return [Effect("now-closed", shape.first.lineno, text)]
+
+
+def _close_raises(shape: Shape) -> list[Effect]:
+    line, text = error_of_close(shape.closes)
+    return [Effect("close-may-raise", line, text)] if line else []
 
 
 def _no_scope() -> Reason:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ormlift.project.flow.guards import session_test
-from ormlift.project.flow.knowledge import is_log
+from ormlift.project.flow.knowledge import QUIET_NAMES, is_log
+from ormlift.syntax import dotted
 
+_CLOCKS = frozenset({"time", "datetime", "traceback", "os", "sys", "threading"})
 Closers = Callable[[ast.Call], bool]  # whether a call's function is known to only close the session it is handed
 
 
@@ -48,10 +50,25 @@ def is_idle(node: ast.stmt) -> bool:
             return True
         case ast.Expr(value=ast.Constant()):
             return True
-        case ast.Expr(value=ast.Call(func=func)):
-            return is_log(func)
+        case ast.Expr(value=ast.Call(func=func) as call):
+            return is_log(func) and not _asks(call)
         case _:
             return False
+
+
+def _asks(call: ast.Call) -> bool:
+    """Whether the arguments call what may look at the session or its pool: `engine.pool.status()`."""
+    given = [*call.args, *(k.value for k in call.keywords)]
+    calls = [n for a in given for n in ast.walk(a) if isinstance(n, ast.Call)]
+    names = [dotted(c.func) for c in calls]
+    return any(name not in QUIET_NAMES and name.partition(".")[0] not in _CLOCKS for name in names)
+
+
+def error_of_close(closes: Iterable[ast.stmt]) -> tuple[int, str]:
+    """The line of a handler that takes an error of the close itself, and words of it; 0 where none does."""
+    nodes = [n for s in closes for n in ast.walk(s)]
+    line = min((h.lineno for n in nodes if isinstance(n, ast.Try) for h in n.handlers), default=0)
+    return line, f"the handler on line {line} took an error of the close, which now leaves the block"
 
 
 def is_close_call(node: ast.AST, name: str) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from ormlift.model import Reason
 from ormlift.project.escape.closing import Closers, closing_calls, is_close, is_idle
 from ormlift.project.flow.knowledge import Knowledge, leaves
-from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values
+from ormlift.project.flow.values import ENTITY, KEPT, Kind, Values
 from ormlift.syntax import FunctionNode, Module, suites
 
 
@@ -95,12 +95,18 @@ class Matcher:
         ending = self._ending(closer, inside=True)
         if isinstance(ending, Reason) or any(self._mentions(s) for s in body[:-1]):
             return None
+        if closer.handlers or self._opens_by_await():
+            return None  # what opening and closing raise would come to the handlers, or run the rest of the finally
         closes, _ = ending
         before = closer.finalbody[: closer.finalbody.index(closes[0])]
         later = [*closer.handlers, *closer.orelse, *(s for s in closer.finalbody if s not in closes)]
         if not all(is_idle(s) for s in before) or any(self._knows(node, closer.body) for node in later):
             return None
         return Shape("inside", tuple(closer.body), (self.assign, *closes), None, closes, closer)
+
+    def _opens_by_await(self) -> bool:
+        value = self.assign.value if isinstance(self.assign, ast.Assign | ast.AnnAssign) else None
+        return isinstance(value, ast.Await)
 
     def _straight(self, body: Sequence[ast.stmt], close: ast.stmt) -> Shape | Reason:
         if not body:
@@ -173,7 +179,7 @@ class Matcher:
             return None
         again = next((i for i, s in enumerate(rest) if self._rebinds(s)), len(rest))
         values = Values(rest[:again], self.name, self.knowledge)
-        live = {name for name, kind in values.names.items() if kind & (LIVE | Kind.SESSION | Kind.HOLDER | Kind.QUERY)}
+        live = {name for name, kind in values.names.items() if kind & (KEPT | Kind.SESSION | Kind.HOLDER | Kind.QUERY)}
         uses = [i for i, s in enumerate(rest[:again]) if _loads(s, live)]
         if not uses or (isinstance(function, ast.Module) and self._seen_outside(function)):
             return None
@@ -234,7 +240,7 @@ class Matcher:
             return Reason("closed-in-several-places", f"{self.name} is closed twice in one finally; close it once")
         position = closer.finalbody.index(closes[0])
         behind = closer.finalbody[position + 1 :]
-        if not inside and any(not is_idle(s) and not _empties(s, self.name) for s in behind):
+        if not inside and any(not _empties(s, self.name) and (not is_idle(s) or self._mentions(s)) for s in behind):
             text = f"line {behind[0].lineno} runs after the close, and inside a scope would run before it"
             return Reason("finally-does-more", f"{text}; move it behind the try, or before the close")
         gone = (*closes, *(s for s in behind if _empties(s, self.name)))

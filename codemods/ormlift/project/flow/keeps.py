@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
-from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, parameters
+from ormlift.project.flow.values import ENTITY, KEPT, Kind, Values, element, parameters
 from ormlift.project.flow.walk import Exit, Outs, State
 from ormlift.schema import Scope, Tri
 from ormlift.syntax import FunctionNode, walk_scope
 
 _TAKES = frozenset({"append", "add", "extend", "insert", "update", "put", "setdefault", "set"})
+_TAKES |= {"appendleft", "extendleft", "put_nowait", "push"}
+_TAKES_ALL = frozenset({"extend", "extendleft", "update"})
 
 
 def kept_instances(block: Block, scope: Scope | None, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
@@ -30,7 +32,7 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
     expires = f"{words} {'expires' if sure else 'may expire'} it by its {how}, and reading an attribute then raises"
     for way in outs.returns:
         value = way.node.value if isinstance(way.node, ast.Return) else None
-        if _is_fresh(way.state) and value is not None and values.kind(value) & LIVE:
+        if _is_fresh(way.state) and value is not None and values.kind(value) & KEPT:
             text = f"line {way.line} returns what may be an instance: {expires} DetachedInstanceError"
             yield Effect("expires-instances", way.line, text)
     staying = [Exit(0, outs.normal), *outs.breaks, *outs.continues]
@@ -60,7 +62,7 @@ def commits_inside(block: Block, values: Values) -> bool:
 
 def _seen_elsewhere(block: Block, values: Values) -> Iterator[tuple[str, int]]:
     """Names that other functions see: read by a nested one, nonlocal, or of the module."""
-    live = {name for name, kind in values.names.items() if kind & LIVE and name != values.session}
+    live = {name for name, kind in values.names.items() if kind & KEPT and name != values.session}
     for node in ast.walk(block.function):
         nested = isinstance(node, (*FunctionNode.__args__, ast.Lambda)) and node is not block.function
         if nested and not block.covers(node) and (found := _free(node, live)) is not None:
@@ -107,7 +109,7 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
                 carried: list[ast.expr] = [node.exc]
                 if isinstance(node.exc, ast.Call):
                     carried = [*node.exc.args, *(k.value for k in node.exc.keywords)]
-                if any(values.kind(value) & LIVE for value in carried):
+                if any(values.kind(value) & KEPT for value in carried):
                     text = f"line {node.lineno} raises an error that may carry an instance: {words} rolls back, which "
                     text += "expires it, and reading an attribute then raises DetachedInstanceError"
                     yield Effect("expires-instances", node.lineno, text)
@@ -118,7 +120,7 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
             places += handler.body
             going_on = going_on or not isinstance(handler.body[-1], ast.Return | ast.Raise)
         for name, line in _names_read(block, places, outer.end_lineno or 0 if going_on else 0):
-            if values.names.get(name, 0) and values.names[name] & LIVE:
+            if values.names.get(name, 0) and values.names[name] & KEPT:
                 text = (
                     f"line {line} uses {name}, which may hold an instance, after an error of the block: {words} rolls "
                     "back, which expires it, and reading an attribute then raises DetachedInstanceError"
@@ -159,7 +161,7 @@ def _read_after(block: Block, values: Values) -> Iterator[tuple[str, int]]:
                 rebound.add(node.id)
             elif node.id in told or node.id in rebound or not values.names.get(node.id, 0):
                 continue
-            elif values.names[node.id] & LIVE and not _only_tested(block, node):
+            elif values.names[node.id] & KEPT and not _only_tested(block, node):
                 told.add(node.id)
                 yield node.id, node.lineno
 
@@ -186,31 +188,78 @@ def _only_tested(block: Block, node: ast.Name) -> bool:
 
 def _stored(block: Block, values: Values) -> Iterator[tuple[int, str]]:
     """Assignments of instances to what lives on: attributes, and containers that are not the function's own."""
-    local = {n.id for n in walk_scope(block.function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    nodes = list(walk_scope(block.function))
+    grown = {id(n.target) for n in nodes if isinstance(n, ast.AugAssign)}
+    names = [n for n in nodes if isinstance(n, ast.Name) and id(n) not in grown]
+    local = {n.id for n in names if isinstance(n.ctx, ast.Store)}
     given = set(parameters(block.function)) if isinstance(block.function, FunctionNode) else set()
     for statement in block.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and values.kind(node.value) & LIVE:
-                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    if isinstance(target, ast.Attribute | ast.Subscript) and _outlives(target, values, local):
-                        yield node.lineno, ast.unparse(target)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES:
-                full = any(values.kind(a) & LIVE for a in node.args)
+            for line, target, kind in _assigned(node, values):
+                if kind & KEPT and _outlives(target, values, local):
+                    yield line, ast.unparse(target)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES:
+                taken = KEPT | Kind.QUERY if node.func.attr in _TAKES_ALL else KEPT
+                full = any(values.kind(a) & taken for a in (*node.args, *(k.value for k in node.keywords)))
                 if full and _outlives(node.func, values, local):
                     yield node.lineno, ast.unparse(node.func.value)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _handed_over(node, values, given):
                 yield node.lineno, f"what {node.func.id}() makes of it"
 
 
+def _assigned(node: ast.AST, values: Values) -> Iterator[tuple[int, ast.expr, Kind]]:
+    """The attributes, subscripts and grown names that a node assigns to, and what."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            pairs = [(t, values.kind(value)) for t in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            pairs = [(target, values.kind(value))]
+        case ast.AugAssign(target=target, value=value):
+            yield node.lineno, target, _filling(values.kind(value))
+            return
+        case (
+            ast.For(target=target, iter=source)
+            | ast.AsyncFor(target=target, iter=source)
+            | ast.comprehension(target=target, iter=source)
+        ):
+            pairs = [(target, element(values.kind(source)))]
+        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+            pairs = [(target, values.kind(value))]
+        case _:
+            return
+    for target, kind in pairs:
+        yield from _places(target, kind)
+
+
+def _places(target: ast.expr, kind: Kind) -> Iterator[tuple[int, ast.expr, Kind]]:
+    match target:
+        case ast.Attribute():
+            yield target.lineno, target, kind
+        case ast.Subscript(slice=index):
+            yield target.lineno, target, _filling(kind) if isinstance(index, ast.Slice) else kind
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            for inner in elts:
+                yield from _places(inner, element(kind))
+        case ast.Starred(value=inner):
+            yield from _places(inner, _filling(kind))
+        case _:
+            pass
+
+
+def _filling(kind: Kind) -> Kind:
+    """Of what a list takes the elements of: a query is run then."""
+    return kind | (Kind.FULL if kind & Kind.QUERY else Kind.PLAIN)
+
+
 def _handed_over(call: ast.Call, values: Values, given: set[str]) -> bool:
     """`setattr(x, "job", job)`, or a parameter that is called with an instance."""
     assert isinstance(call.func, ast.Name)
     if call.func.id == "setattr" and len(call.args) == 3:
-        return bool(values.kind(call.args[2]) & LIVE) and not values.kind(call.args[0]) & ENTITY
+        return bool(values.kind(call.args[2]) & KEPT) and not values.kind(call.args[0]) & ENTITY
     if call.func.id not in given:
         return False
     appends = (a for a in call.args if isinstance(a, ast.Attribute) and a.attr in _TAKES)
-    return any(values.kind(a) & LIVE for a in call.args) or any(True for _ in appends)
+    return any(values.kind(a) & KEPT for a in call.args) or any(True for _ in appends)
 
 
 def _outlives(target: ast.expr, values: Values, local: set[str]) -> bool:

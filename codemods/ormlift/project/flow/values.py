@@ -40,10 +40,13 @@ class Kind(Flag):
     HOLDER = auto()  # an object that keeps the session
     CLOSURE = auto()  # a nested function that sees instances
     VARS = auto()  # the dict of an instance's attributes, which expiring empties; an object that an instance is set on
+    LAZY = auto()  # an iterator that has yet to read instances, though it gives none
 
 
 ENTITY = Kind.INSTANCE | Kind.FULL
 LIVE = ENTITY | Kind.CLOSURE | Kind.VARS  # what is of no use any more once the instances are expired
+KEPT = LIVE | Kind.LAZY
+_LAZY = words("enumerate filter iter map zip reversed")
 _MANY = words("all fetchall fetchmany partitions")
 _ONE = words("first one one_or_none scalar scalar_one scalar_one_or_none get fetchone get_or_404 first_or_404")
 _CARRYING_ROOTS = words("itertools functools copy operator collections random")
@@ -230,7 +233,8 @@ class Values:
             case ast.Dict(values=values):
                 return self._box(values)
             case ast.ListComp(elt=elt) | ast.SetComp(elt=elt) | ast.GeneratorExp(elt=elt):
-                return self._box([elt])
+                waits = [g.iter for g in node.generators] if isinstance(node, ast.GeneratorExp) else []
+                return self._box([elt]) | self._lazily(waits)
             case ast.DictComp(key=key, value=value):
                 return self._box([key, value])
             case ast.BoolOp(values=values):
@@ -258,6 +262,10 @@ class Values:
             kind |= element(self.kind(node.value)) if isinstance(node, ast.Starred) else self.kind(node)
         keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
         return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps | kind & Kind.CLOSURE
+
+    def _lazily(self, sources: Iterable[ast.expr]) -> Kind:
+        """Of an iterator over sources that is not run yet."""
+        return Kind.LAZY if self._union(sources) & (ENTITY | Kind.QUERY | Kind.LAZY) else Kind.PLAIN
 
     def _attribute(self, base: Kind, attr: str) -> Kind:
         if base & ENTITY:
@@ -330,14 +338,15 @@ class Values:
         kind = self._union(values)
         if name == "vars":
             return Kind.VARS if kind & ENTITY else Kind.PLAIN
-        if name == "map" and call.args:
-            return Kind.FULL if self._maps_to_instances(call.args[0], call.args[1:]) else Kind.BOX
-        if name in CONTAINERS or (name != last and name.partition(".")[0] in _CARRYING_ROOTS):
-            return Kind.FULL if kind & (ENTITY | Kind.QUERY | Kind.SESSION) else Kind.BOX
+        carries = name != last and name.partition(".")[0] in _CARRYING_ROOTS
+        if name in CONTAINERS or carries or (name == "map" and call.args):
+            return self._container_call(call, name, kind, carries=carries)
         if name == "getattr":
             return kind & Kind.INSTANCE | (Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN)
         if name in ELEMENTS:
             return element(kind)
+        if kind & Kind.LAZY and last[:1].isupper():  # such as a response that is streamed
+            return Kind.LAZY
         if last in self.knowledge.models or self.knowledge.is_harmless(call.func) or not kind:
             return Kind.PLAIN
         seen = self.look.returned(call, self)
@@ -351,6 +360,13 @@ class Values:
         if kind & (Kind.QUERY | Kind.COLUMNS):
             return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE)
         return Kind.INSTANCE if kind & (ENTITY | Kind.CLOSURE) else Kind.PLAIN
+
+    def _container_call(self, call: ast.Call, name: str, kind: Kind, *, carries: bool) -> Kind:
+        if name == "map":
+            full = self._maps_to_instances(call.args[0], call.args[1:])
+            return (Kind.FULL if full else Kind.BOX) | self._lazily(call.args[1:])
+        waits = kind & Kind.LAZY if carries or name in _LAZY else Kind.PLAIN
+        return waits | (Kind.FULL if kind & (ENTITY | Kind.QUERY | Kind.SESSION) else Kind.BOX)
 
     def _maps_to_instances(self, function: ast.expr, sources: Sequence[ast.expr]) -> bool:
         """Whether `map(function, *sources)` may give instances."""

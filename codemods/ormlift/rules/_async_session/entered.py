@@ -25,6 +25,7 @@ from ormlift.model import (
     Wrap,
 )
 from ormlift.project.choose import choose_scope
+from ormlift.project.escape.closing import error_of_close
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.uses import Uses
@@ -36,6 +37,10 @@ from ormlift.project.injected import depends_on, is_route
 from ormlift.rules._async_session.words import ID, USED, coroutine_around, refused, repaired
 from ormlift.schema import SourceKind
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
+
+_STEPS = frozenset({"__anext__", "__aiter__", "__aenter__", "__aexit__", "asend", "athrow"})
+_LATER = frozenset({"add_task", "create_task", "ensure_future", "submit", "start_soon", "run_in_executor", "gather"})
+_LATER |= {"call_later", "call_soon", "call_soon_threadsafe", "add_done_callback", "push_async_callback", "callback"}
 
 
 class Given(StrEnum):
@@ -257,6 +262,8 @@ class Entered:
         parents = [self.module.parents[n] for n in uses]
         if any(isinstance(p, ast.withitem | ast.Await | ast.AsyncFor | ast.For) for p in parents):
             return False
+        if any(_steps(p) for p in parents):
+            return False
         return any(isinstance(p, ast.Attribute) and p.attr in USED for p in parents)
 
     # Opened and closed by hand
@@ -312,7 +319,9 @@ class Entered:
         ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), header))
         if shape.opened is not None:
             ops.append(DropFinally(span(shape.opened)))
-        effects = tuple(self._handlers_behind(shape))
+        line, text = error_of_close(shape.closes)
+        raises = (Effect("close-may-raise", line, text),) if line else ()
+        effects = (*self._handlers_behind(shape), *raises)
         return Rewrite(ID, shape.first.lineno, shape.end_line, tuple(ops), effects=effects, fault=fault)
 
     def _handlers_behind(self, shape: Shape) -> Iterator[Effect]:
@@ -344,8 +353,17 @@ class Entered:
                     return True
                 call = self.module.parents[parent] if isinstance(parent, ast.keyword) else parent
                 taker = dotted(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
-                if taker[:1].isupper() or "close" in taker.lower():
+                if taker[:1].isupper() or "close" in taker.lower() or self._runs_later(node):
                     return True
+        return False
+
+    def _runs_later(self, node: ast.Name) -> bool:
+        """Whether the session, or a method of it, goes to what runs it when the function is done."""
+        for parent in self.module.ancestors(node):
+            if isinstance(parent, ast.stmt):
+                return False
+            if isinstance(parent, ast.Call) and dotted(parent.func).rpartition(".")[2] in _LATER:
+                return True
         return False
 
     def _entered(self, function: FunctionNode, name: str) -> bool:
@@ -360,6 +378,17 @@ class Entered:
                 return base == name
             case _:
                 return False
+
+
+def _steps(node: ast.AST) -> bool:
+    """Whether this takes a generator or a context manager for what it is: `anext(gen)`, `gen.__anext__`."""
+    match node:
+        case ast.Attribute(attr=attr):
+            return attr in _STEPS
+        case ast.Call(func=ast.Name(id=name)):
+            return name in ("anext", "aiter")
+        case _:
+            return False
 
 
 def _an(given: Given) -> str:

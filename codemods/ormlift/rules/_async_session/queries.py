@@ -15,6 +15,7 @@ from ormlift.syntax import Module, dotted
 _KEPT = frozenset({"filter", "filter_by", "where", "order_by", "limit", "offset", "join", "outerjoin", "options",
                    "distinct", "group_by", "having", "with_for_update", "execution_options"})  # fmt: skip
 _LOADS_MANY = frozenset({"joinedload", "contains_eager"})
+_EAGER = frozenset({"joined", "False"})
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Queries:
         text = f"{dotted(func)}() is called on an AsyncSession: AttributeError, it has no attribute 'query'"
         fault = Fault("query-on-async", Severity.CRITICAL, text)
         chain = self._chain(call)
+        inner = self._inside(chain)
         line, end = chain.whole.lineno, chain.whole.end_lineno or chain.whole.lineno
         why = coroutine_around(self.module, call)
         if why:
@@ -59,6 +61,11 @@ class Queries:
             where = chain.odd or "what runs the query"
             reason = Reason("unusual-query", f"{where} can't be followed; write it as a select by hand")
             return refused(line, end, reason, fault)
+        if inner is not None:
+            reason = Reason(
+                "unusual-query", f"line {inner.lineno} has a query inside it; write both as selects by hand"
+            )
+            return refused(line, end, reason, fault)
         new = self._written(ast.unparse(func.value), chain)
         if new is None or "#" in self.module.text(chain.whole):
             reason = Reason("unusual-query", "the query has no plain counterpart; write it as a select by hand")
@@ -66,6 +73,14 @@ class Queries:
         text, needs = new
         op = ReplaceExpr(self.module.span(chain.whole), text)
         return repaired(line, end, (op,), fault, "raised AttributeError", imports=needs)
+
+    def _inside(self, chain: _Chain) -> ast.expr | None:
+        """Another query of such a session in the arguments of this one."""
+        for node in ast.walk(chain.whole):
+            func = node.func if isinstance(node, ast.Call) and node is not chain.what else None
+            if isinstance(func, ast.Attribute) and func.attr == "query" and self.held.is_async(func.value):
+                return func
+        return None
 
     def _chain(self, query: ast.Call) -> _Chain:
         kept: list[ast.Call] = []
@@ -123,9 +138,10 @@ class Queries:
         last = dotted(node).rpartition(".")[2]
         return any(m.name == last and not m.is_table for m in self.index.models)
 
-    @staticmethod
-    def _joins(chain: _Chain) -> bool:
+    def _joins(self, chain: _Chain) -> bool:
         """Whether rows may repeat an entity, which a query leaves out by itself."""
+        if any(r.lazy in _EAGER for m in self.index.models for r in m.relationships):
+            return True  # also of a model that one leads to from here
         nodes = (n for c in chain.kept for n in ast.walk(c) if isinstance(n, ast.Call))
         return any(dotted(n.func).rpartition(".")[2] in _LOADS_MANY or _is_join(n) for n in nodes)
 

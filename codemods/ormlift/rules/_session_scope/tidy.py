@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ormlift.project.escape.choice import Named
 from ormlift.project.flow.knowledge import Knowledge
-from ormlift.project.flow.values import LIVE, Kind, Values
+from ormlift.project.flow.values import KEPT, Kind, Values
 from ormlift.schema import Tri
 
 
@@ -44,7 +44,7 @@ def _is_plain(node: ast.expr, values: Values) -> bool:
         case ast.Constant():
             return True
         case ast.Name():
-            return not values.kind(node) & (LIVE | Kind.SESSION | Kind.HOLDER | Kind.QUERY)
+            return not values.kind(node) & (KEPT | Kind.SESSION | Kind.HOLDER | Kind.QUERY)
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             return all(_is_plain(e, values) for e in elts)
         case ast.Dict(keys=keys, values=held):

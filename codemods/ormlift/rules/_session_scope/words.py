@@ -82,6 +82,10 @@ EFFECTS = {
         "The scope's transaction is that of `with session.begin()`, which ends with the block's first commit or "
         "rollback; any use behind it raises. Remove the block's commit, or use a scope that commits by itself."
     ),
+    "close-may-raise": (
+        "A handler around the close took its error, such as that of a connection which was lost; a scope lets it out, "
+        "unless it has such a handler itself."
+    ),
     "now-closed": (
         "Nothing closed the session: it lived until nobody referred to it. Now it is closed when the block ends, and "
         "an instance can load nothing more behind it."
