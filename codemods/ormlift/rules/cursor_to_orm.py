@@ -21,6 +21,11 @@ A connection or cursor that the file opens and keeps (`self.conn`, a global `db`
 it: its reads and writes move to a session of their own, and the kept connection stays open beside it. Asynchronous
 lives (aiosqlite) become `async with` an asynchronous session; there must be a factory or scope for one.
 
+SQL that is put together step by step becomes a statement that is: `sql += " AND x = ?"; params.append(x)`, under an
+`if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise; the statement of
+each way through the branches (up to 64) is proven by itself. What is appended must be a literal with its parameters
+beside it; OR, loops, lists of columns, and a text or list that is used for more are refused.
+
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`. JSON stays text in such a dict.
 
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
@@ -120,8 +125,9 @@ REASONS = {
     "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
     "autocommit": "A write in autocommit mode stands inside an expression. Give it a statement of its own.",
     "dynamic-sql": (
-        "The SQL is put together at run time, of more than literals, values and lists of placeholders. Write each "
-        "statement as one literal, with parameters."
+        "The SQL is put together at run time, of more than literals, values and lists of placeholders, or by more than "
+        "steps that add a condition or a clause each, beside their parameters. Write each statement as one literal, "
+        "with parameters, or build a select() step by step."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
     "execute-many": (

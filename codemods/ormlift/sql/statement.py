@@ -120,6 +120,7 @@ class Request:
         ""  # arguments of the statement's own `.execution_options(..)`, as source text; in `select` style only
     )
     passed: str = ""  # further arguments of `execute(..)`, as source text; in `select` style only
+    stated: str = ""  # the variable that holds the statement, where it is made elsewhere; in `select` style only
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
     variables: bool = False  # statements may be written above, for aliases, subqueries and tables of WITH
     taken: frozenset[str] = frozenset()  # names that mean something where the statement stands

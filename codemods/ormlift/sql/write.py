@@ -202,7 +202,8 @@ def _with_options(node: Node, request: Request) -> Node:
 
 def _handed(node: Node, request: Request) -> list[Node]:
     """What `execute(..)` is handed."""
-    return [_with_options(node, request), *([Atom(request.passed)] if request.passed else [])]
+    made = Atom(request.stated) if request.stated else _with_options(node, request)
+    return [made, *([Atom(request.passed)] if request.passed else [])]
 
 
 def _query_fits(statement: Statement, fetch: Fetch, parts: SelectParts) -> bool:

@@ -541,6 +541,42 @@ def title_of(ticket):
         project=PROJECT,
     ),
     Example(
+        title="SQL that is put together step by step",
+        before="""\
+from app.db import open_db
+
+
+def search(stage, limit):
+    conn = open_db()
+    sql = "SELECT ticket FROM jobs WHERE 1=1"
+    params = []
+    if stage is not None:
+        sql += " AND stage = ?"
+        params.append(stage)
+    sql += " ORDER BY id LIMIT ?"
+    params.append(limit)
+    rows = conn.execute(sql, params).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import select
+
+
+def search(stage, limit):
+    with session_scope() as session:
+        sql = select(Job.ticket)
+        if stage is not None:
+            sql = sql.where(Job.stage == stage)
+        sql = sql.order_by(Job.id).limit(limit)
+        rows = session.execute(sql).all()
+    return [row.ticket for row in rows]
+""",
+        project=PROJECT,
+    ),
+    Example(
         title="the SQL is put together",
         before="""\
 from app.db import open_db

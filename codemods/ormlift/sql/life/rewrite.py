@@ -46,7 +46,8 @@ from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated,
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
-from ormlift.sql.life.statements import Manner, Prepared, certify, compose, place, prepare
+from ormlift.sql.life.statements import Manner, Prepared, certify, place
+from ormlift.sql.life.stepped import Stepper
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, outermost
 from ormlift.sql.life.uses import binds_by_with
@@ -54,6 +55,7 @@ from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.handing import RETURNED
 from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import Kind
+from ormlift.sql.textual.grown import step_ops
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
 _KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
@@ -75,6 +77,7 @@ class _Rewriter:
     reached: Flow = field(init=False)
     opening: Opening = field(init=False)
     manner: Manner = field(init=False)
+    stepper: Stepper = field(init=False)
     prepared: list[Prepared] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -84,6 +87,7 @@ class _Rewriter:
 
     def __post_init__(self) -> None:
         self.module = self.life.module
+        self.stepper = Stepper(self.life, self.index, self.settings)
 
     @property
     def is_fresh(self) -> bool:
@@ -101,7 +105,7 @@ class _Rewriter:
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
         self._choose_names(found)
-        self.prepared = [prepare(e, life, self.index, self.settings) for e in found]
+        self.prepared = [self.stepper.prepare(e) for e in found]
         for prepared in self.prepared:
             place(prepared, life, self.names)
             _check_between(prepared, life)
@@ -109,9 +113,10 @@ class _Rewriter:
         self._write_statements()
         self._session()
         self._gather_effects()
-        certificates = tuple(certify(p) for p in self.prepared)
+        ways = [way for p in self.prepared for way in self.stepper.ways(p)]
+        certificates = tuple(certify(way) for way in ways)
         check_imports(self.imports, life)
-        written = [p.written for p in self.prepared if p.written]
+        written = [way.written for way in ways if way.written]
         check_hidden((text for w in written for text in (*w.above, w.text)), self._said(), life)
         ops = outermost(self.ops)
         check_mappings(ops, self.settings)
@@ -168,7 +173,7 @@ class _Rewriter:
         while rounds:
             rounds -= 1
             for prepared in self.prepared:
-                compose(prepared, self.life, self.manner, edits)
+                self.stepper.compose(prepared, self.manner, edits)
                 if prepared.target is not None:
                     texts[prepared.target] = prepared.text
                     continue
@@ -188,17 +193,24 @@ class _Rewriter:
             targets[edit.span].text = edit.text
             row_edits.remove(edit)
         for prepared in self.prepared:
-            check_repeated(prepared)
             self._put(prepared)
-            assert prepared.written is not None
-            self.imports |= set(prepared.written.imports)
-            if prepared.request is not None:
-                models = [m for m in prepared.models.values() if m.name in prepared.written.text]
-                self.imports |= set(model_needs(self.life, models, prepared.request.names))
-            self.effects += [Effect(f.code, prepared.execution.line, f.message) for f in prepared.written.effects]
+            if prepared in self.stepper.grown:
+                self.ops += step_ops(self.stepper.grown[prepared], self.module)
+            for way in self.stepper.ways(prepared):
+                self._settle_way(way)
         self.ops += row_edits
         self._names()
         self.effects += row_effects
+
+    def _settle_way(self, prepared: Prepared) -> None:
+        """What one statement needs and changes."""
+        check_repeated(prepared)
+        assert prepared.written is not None
+        self.imports |= set(prepared.written.imports)
+        if prepared.request is not None:
+            models = [m for m in prepared.models.values() if m.name in prepared.written.text]
+            self.imports |= set(model_needs(self.life, models, prepared.request.names))
+        self.effects += [Effect(f.code, prepared.execution.line, f.message) for f in prepared.written.effects]
 
     def _names(self) -> None:
         """The lists of names: they go where only dicts were made with them, else they are written out."""

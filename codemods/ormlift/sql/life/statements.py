@@ -373,8 +373,11 @@ def _names_of(module: Module) -> frozenset[str]:
     return frozenset(found)
 
 
-def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> Written:
-    """Write the statement; `edits` are what becomes of the rows read inside its parameters. Raises Refused."""
+def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str], stated: str = "") -> Written:
+    """Write the statement; `edits` are what becomes of the rows read inside its parameters. Raises Refused.
+
+    `stated` is the variable that holds the statement, where the code makes it elsewhere.
+    """
     from ormlift.sql.write import write
 
     module, execution = life.module, prepared.execution
@@ -407,9 +410,9 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     if isinstance(written, Reason):
         raise Refused(written.code, f"line {execution.line}: {written.message}")
     prepared.written = written
-    prepared.text = (
-        awaited_text(written.text, manner.session, _reader(prepared), life) if manner.is_async else written.text
-    )
+    short = write(prepared.statement, replace(prepared.request, stated=stated)) if stated else written
+    assert isinstance(short, Written)
+    prepared.text = awaited_text(short.text, manner.session, _reader(prepared), life) if manner.is_async else short.text
     return written
 
 

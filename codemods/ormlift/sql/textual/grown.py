@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.model import Op, Reason, ReplaceStatement
 from ormlift.sql.layout import Atom, Chain, Items, Node, call, lay_out
-from ormlift.sql.life.literals import Parameters, Text
+from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
-from ormlift.sql.life.text import has_comment, line_length
+from ormlift.sql.life.text import line_length
 from ormlift.sql.statement import Fetch, Statement
-from ormlift.sql.textual.clause import Clause
-from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.steps import Step, Steps
+from ormlift.syntax import Module
 
 _FLAT = 1_000_000  # a line so long that nothing is wrapped
 
@@ -52,13 +51,16 @@ class Grown:
     added: dict[Step, Form] = field(default_factory=dict)
 
 
-def grow(steps: Steps, site: Textual, make: Callable[[Clause], Prepared]) -> Grown:
+Make = Callable[[str, Parameters], Prepared]
+
+
+def grow(steps: Steps, module: Module, make: Make) -> Grown:
     """Write the statement of each way, step by step. Raises Refused."""
     made: dict[tuple[Step, ...], tuple[Prepared, Form]] = {}
 
     def known(done: tuple[Step, ...]) -> tuple[Prepared, Form]:
         if done not in made:
-            prepared = _made(make, _clause(steps, done, site), steps.base.line)
+            prepared = _made(make, steps, done, module)
             made[done] = (prepared, _form(prepared))
         return made[done]
 
@@ -74,25 +76,29 @@ def grow(steps: Steps, site: Textual, make: Callable[[Clause], Prepared]) -> Gro
     return grown
 
 
-def _made(make: Callable[[Clause], Prepared], clause: Clause, line: int) -> Prepared:
+def _made(make: Make, steps: Steps, done: Sequence[Step], module: Module) -> Prepared:
     try:
-        return make(clause)
+        return make(*put_together(steps, done, module))
     except Refused as refused:
         if refused.reason.code != "sql-not-parsed":
             raise
+        line = steps.base.line
         message = f"the SQL that begins on line {line} is no whole statement before all is appended, or on some way"
         raise Refused("dynamic-sql", f"{message}; write each statement as one literal") from None
 
 
-def _clause(steps: Steps, done: Sequence[Step], site: Textual) -> Clause:
-    sql = "".join([steps.base.sql, *(step.sql for step in done)])
+def put_together(steps: Steps, done: Sequence[Step], module: Module) -> tuple[str, Parameters]:
+    """The text and its parameters after some steps. Raises Refused."""
     nodes: dict[int | str, ast.expr] = {}
     for step in (steps.base, *done):
+        if any(isinstance(key, int) for key in step.given):
+            nodes.update(enumerate(step.given.values(), len(nodes)))
+            continue
         if set(step.given) & set(nodes):
             raise Refused("dynamic-sql", f"line {step.line} sets a parameter once more; give it another name")
         nodes.update(step.given)
-    texts = {key: site.module.text(node) for key, node in nodes.items()}
-    return Clause(Text(sql), site.clause.node, passed=Parameters(texts, nodes))
+    texts = {key: module.text(node) for key, node in nodes.items()}
+    return "".join([steps.base.sql, *(step.sql for step in done)]), Parameters(texts, nodes)
 
 
 def _form(prepared: Prepared) -> Form:
@@ -128,33 +134,30 @@ def statement_text(prepared: Prepared, width: int, indent: int) -> str:
     return written.text
 
 
-def step_ops(grown: Grown, site: Textual) -> Iterator[Op]:
+def step_ops(grown: Grown, module: Module) -> Iterator[Op]:
     """The base becomes a statement, and each step adds to it where it stands."""
-    span, steps = site.module.span, grown.steps
-    if has_comment(site.call, site.module):
-        message = f"a comment stands inside the expression on line {site.line}; move it above"
-        raise Refused("unusual-layout", message)
-    yield ReplaceStatement(span(steps.place), _base_text(grown, site))
+    span, steps = module.span, grown.steps
+    yield ReplaceStatement(span(steps.place), _base_text(grown, module))
     yield from (ReplaceStatement(span(statement)) for statement in steps.gone)
     for step in steps.steps():
         first, *rest = step.statements
-        yield ReplaceStatement(span(first), _step_text(step, grown, site))
+        yield ReplaceStatement(span(first), _step_text(step, grown, module))
         yield from (ReplaceStatement(span(statement)) for statement in rest)
 
 
-def _base_text(grown: Grown, site: Textual) -> str:
+def _base_text(grown: Grown, module: Module) -> str:
     """`query = select(..)`."""
     head = f"{grown.steps.name} = "
-    width = line_length(site.module) - site.module.span(grown.steps.place).col
+    width = line_length(module) - module.span(grown.steps.place).col
     return head + statement_text(grown.base, width, len(head))
 
 
-def _step_text(step: Step, grown: Grown, site: Textual) -> str:
+def _step_text(step: Step, grown: Grown, module: Module) -> str:
     """`query = query.where(..)`."""
     head, added = f"{grown.steps.name} = ", grown.added[step]
     links: list[Items | Atom] = [call("where", *_atoms(added.where))] if added.where else []
     links += [call(name, *_atoms(arguments)) for name, arguments in added.clauses]
-    width = line_length(site.module) - site.module.span(step.statements[0]).col
+    width = line_length(module) - module.span(step.statements[0]).col
     return head + lay_out(Chain(Atom(grown.steps.name), tuple(links)), width, len(head))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ormlift.model import Effect, ImportNeed, Op, Reason, ReplaceExpr, ReplaceStatement, Rewrite, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.executions import Form
+from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
@@ -72,7 +73,9 @@ class _Rewriter:
             raise Refused("receiver-unknown", f"{message}; annotate it as a Session or a Connection")
         if any(isinstance(around, ast.JoinedStr) for around in site.module.ancestors(site.call)):
             raise Refused("unusual-layout", f"line {site.line} executes inside an f-string; give it a variable first")
-        steps = steps_of(site) if site.clause.sql is None and not site.clause.problem else None
+        steps = (
+            steps_of(site, self.settings.sqlalchemy) if site.clause.sql is None and not site.clause.problem else None
+        )
         if steps is not None:
             self._grow(steps)
         else:
@@ -116,13 +119,14 @@ class _Rewriter:
         self.stepped = True
         self.site = replace(self.site, clause=replace(self.site.clause, ways=()))
 
-        def make(clause: Clause) -> Prepared:
+        def make(sql: str, passed: Parameters) -> Prepared:
+            clause = Clause(Text(sql), self.site.clause.node, passed=passed)
             part = self._part(clause)
             self._compose(part)
             made[part.prepared] = part
             return part.prepared
 
-        self.grown = grow(steps, self.site, make)
+        self.grown = grow(steps, self.site.module, make)
         self.parts = [made[prepared] for prepared in self.grown.whole]
         if any(part.outcome.edits != self.parts[0].outcome.edits for part in self.parts):
             message = f"the rows of line {self.site.line} are read otherwise after some of the steps"
@@ -237,7 +241,10 @@ class _Rewriter:
     def _ops(self) -> Iterator[Op]:
         module, site = self.site.module, self.site
         if self.grown is not None:
-            yield from step_ops(self.grown, site)
+            if has_comment(site.call, module):
+                message = f"a comment stands inside the expression on line {site.line}; move it above"
+                raise Refused("unusual-layout", message)
+            yield from step_ops(self.grown, module)
             yield self._executed(self.grown.steps.name)
             return
         if site.clause.ways:

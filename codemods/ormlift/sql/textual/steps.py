@@ -18,6 +18,7 @@ from ormlift.sql.life.text import has_comment
 from ormlift.sql.textual.clause import is_text
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.ways import is_known
+from ormlift.sql.versions import older, refusal
 from ormlift.syntax import FunctionNode, Module, dotted
 
 MOST = 64  # ways through the branches, each of which has a certificate of its own
@@ -30,7 +31,7 @@ class Step:
 
     statements: list[ast.stmt] = field(default_factory=list)
     sql: str = ""
-    given: dict[str, ast.expr] = field(default_factory=dict)
+    given: dict[int | str, ast.expr] = field(default_factory=dict)  # by name, or by place among those of this step
 
     @property
     def line(self) -> int:
@@ -67,14 +68,16 @@ class Steps:
         yield from dict.fromkeys(step for path in self.paths() for step in path)
 
 
-def steps_of(site: Textual) -> Steps | None:
+def steps_of(site: Textual, version: str, style: str = "named", dialect: str = "sqlite") -> Steps | None:
     """How the text of a site is put together; None where it is not appended to. Raises Refused."""
-    name = _variable(site)
+    name = _variable(site, bare=style != "named")
     if name is None or not isinstance(site.life.host, FunctionNode):
         return None
     if not any(_appended(d, name.id, site) for d in site.life.flow.of(name)):
         return None
-    found = _Reader(site, name).read()
+    if older(version, "1.4"):
+        raise Refused(*refusal(version, "A statement that is built step by step", "1.4"))
+    found = (_Reader(site, name) if style == "named" else _Positional(site, name, style, dialect)).read()
     if len(found.paths()) > MOST:
         raise _refused(f"the SQL on line {site.line} is put together in more than {MOST} ways")
     return found
@@ -84,9 +87,11 @@ def _appended(definition: ast.AST, name: str, site: Textual) -> bool:
     return isinstance(definition, ast.Name) and _appends(site.module.statement(definition), name) is not None
 
 
-def _variable(site: Textual) -> ast.Name | None:
-    """`sql` of `execute(text(sql), ..)`."""
+def _variable(site: Textual, *, bare: bool) -> ast.Name | None:
+    """`sql` of `execute(text(sql), ..)`, or of a cursor's `execute(sql, ..)`."""
     clause = site.call.args[0] if site.call.args else None
+    if bare:
+        return clause if isinstance(clause, ast.Name) else None
     if isinstance(clause, ast.Call) and is_text(clause, site.module) and len(clause.args) == 1:
         return clause.args[0] if isinstance(clause.args[0], ast.Name) and not clause.keywords else None
     return None
@@ -202,22 +207,22 @@ class _Reader:
         call = self.site.call
         if len(call.args) > 2 or call.keywords:
             raise _refused(f"line {call.lineno} passes more than the SQL and its parameters")
-        node = call.args[1] if len(call.args) == 2 else None
+        node = self._holder(call.args[1]) if len(call.args) == 2 else None
         if isinstance(node, ast.Name):
             made = next((s for s in reversed(suite) if _assigned(s, node.id) is not None), None)
             value = _assigned(made, node.id) if made is not None else None
-            given = _dict(value) if value is not None else None
+            given = self._made(value) if value is not None else None
             if given is None or made is None:
-                raise _refused(f"{node.id} on line {call.lineno} is no dict that is written beside the SQL")
+                raise _refused(f"{node.id} on line {call.lineno} is no {self.kind} that is written beside the SQL")
             _check_comment(made, self.module)
             self.holder, base.given = node, given
             self.read_at.add(node)
             base.statements.append(made)
             return made
         passed = parameters(call, self.site.life)
-        if passed is None or passed.many or any(not isinstance(key, str) for key in passed.texts):
+        if passed is None or passed.many or set(passed.nodes) != set(passed.texts) or not self._fits(passed.nodes):
             raise _refused(f"the parameters of line {call.lineno} are not set beside what they belong to")
-        base.given = {str(key): value for key, value in passed.nodes.items()}
+        base.given = dict(passed.nodes)
         if not all(is_known(value, base.statements[0], self.site) for value in base.given.values()):
             raise _refused(f"the parameters of line {call.lineno} may not be known yet on line {base.line}")
         return None
@@ -252,16 +257,13 @@ class _Reader:
             run.sql += self._text(added)
             self.read_at |= {n for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == self.name.id}
         else:
-            match statement:
-                case ast.Assign(
-                    targets=[ast.Subscript(value=ast.Name(id=name) as read, slice=ast.Constant(value=str(key)))]
-                ) if self.holder is not None and name == self.holder.id:
-                    if key in run.given:
-                        raise _refused(f"line {statement.lineno} sets the parameter {key} once more")
-                    run.given[key] = statement.value
-                    self.read_at.add(read)
-                case _:
-                    return False
+            found = self._sets(statement, len(run.given))
+            if found is None or self.holder is None or found[0].id != self.holder.id:
+                return False
+            if set(found[1]) & set(run.given):
+                raise _refused(f"line {statement.lineno} sets a parameter once more")
+            run.given.update(found[1])
+            self.read_at |= {n for n in ast.walk(statement) if n is found[0]}
         _check_comment(statement, self.module)
         return True
 
@@ -276,6 +278,29 @@ class _Reader:
                 raise _refused(f"the loop on line {line} adds to the SQL")
             raise _refused(f"line {line} does more with the SQL or its parameters than to append to them")
         return Choice([self._parts(statement.body), self._parts(statement.orelse)])
+
+    # How parameters are kept: by name in a dict
+
+    kind = "dict"
+
+    def _holder(self, node: ast.expr) -> ast.expr:
+        return node
+
+    def _made(self, node: ast.expr) -> dict[int | str, ast.expr] | None:
+        return _dict(node)
+
+    def _fits(self, keys: Iterable[int | str]) -> bool:
+        return all(isinstance(key, str) for key in keys)
+
+    def _sets(self, statement: ast.stmt, number: int) -> tuple[ast.Name, dict[int | str, ast.expr]] | None:  # noqa: ARG002
+        """The variable, and what a statement sets of it."""
+        match statement:
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name() as read, slice=ast.Constant(value=str(key)))], value=value
+            ):
+                return read, {key: value}
+            case _:
+                return None
 
     # What must hold
 
@@ -303,33 +328,100 @@ class _Reader:
         """Each step has its own parameters, and those of the base that stay the same."""
         from ormlift.sql.placeholders import placeholders
 
-        used: set[str] = set()
+        used: set[int | str] = set()
         for step in [found.base, *found.steps()]:
             try:
-                keys = {str(p.key) for p in placeholders(step.sql, "named", "sqlite")}
+                keys: set[int | str] = {p.key for p in placeholders(step.sql, "named", "sqlite")}
             except ValueError:
                 raise _refused(f"what line {step.line} adds to the SQL is no piece that can be read alone") from None
             if set(step.given) - keys and step is not found.base:
-                key = min(set(step.given) - keys)
+                key = min(str(key) for key in set(step.given) - keys)
                 raise _refused(f"the parameter {key} of line {step.line} does not stand beside the SQL that it is for")
             others = keys - set(step.given)
             if others - set(found.base.given):
-                key = min(others - set(found.base.given))
+                key = min(str(key) for key in others - set(found.base.given))
                 raise _refused(f"the parameter {key} of line {step.line} is not set beside it")
             self._check_stable((found.base.given[key] for key in others), step.line)
             if sum(acts(value) for value in step.given.values()) > 1:
                 raise _refused(f"several parameters of line {step.line} are calls, which could run in another order")
             used |= keys
         if set(found.base.given) - used:
-            raise _refused(f"the parameter {min(set(found.base.given) - used)} is of no use to the SQL")
+            key = min(str(key) for key in set(found.base.given) - used)
+            raise _refused(f"the parameter {key} is of no use to the SQL")
 
 
-def _dict(node: ast.expr) -> dict[str, ast.expr] | None:
+class _Positional(_Reader):
+    """The same with the parameters in a list, each step's as many as it has placeholders."""
+
+    kind = "list"
+
+    def __init__(self, site: Textual, name: ast.Name, style: str, dialect: str) -> None:
+        super().__init__(site, name)
+        self.style, self.dialect = style, dialect
+
+    def _holder(self, node: ast.expr) -> ast.expr:
+        """`params` of `tuple(params)`."""
+        match node:
+            case ast.Call(func=ast.Name(id="tuple" | "list"), args=[inner], keywords=[]):
+                return inner
+            case _:
+                return node
+
+    def _made(self, node: ast.expr) -> dict[int | str, ast.expr] | None:
+        if isinstance(node, ast.Call) and dotted(node.func) == "list" and not node.args and not node.keywords:
+            return {}
+        return _numbered(node, 0) if isinstance(node, ast.List) else None
+
+    def _fits(self, keys: Iterable[int | str]) -> bool:
+        return all(isinstance(key, int) for key in keys)
+
+    def _sets(self, statement: ast.stmt, number: int) -> tuple[ast.Name, dict[int | str, ast.expr]] | None:
+        match statement:
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Name() as read, attr="append"), args=[value], keywords=[])
+            ) if not isinstance(value, ast.Starred):
+                return read, {number: value}
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Name() as read, attr="extend"), args=[made], keywords=[])
+            ):
+                found = _numbered(made, number)
+                return (read, found) if found is not None else None
+            case _:
+                return None
+
+    def _check_values(self, found: Steps) -> None:
+        from ormlift.sql.placeholders import placeholders
+
+        for step in [found.base, *found.steps()]:
+            try:
+                keys = [p.key for p in placeholders(step.sql, self.style, self.dialect)]
+            except ValueError:
+                raise _refused(f"what line {step.line} adds to the SQL is no piece that can be read alone") from None
+            if keys != list(range(len(step.given))):
+                if self.holder is None:
+                    line = self.site.line
+                    raise _refused(f"the parameters of line {line} are not set beside the SQL that they belong to")
+                message = f"line {step.line} has {len(keys)} placeholders, and {len(step.given)} parameters beside it"
+                raise _refused(message)
+            if self.style != "qmark" and "%" in step.sql.replace("%s", ""):
+                raise _refused(f"a percent sign stands in the SQL on line {step.line}")
+            if sum(acts(value) for value in step.given.values()) > 1:
+                raise _refused(f"several parameters of line {step.line} are calls, which could run in another order")
+
+
+def _numbered(node: ast.expr, start: int) -> dict[int | str, ast.expr] | None:
+    """The items of a list or tuple, numbered from `start`."""
+    if not isinstance(node, ast.List | ast.Tuple) or any(isinstance(item, ast.Starred) for item in node.elts):
+        return None
+    return dict(enumerate(node.elts, start))
+
+
+def _dict(node: ast.expr) -> dict[int | str, ast.expr] | None:
     """`{"a": a}`, `dict(a=a)`."""
     if isinstance(node, ast.Call) and dotted(node.func) == "dict" and not node.args:
-        named = {k.arg: k.value for k in node.keywords if k.arg}
+        named: dict[int | str, ast.expr] = {k.arg: k.value for k in node.keywords if k.arg}
         return named if len(named) == len(node.keywords) else None
     if not isinstance(node, ast.Dict):
         return None
-    keys = [k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+    keys: list[int | str] = [k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
     return dict(zip(keys, node.values, strict=True)) if len(set(keys)) == len(node.keys) else None
