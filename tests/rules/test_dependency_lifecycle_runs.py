@@ -408,3 +408,65 @@ def use():
     world.fill()
     world.after(program).use()
     assert names(world) == ["one", "two"]
+
+
+ON_PURPOSE = ROUTES.replace("    db.flush()\n    return", "    db.flush()\n    db.rollback()\n    return")
+BESIDE = ROUTES.replace(
+    """@app.post("/jobs", status_code=201)""",
+    """def storing(db: Session = Depends(get_db)):
+    yield
+    db.commit()
+
+
+@app.post("/jobs", status_code=201, dependencies=[Depends(storing)])""",
+)
+
+
+def test_a_route_that_rolls_back_on_purpose_is_right(world: World) -> None:
+    program = ON_PURPOSE.partition('@app.post("/broken"')[0]
+    assert world.planned(program, head=False) is None
+    program = program.replace('{"id": job.id}', "{}")
+    assert client_of(world.before(program, head=False).app).post("/jobs?name=new").status_code == 201
+    assert names(world) == ["one", "two"]
+
+
+def test_a_dependency_beside_the_route_commits_their_session(world: World) -> None:
+    assert world.planned(BESIDE, head=False) is None
+    assert client_of(world.before(BESIDE, head=False).app).post("/jobs?name=new").status_code == 201
+    assert names(world) == ["one", "two", "new"]
+
+
+NOTHING_PENDING = {
+    "committed before the close": """
+def work():
+    session = SessionLocal()
+    session.add(Job(name="new"))
+    session.commit()
+    session.close()
+    session.commit()
+""",
+    "a teardown that removes first": """
+def work():
+    shared.add(Job(name="new"))
+    shared.commit()
+
+
+@app.teardown_appcontext
+def end(error=None):
+    shared.remove()
+    shared.commit()
+""",
+}
+
+
+@pytest.mark.parametrize("name", NOTHING_PENDING)
+def test_what_was_not_pending_is_not_lost(world: World, name: str) -> None:
+    program = "from flask import Flask\n\napp = Flask(__name__)\n" + NOTHING_PENDING[name]
+    assert world.faults(program) == []
+    world.before(program).work()
+    assert names(world) == ["one", "two", "new"]
+
+
+def test_lines_of_a_handler_stay_as_they_are_written(world: World) -> None:
+    program = SCOPES["an error that is kept"].replace("rollback()\n", "rollback()\n        print('kept', \"it\")\n")
+    assert "        print('kept', \"it\")\n        raise\n" in (world.planned(program) or "")

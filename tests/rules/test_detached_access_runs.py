@@ -241,3 +241,106 @@ def test_a_route_is_handed_an_instance_of_a_session_before(world: World) -> None
         client_of(world.before(ROUTES, head=False).app).get("/titles?name=one")
     after = client_of(world.after(ROUTES, head=False).app)
     assert after.get("/titles?name=one").json() == ["dig", "fill"]
+
+
+DEEPER = {
+    "one behind another": (
+        "task = session.query(Task).filter(Task.id == 1).first()",
+        "[other.title for other in task.job.tasks]",
+        "joinedload(Task.job).selectinload(Job.tasks)",
+    ),
+    "lists in lists": (
+        "jobs = session.query(Job).order_by(Job.id).all()",
+        "[task.job.name for job in jobs for task in job.tasks]",
+        "selectinload(Job.tasks).joinedload(Task.job)",
+    ),
+    "by a variable, behind a lock": (
+        "task = session.execute(select(Task).where(Task.id == 1).with_for_update()).scalars().first()",
+        "(job := task.job) and [other.title for other in job.tasks]",
+        "selectinload(Task.job).selectinload(Job.tasks)",
+    ),
+    "a lock of get()": (
+        "task = session.get(Task, 1, with_for_update=True)",
+        "task.job.name",
+        "options=[selectinload(Task.job)]",
+    ),
+    "a statement as text": (
+        "task = session.query(Task).from_statement(text('SELECT * FROM tasks')).first()",
+        "task.job.name",
+        "selectinload(Task.job)",
+    ),
+    "a query that groups": (
+        "task = session.query(Task).join(Job).group_by(Task.id).first()",
+        "task.job.name",
+        "selectinload(Task.job)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEEPER)
+def test_all_that_is_read_is_loaded(world: World, name: str) -> None:
+    query, read, written = DEEPER[name]
+    imports = "from sqlalchemy import text\n\n\n"
+    program = f"{imports}def work():\n    with SessionLocal() as session:\n        {query}\n    return {read}\n"
+    with pytest.raises(DetachedInstanceError):
+        world.before(program).work()
+    assert written in (world.planned(program) or "")
+    assert world.after(program).work()
+
+
+def test_a_class_without_a_name_here_is_told(world: World) -> None:
+    program = """
+from app.db import SessionLocal
+from app.models import Task
+
+
+def work():
+    with SessionLocal() as session:
+        task = session.get(Task, 1)
+    return [other.title for other in task.job.tasks]
+"""
+    assert world.planned(program, head=False) is None
+
+
+AGAIN = {
+    "set behind the close": """
+def work():
+    with SessionLocal() as session:
+        task = session.get(Task, 1)
+    task.job = Job(name="new")
+    return task.job.name
+""",
+    "put into a session again": """
+def work():
+    with SessionLocal() as session:
+        task = session.get(Task, 1)
+    with SessionLocal() as session:
+        session.add(task)
+        return task.job.name
+""",
+    "put into the same session again": """
+def work():
+    session = SessionLocal()
+    task = session.get(Task, 1)
+    session.close()
+    session.add(task)
+    name = task.job.name
+    session.close()
+    return name
+""",
+    "asked for what is loaded": """
+def work():
+    from sqlalchemy import inspect
+    with SessionLocal() as session:
+        task = session.get(Task, 1)
+    if "job" in inspect(task).unloaded:
+        return "not loaded"
+    return task.job.name
+""",
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_what_needs_no_load_is_not_told(world: World, name: str) -> None:
+    assert world.before(AGAIN[name]).work()
+    assert world.faults(AGAIN[name]) == []

@@ -167,3 +167,25 @@ def test_an_async_session(world: World) -> None:
         asyncio.run(world.before(ASYNC).start())
     world.fill()
     assert asyncio.run(world.after(ASYNC).start()) == 2
+
+
+def test_a_rollback_in_a_function_of_the_file_counts(world: World) -> None:
+    program = """
+def use(db: Session):
+    def undo():
+        db.rollback()
+
+    try:
+        db.add(Job(name="one"))
+        db.commit()
+    except IntegrityError:
+        undo()
+    return db.query(Job).count()
+
+
+def work():
+    with SessionLocal() as db:
+        return use(db)
+"""
+    assert world.faults(program) == []
+    assert world.before(program).work() == 2

@@ -26,8 +26,9 @@ class Dependent:
     dependency: str  # dotted, as written
     target: str  # what an import binds its first name to; empty: it is of this file
     writes: int = 0  # the first line that adds to the session, deletes from it, or runs DML; 0: none
-    commits: bool = False  # somewhere in it something commits
+    commits: bool = False  # somewhere in it something commits, or it rolls back on purpose
     hands_on: bool = False  # the session goes to code that is not looked into
+    yields: bool = False  # it is a dependency itself, with code that runs behind the route
 
 
 def read_dependents(module: Module) -> Iterator[Dependent]:
@@ -51,9 +52,18 @@ def _dependent(module: Module, function: FunctionNode, parameter: str, dependenc
         dependency,
         module.imports.get(head, ""),
         min(writes, default=0),
-        any(isinstance(c.func, ast.Attribute) and c.func.attr in ("commit", "begin") for c in calls),
+        any(isinstance(c.func, ast.Attribute) and c.func.attr in ("commit", "begin") for c in calls)
+        or any(_discards(module, c, parameter) for c in calls),
         any(_leaves(module, n) for n in names),
+        any(isinstance(n, ast.Yield) for n in body),
     )
+
+
+def _discards(module: Module, call: ast.Call, session: str) -> bool:
+    """Whether this is a rollback that no error led to: what was written is not to be stored."""
+    if dotted(call.func) != f"{session}.rollback":
+        return False
+    return not any(isinstance(p, ast.ExceptHandler) for p in module.ancestors(call))
 
 
 def _writes(call: ast.Call, session: str) -> bool:

@@ -37,6 +37,7 @@ class Loaded:
     eager: frozenset[str]  # attributes that the query's options name
     anchor: ast.Call  # `session.query(Model)` or `select(Model)`; of `get()` that call
     runs: ast.expr  # the whole expression
+    calls: frozenset[str] = frozenset()  # the methods that the query goes through, and options of get()
 
 
 def session_blocks(module: Module, function: FunctionNode) -> Iterator[SessionBlock]:
@@ -141,14 +142,15 @@ def read_loaded(node: ast.expr, session: str, statements: dict[str, ast.expr]) -
     assert isinstance(last.func, ast.Attribute)
     method, end = first.func.attr, last.func.attr
     if method == "get" and len(chain) == 1 and len(first.args) >= 2 and dotted(first.args[0]):
-        return Loaded(dotted(first.args[0]), False, _options(first), first, node)
+        given = frozenset(k.arg for k in first.keywords if k.arg)
+        return Loaded(dotted(first.args[0]), False, _options(first), first, node, given)
     if method == "query" and end in ONE | MANY and len(chain) > 1 and not _changes_entity(chain):
         return _entity(first, first, chain, end in MANY, node)
     if method in _RUNS and first.args:
-        given = first.args[0]
-        given = statements.get(given.id, given) if isinstance(given, ast.Name) else given
-        inner, made = _chain(given)
-        select = inner[0] if inner and made is None else given if isinstance(given, ast.Call) else None
+        asked = first.args[0]
+        asked = statements.get(asked.id, asked) if isinstance(asked, ast.Name) else asked
+        inner, made = _chain(asked)
+        select = inner[0] if inner and made is None else asked if isinstance(asked, ast.Call) else None
         ends = {c.func.attr for c in chain if isinstance(c.func, ast.Attribute)}
         single = method == "scalar" or (end in ONE and (method == "scalars" or "scalars" in ends or "scalar" in end))
         many = end in MANY and (method == "scalars" or "scalars" in ends)
@@ -179,7 +181,8 @@ def _entity(asked: ast.Call, anchor: ast.Call, chain: list[ast.Call], many: bool
     if len(asked.args) != 1 or not dotted(asked.args[0]):
         return None
     eager = frozenset(name for call in chain for name in _options(call))
-    return Loaded(dotted(asked.args[0]), many, eager, anchor, node)
+    names = frozenset(c.func.attr for c in chain if isinstance(c.func, ast.Attribute))
+    return Loaded(dotted(asked.args[0]), many, eager, anchor, node, names)
 
 
 def _options(call: ast.Call) -> frozenset[str]:

@@ -15,8 +15,9 @@ eagerly, or the block reads it before its end. Where the block hands the instanc
 nothing is told; nor where the session is another's, or what its end does could not be read.
 
 A relationship is put into the options of the query that loaded the instance: `joinedload` where the model holds the
-foreign key, `selectinload` for lists. Expired attributes are taken out inside the block by hand, or the factory is made
-with `expire_on_commit=False`; that is told, and not written.
+foreign key, `selectinload` for lists and where a join would change the query (`with_for_update`, `group_by`, ..). One
+that is read behind another (`task.job.user`) is chained to it. Expired attributes are taken out inside the block by
+hand, or the factory is made with `expire_on_commit=False`; that is told, and not written.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ormlift.model import Effect, Fault, ImportNeed, Reason, Refusal, ReplaceExpr, Rewrite, Severity, Site
 from ormlift.project.endings import Ending, Giver
@@ -43,13 +45,16 @@ from ormlift.project.loaded import (
     touched,
 )
 from ormlift.project.names import is_test_path
+from ormlift.project.paths import LAZY, Path, longest, names, paths_from
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.detached_access import EXAMPLES
 from ormlift.schema import MappedClass
 from ormlift.syntax import FunctionNode, Module, dotted, every_node, walk_scope
 
 ID = "detached-access"
-_LAZY = ("", "select", "True", "lazy")
+# In these queries a join would take part in what they do: lock rows that it adds, group or leave out by its columns.
+_NO_JOIN = frozenset({"with_for_update", "from_statement", "group_by", "having", "distinct", "union", "union_all"})
+_LOOKS = frozenset({"inspect", "object_session", "instance_state", "make_transient_to_detached"})
 
 
 def find(module: Module, context: Context) -> Iterator[Site]:
@@ -96,6 +101,8 @@ class _Finder:
             model = self._model(made[0].model)
             if len(made) != 1 or seen is None or model is None or _binds(block.after, name):
                 continue
+            if _is_attached(list(block.after), name) or _looks_first(block.after, name):
+                continue
             reads = list(_reads(block.after, name, many=made[0].many))
             committed = ending.expires and (ending.commits or commits_behind(block, name)) and not expunges(block)
             yield from self._judge(reads, model, ending.words, made[0], seen | made[0].eager, expired=committed)
@@ -138,7 +145,7 @@ class _Finder:
     ) -> Iterator[Site]:
         """The sites of reads; of those of relationships the ones whose query stands in another file."""
         columns = {c.attr for c in model.columns}
-        lazy = {r.attr for r in model.relationships if r.lazy in _LAZY} - loaded
+        lazy = {r.attr for r in model.relationships if r.lazy in LAZY} - loaded
         stale = [r for r in reads if expired and r.attr in columns | lazy]
         if stale:
             yield self._expired(stale[0], model, words, where)
@@ -160,7 +167,8 @@ class _Finder:
 
     def _elsewhere(self, node: ast.Attribute, model: MappedClass, words: str, where: str) -> Site:
         fault = self._lazy_fault(node, words, where)
-        call = f".options({self._loader(model, node.attr)}({model.name}.{node.attr}))"
+        chains = [self._chain(p, model.name) for p in longest(paths_from(self.module, node, model, self._model))]
+        call = f".options({', '.join(chains)})"
         reason = Reason("query-elsewhere", f"put {call} into the query{where}")
         return Refusal(ID, node.lineno, node.end_lineno or node.lineno, reason, fault)
 
@@ -221,27 +229,45 @@ class _Finder:
     # The query
 
     def _with_options(self, made: Loaded, reads: list[_Read]) -> Site:
-        first, names = reads[0], sorted({r.node.attr for r in reads})
+        first = reads[0]
         fault = self._lazy_fault(first.node, first.words, "")
-        model, span = first.model, self.module.span(made.anchor)
+        span = self.module.span(made.anchor)
         text, end = self.module.text(made.anchor), made.anchor.end_lineno or made.anchor.lineno
-        loaders = [(self._loader(model, name), name) for name in names]
-        listed = ", ".join(f"{loader}({made.model}.{name})" for loader, name in loaders)
+        paths = longest([p for r in reads for p in paths_from(self.module, r.node, r.model, self._model)])
+        unknown = sorted({m.name for p in paths for m, _ in p[1:] if m.name not in self._bound})
+        chains = [self._chain(p, made.model, made.calls) for p in paths]
+        listed = ", ".join(chains)
+        if unknown:
+            words = f"{unknown[0]} is not imported here; import it, and put .options({listed}) into the query"
+            return Refusal(ID, made.anchor.lineno, end, Reason("deeper-class", words), fault)
         called = made.anchor.func
         if isinstance(called, ast.Attribute) and called.attr == "get":
             new = f"{text[:-1].rstrip().rstrip(',')}, options=[{listed}])"
         else:
             new = f"{text}.options({listed})"
-        needs = tuple(ImportNeed("sqlalchemy.orm", loader) for loader in sorted({loader for loader, _ in loaders}))
+        used = [loader for loader in ("joinedload", "selectinload") if any(c.startswith(f"{loader}(") for c in chains)]
+        needs = tuple(ImportNeed("sqlalchemy.orm", loader) for loader in used)
+        told = ", ".join(".".join(names(p)) for p in paths)
         effects = (
-            Effect(
-                "loads-more", made.anchor.lineno, f"the query loads {', '.join(names)} too, whoever reads it or not"
-            ),
+            Effect("loads-more", made.anchor.lineno, f"the query loads {told} too, whoever reads it or not"),
             Effect(
                 "now-runs", first.node.lineno, f"line {first.node.lineno} raised DetachedInstanceError, and now runs"
             ),
         )
         return Rewrite(ID, made.anchor.lineno, end, (ReplaceExpr(span, new),), needs, effects=effects, fault=fault)
+
+    @cached_property
+    def _bound(self) -> frozenset[str]:
+        """The names that the module binds by imports and definitions."""
+        return frozenset(self.module.imports) | {d.name for d in self.module.definitions}
+
+    def _chain(self, path: Path, first: str, calls: frozenset[str] = frozenset()) -> str:
+        """`joinedload(Task.job).joinedload(Job.user)`; `first` is what the query calls its model."""
+        steps = []
+        for position, (model, attr) in enumerate(path):
+            loader = "selectinload" if calls & _NO_JOIN else self._loader(model, attr)
+            steps.append(f"{loader}({model.name if position else first}.{attr})")
+        return ".".join(steps)
 
     def _loader(self, model: MappedClass, attr: str) -> str:
         """`joinedload` for one row that the model's own foreign key names, `selectinload` for all else."""
@@ -264,7 +290,20 @@ def _reads(statements: list[ast.stmt] | tuple[ast.stmt, ...], name: str, *, many
         loops = [n for n in nodes if isinstance(n, ast.For | ast.comprehension) and dotted(n.iter) == name]
         names = {n.target.id for n in loops if isinstance(n.target, ast.Name)}
     found = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in names]
-    yield from sorted((n for n in found if isinstance(n.ctx, ast.Load)), key=lambda n: (n.lineno, n.col_offset))
+    found.sort(key=lambda n: (n.lineno, n.col_offset))
+    given: set[str] = set()  # what is set here needs no load any more
+    for node in found:
+        if isinstance(node.ctx, ast.Load) and node.attr not in given:
+            yield node
+        elif isinstance(node.ctx, ast.Store):
+            given.add(node.attr)
+
+
+def _looks_first(statements: tuple[ast.stmt, ...], name: str) -> bool:
+    """Whether the code asks for the state of the instance, and so may know what is loaded."""
+    calls = [n for n in every_node(*statements) if isinstance(n, ast.Call)]
+    asking = [c for c in calls if dotted(c.func).rpartition(".")[2] in _LOOKS]
+    return any(isinstance(a, ast.Name) and a.id == name for c in asking for a in c.args)
 
 
 def _binds(statements: tuple[ast.stmt, ...], name: str) -> bool:
@@ -321,6 +360,10 @@ REASONS = {
     "take-values-out": (
         "Loading more does not help, since the commit expires all. Take the values out before the commit, or make the "
         "factory with `expire_on_commit=False`."
+    ),
+    "deeper-class": (
+        "A relationship is read behind another one, and its class has no name in this file to write the options with. "
+        "Import it."
     ),
     "query-elsewhere": "The query that loads the instance stands in another file, which is named. Add options there.",
 }

@@ -127,7 +127,12 @@ class Generators:
         """The statement, and another behind it."""
         if isinstance(statement, ast.Pass):
             return ReplaceStatement(self.module.span(statement), text)
-        return ReplaceStatement(self.module.span(statement), f"{ast.unparse(statement)}\n{text}")
+        return ReplaceStatement(self.module.span(statement), f"{self._text(statement)}\n{text}")
+
+    def _text(self, statement: ast.stmt) -> str:
+        """A statement as it is written, where it can be written anew at another place as it stands."""
+        text = self.module.text(statement)
+        return text if "\n" not in text else ast.unparse(statement)
 
     # A commit that is made in spite of an error
 
@@ -209,7 +214,7 @@ class Generators:
 
     def _in_try(self, found: Generator, inside: list[ast.stmt], close: str) -> ReplaceStatement:
         body = [found.statement, *inside]
-        lines = ["try:", *(f"    {ast.unparse(s)}" for s in body), "finally:", f"    {close}"]
+        lines = ["try:", *(f"    {self._text(s)}" for s in body), "finally:", f"    {close}"]
         return ReplaceStatement(self.module.span(found.statement), "\n".join(lines))
 
     def _is_owned_by_with(self, found: Generator) -> bool:
@@ -255,8 +260,8 @@ class Generators:
             return None
         users = self.index.dependents(self.module.source.path, found.function.name)
         losing = [(p, d) for p, d in users if d.writes and not d.commits and not d.hands_on]
-        if not losing:
-            return None
+        if not losing or any(d.commits and d.yields for _, d in users):
+            return None  # a dependency beside the routes commits the session that they share
         fault = Fault("never-committed", Severity.CRITICAL, self._loses(found, users, losing))
         if not isinstance(found.statement, ast.Expr):
             return self._unusual(found, found.statement, fault)
@@ -285,7 +290,7 @@ class Generators:
         """The commit/rollback/close form: the try around the yield anew, or a try of its own inside it."""
         around = self.module.parents[found.statement]
         commit, rollback = (f"{found.wait}{found.name}.{action}()" for action in ("commit", "rollback"))
-        text = ast.unparse(found.statement)
+        text = self._text(found.statement)
         new = ["try:", f"    {text}", f"    {commit}", "except Exception:", f"    {rollback}", "    raise"]
         if (
             isinstance(around, ast.Try)
@@ -295,7 +300,7 @@ class Generators:
         ):
             lines = self.module.lines[around.lineno - 1 : around.end_lineno]
             if not any("#" in line for line in lines):
-                final = ["finally:", *(f"    {x}" for s in around.finalbody for x in ast.unparse(s).split("\n"))]
+                final = ["finally:", *(f"    {x}" for s in around.finalbody for x in self._text(s).split("\n"))]
                 op = ReplaceStatement(self.module.span(around), "\n".join([*new, *final]))
                 return around.lineno, around.end_lineno or around.lineno, (op,)
         first, last = found.statement.lineno, found.statement.end_lineno or found.statement.lineno

@@ -56,8 +56,8 @@ class Order:
     def _commit_after_close(self, suite: list[ast.stmt]) -> Iterator[Site]:
         for position, statement in enumerate(suite):
             closer, name = self._closing(statement)
-            if not name:
-                continue
+            if not name or (closer is statement and position and _ends(suite[position - 1], name)):
+                continue  # what was pending has just been committed
             for later in suite[position + 1 :]:
                 if action_of(later) == (name, "commit") and self._is_session(later):
                     yield self._closed_first(statement, closer, later, name)
@@ -84,7 +84,7 @@ class Order:
             )
             return Refusal(ID, closer.lineno, end, reason, fault)
         span = self.module.span
-        new = f"{ast.unparse(commit)}\n{ast.unparse(closer)}"
+        new = f"{self.module.text(commit)}\n{self.module.text(closer)}"
         ops = (ReplaceStatement(span(closer), new), ReplaceStatement(span(commit)))
         effects = (
             Effect("now-commits", closer.lineno, "what was rolled back by the close is committed in front of it"),
@@ -115,6 +115,8 @@ class Order:
             return
         for statement in function.body:
             name, action = action_of(statement)
+            if action in ("remove", "close", "rollback"):
+                return  # a commit behind it has nothing to store
             if action == "commit" and self._is_session(statement):
                 text = (
                     f"{function.name}() commits at the end of every request, of one that failed too: the half is stored"
@@ -141,6 +143,11 @@ class Order:
         op = ReplaceExpr(self.module.span(given), f"{self.module.text(given)}.__wrapped__")
         effects = (Effect("now-runs", call.lineno, f"line {call.lineno} failed in each request, and now works"),)
         yield Rewrite(ID, call.lineno, call.end_lineno or call.lineno, (op,), effects=effects, fault=fault)
+
+
+def _ends(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement commits the session, or rolls it back."""
+    return action_of(statement) in ((name, "commit"), (name, "rollback"))
 
 
 def _mentions(node: ast.AST, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ormlift.project.columns import last
 from ormlift.rules._swallowed_errors.work import Reader
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -15,7 +16,7 @@ def used_again(
     module: Module, reader: Reader, function: FunctionNode, node: ast.Try, handler: ast.ExceptHandler, name: str
 ) -> int:
     """The line of the first use of the session that comes behind the handler's start; 0 for none that is sure."""
-    if _heals(handler, name) or _in_savepoint(module, node):
+    if _heals(handler, name) or _heals_elsewhere(module, handler) or _in_savepoint(module, node):
         return 0
     inside = reader.acts(handler.body)
     if first := min((a.call.lineno for a in inside if a.receiver == name), default=0):
@@ -70,6 +71,13 @@ def _heals(node: ast.AST, name: str) -> bool:
             if isinstance(func, ast.Attribute) and "rollback" in func.attr:
                 return True
     return False
+
+
+def _heals_elsewhere(module: Module, handler: ast.ExceptHandler) -> bool:
+    """Whether the handler calls a function of the file that rolls back or closes a session."""
+    called = {last(dotted(n.func)) for n in ast.walk(handler) if isinstance(n, ast.Call)}
+    functions = (d for d in module.definitions if isinstance(d, FunctionNode) and d.name in called)
+    return any(isinstance(n, ast.Attribute) and n.attr in _HEALS for f in functions for n in ast.walk(f))
 
 
 def _leaves(body: list[ast.stmt]) -> bool:
