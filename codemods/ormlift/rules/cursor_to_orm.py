@@ -162,8 +162,8 @@ EFFECTS = {
         "it does at the driver's errors it does not do at SQLAlchemy's."
     ),
     "parameter-count": (
-        "Parameters in a variable are read one by one. The driver raised where there were more than the SQL has "
-        "placeholders for."
+        "Parameters in a variable, or the rows of an executemany, are read one by one. The driver raised where there "
+        "were more than the SQL has placeholders for."
     ),
     "driver-exception": (
         "A handler catches the driver's exceptions. SQLAlchemy's is caught beside it from now on; its text and "

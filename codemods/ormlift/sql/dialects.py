@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
+    from sqlglot.parser import Parser
 
 # What SQL spells with words between its arguments; all else is a name and a list of arguments.
 _SPELLED = ("CAST", "EXTRACT")
@@ -28,10 +29,18 @@ def dialect(name: str) -> Dialect:
 
     base: Any = {"sqlite": SQLite, "postgresql": Postgres, "mysql": MySQL}[name]
     spelled = {key: value for key, value in base.Parser.FUNCTION_PARSERS.items() if key in _SPELLED}
-    namespace = {"FUNCTIONS": {}, "FUNCTION_PARSERS": spelled}
+    unary = {token: _plus if token.name == "PLUS" else read for token, read in base.Parser.UNARY_PARSERS.items()}
+    namespace = {"FUNCTIONS": {}, "FUNCTION_PARSERS": spelled, "UNARY_PARSERS": unary}
     parser = type("Parser", (base.Parser,), namespace)
     plain: type[Dialect] = type(f"Ormlift{base.__name__}", (base,), {"Parser": parser})
     return plain()
+
+
+def _plus(parser: Parser) -> exp.Expr:
+    """sqlglot drops a unary plus: `+column` has no affinity on SQLite, and `ORDER BY +1` is no place."""
+    from sqlglot import exp
+
+    return parser.expression(exp.Unary(this=parser._parse_unary()))  # noqa: SLF001 - as sqlglot's own entries do
 
 
 def parse(sql: str, name: str) -> list[exp.Expr | None]:

@@ -202,7 +202,7 @@ def construct(tree: exp.Expr) -> str:
     from sqlglot import exp
 
     names: dict[type[exp.Expr], str] = {
-        exp.Select: "A subquery",
+        exp.Select: "A subquery", exp.Unary: "A unary plus",
         exp.Tuple: "A row of values", exp.Star: "`*`",
         exp.JSONExtract: "A JSON path", exp.JSONExtractScalar: "A JSON path", exp.Collate: "COLLATE",
         exp.Array: "An array", exp.Bracket: "An array's element", exp.RegexpLike: "A regular expression",

@@ -31,6 +31,7 @@ def take_in(rows):
             session.execute(insert(Job).values(ticket=row[0], title=row[1], stage=1, rush=0, count=0))
         session.commit()
 """,
+        effects=("parameter-count",),
         project=PROJECT,
     ),
     Example(

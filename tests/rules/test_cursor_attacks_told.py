@@ -1,0 +1,173 @@
+"""Cursor code whose rewrite must be exact, or name what it changes: run before and after on a real database."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ormlift.model import Planned, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.cursor_to_orm import CODEMOD
+from ormlift.rules.examples.cursor_kept import PROJECT
+
+from tests.rules.cursor_runs import World, world
+
+__all__ = ["world"]
+
+_HEAD = "import sqlite3\nfrom decimal import Decimal\n\nfrom app.db import open_db\n\n\n"
+
+
+def _f(*arguments: Any) -> Callable[[Any], Any]:
+    return lambda space: space["f"](*arguments)
+
+
+def _planned(body: str) -> tuple[str, set[str], list[str]]:
+    """The text after, the codes of its effects, and the reasons of what stays."""
+    text = _HEAD + body
+    index = link(read_facts(Source(path, held)) for path, held in {**PROJECT, "app/jobs.py": text}.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,))
+    outcome = plan_file(Source("app/jobs.py", text), index, settings)
+    sites = getattr(outcome, "sites", ())
+    effects = {e.code for s in sites for e in s.effects}
+    reasons = [s.reason.code for s in sites if s.reason]
+    if not isinstance(outcome, Planned):
+        return text, effects, reasons
+    assert not isinstance(plan_file(outcome.after, index, settings), Planned)
+    return outcome.after.text, effects, reasons
+
+
+_MANY = """def f(ids):
+    conn = open_db()
+    try:
+        conn.executemany("UPDATE jobs SET count = 9 WHERE id = ?", {rows})
+        conn.commit()
+        return "done"
+    except (TypeError, ValueError) as error:
+        {handler}
+        return str(error)
+    finally:
+        conn.close()
+"""
+_APPENDED = """def f(items):
+    rows = []
+    for title, number in items:
+        rows.append((title, number))
+    if not rows:
+        return 0
+    conn = open_db()
+    conn.executemany("UPDATE jobs SET title = ? WHERE id = ?", rows)
+    conn.commit()
+    conn.close()
+    return len(rows)
+"""
+_SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
+    "a list that raises midway, and a handler that commits": (
+        _MANY.format(rows="[(int(i),) for i in ids]", handler="conn.commit()"),
+        [_f([1, "x", 2]), _f(["1", 2]), _f([])],
+    ),
+    "a list that raises midway, and a handler that takes back": (
+        _MANY.format(rows="[(int(i),) for i in ids]", handler="conn.rollback()"),
+        [_f([1, "x", 2]), _f(["1", 2])],
+    ),
+    "a list that cannot be unpacked midway": (
+        _MANY.format(rows="[(i,) for i, _ in ids]", handler="conn.commit()"),
+        [_f([(1, 2), (2,)]), _f([(1, 2), (2, 3)])],
+    ),
+    "a generator is executed as far as it comes": (
+        _MANY.format(rows="((int(i),) for i in ids)", handler="conn.commit()"),
+        [_f([1, "x", 2]), _f(["1", 2])],
+    ),
+    "a commit in a finally": (
+        """def f(ids):
+    conn = open_db()
+    try:
+        conn.executemany("DELETE FROM jobs WHERE id = ?", [(int(i),) for i in ids])
+    finally:
+        conn.commit()
+        conn.close()
+""",
+        [_f([1, "x"]), _f([2])],
+    ),
+    "nothing catches what a list raises": (
+        """def f(ids):
+    conn = open_db()
+    conn.executemany("DELETE FROM jobs WHERE id = ?", [(int(i),) for i in ids])
+    conn.commit()
+    conn.close()
+""",
+        [_f([1, "x"]), _f([2])],
+    ),
+    "rows that are put together one by one": (_APPENDED, [_f([("a", 1), ("b", 2)]), _f([])]),
+}
+
+
+@pytest.mark.parametrize("name", list(_SAME))
+def test_stays_safe_and_does_the_same(world: World, name: str) -> None:
+    body, calls = _SAME[name]
+    after, effects, reasons = _planned(body)
+    assert (effects, reasons) == (set(), [])
+    for call in calls:
+        old, new = world.run(_HEAD + body, call), world.run(after, call)
+        assert repr(new.result) == repr(old.result)
+        assert type(new.error).__name__ == type(old.error).__name__
+        assert new.rows == old.rows
+
+
+_TOLD: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "rows that are too long": (
+        """def f(rows):
+    conn = open_db()
+    conn.executemany("UPDATE jobs SET title = ? WHERE id = ?", rows)
+    conn.commit()
+    conn.close()
+""",
+        "parameter-count",
+        _f([("x", 1, 2)]),
+    ),
+    "rows that something else may have put together": (
+        _APPENDED.replace("rows.append((title, number))", "rows.append([title, number])\n        rows[-1].append(1)"),
+        "parameter-count",
+        _f([("x", 1)]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_TOLD))
+def test_what_changes_is_told(world: World, name: str) -> None:
+    body, code, call = _TOLD[name]
+    after, effects, reasons = _planned(body)
+    assert code in effects
+    assert reasons == []
+    old, new = world.run(_HEAD + body, call), world.run(after, call)
+    assert (repr(old.result), type(old.error), old.rows) != (repr(new.result), type(new.error), new.rows)
+
+
+_STAYS = {
+    "a unary plus": (
+        """def f(count):
+    conn = open_db()
+    rows = conn.execute("SELECT id FROM jobs WHERE +count > ? ORDER BY id", (count,)).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        "sql-not-supported",
+    ),
+    "an order by what is no place": (
+        """def f():
+    conn = open_db()
+    rows = conn.execute("SELECT id FROM jobs ORDER BY +1").fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        "sql-not-supported",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_STAYS))
+def test_stays(name: str) -> None:
+    body, reason = _STAYS[name]
+    after, _, reasons = _planned(body)
+    assert after == _HEAD + body
+    assert reasons == [reason]
