@@ -20,18 +20,18 @@ from app.models import Job
 import app.schemas as schemas
 (model,) = [v for k, v in vars(schemas).items() if k.startswith("Job")]
 job = Job(id=1, name="a", note=json.loads(sys.argv[1]), price=decimal.Decimal("1.50"),
-          started_at=datetime.datetime(2024, 1, 2), secret_token="s", user_id=1)
+          started_at=datetime.datetime(2024, 1, 2), secret_token="s", user_id=1, **eval(f"dict({sys.argv[2]})"))
 print(model.model_validate(job).model_dump_json())
 """
 
 
-def read(example: Example, text: str, folder: Path, note: str = '"x"') -> tuple[str, str]:
+def read(example: Example, text: str, folder: Path, note: str = '"x"', fill: str = "") -> tuple[str, str]:
     """What reading an instance gives, and the error."""
     for path, held in {**example.project, "app/schemas.py": text, "app/__init__.py": ""}.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(held, encoding="utf-8")
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", READ, note]
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", READ, note, fill]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     return done.stdout, done.stderr
 
@@ -75,6 +75,22 @@ def test_a_type_that_is_never_taken_raises(tmp_path: Path) -> None:
     pytest.importorskip("pydantic", minversion="2")
     example = example_of("type-differs")
     assert "ValidationError" in read(example, example.before, tmp_path)[1]
+
+
+def test_bytes_in_a_response_raise_and_so_are_never_added(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic", minversion="2")
+    example = next(e for e in CODEMOD.examples if e.title.startswith("bytes"))
+    assert '"id":1' in read(example, example.before, tmp_path / "before", fill='scan=b"\\xff\\xfe"')[0]
+    grown = example.before + "    scan: Optional[Any] = None\n"
+    grown = grown.replace("import Optional", "import Any, Optional")
+    error = read(example, grown, tmp_path / "grown", fill='scan=b"\\xff\\xfe"')[1]
+    assert "PydanticSerializationError" in error
+
+
+def test_one_of_several_aliases_reads_the_column(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic", minversion="2")
+    example = next(e for e in CODEMOD.examples if "aliases" in e.title)
+    assert '"remark":"x"' in read(example, example.before, tmp_path)[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from ormlift.schema import MappedColumn
 from ormlift.syntax import dotted
 
 COLUMN_CALLS = {"Column", "mapped_column", "MappedColumn"}
+UNREAD = "?"  # a foreign key whose target is an expression: it may lead anywhere
 WRAPPERS = {"deferred", "column_property", "synonym_for"}  # take a Column as their first argument
 NO_TYPES = {
     "ForeignKey",
@@ -88,7 +89,7 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
     for argument in positional:
         kind = called(argument, imports)
         if kind == "ForeignKey" and isinstance(argument, ast.Call):
-            foreign = _foreign_key(argument)
+            foreign = _foreign_key(argument.args[0] if argument.args else None) or UNREAD
         elif kind in ("Computed", "Identity", "FetchedValue"):
             generated = True
         elif kind == "Sequence":
@@ -125,9 +126,10 @@ def _given(options: Mapping[str, ast.expr], *names: str) -> bool:
     return any(not (isinstance(v, ast.Constant) and v.value is None) for v in values)
 
 
-def _foreign_key(call: ast.Call) -> str:
-    target = call.args[0] if call.args else None
-    return _text(target) or (dotted(target) if target is not None else "")
+def _foreign_key(target: ast.expr | None) -> str:
+    if target is None or isinstance(target, ast.Constant):
+        return _text(target)
+    return dotted(target) or UNREAD
 
 
 def type_of(node: ast.expr | None) -> tuple[str, str]:
@@ -230,7 +232,7 @@ def read_field(attr: str, annotation: ast.expr, value: ast.expr | None, imports:
         default=_field_default(value, call, options) or "default" in keys,
         server_default="server_default" in keys,
         onupdate="onupdate" in keys,
-        foreign_key=_text(options.get("foreign_key")),
+        foreign_key=_foreign_key(options.get("foreign_key")),
         line=annotation.lineno,
     )
     readable = extra is None or (isinstance(extra, ast.Dict) and "name" not in keys)

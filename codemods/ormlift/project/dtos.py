@@ -139,14 +139,22 @@ def _read_field(name: str, statement: ast.AnnAssign, module: Module) -> Field:
     aliases: list[str] = []
     value = statement.value
     if isinstance(value, ast.Call) and called(value, module.imports) == "Field":
-        aliases = [
-            k.value.value
-            for k in value.keywords
-            if k.arg and "alias" in k.arg and isinstance(k.value, ast.Constant) and isinstance(k.value.value, str)
-        ]
+        given = [k.value for k in value.keywords if k.arg and "alias" in k.arg]
+        aliases = [text for node in given for text in _alias_texts(node, module)]
         if any(k.arg and "alias" in k.arg and not isinstance(k.value, ast.Constant) for k in value.keywords):
             kind = ""
     return Field(name, statement, kind, optional, tuple(aliases))
+
+
+def _alias_texts(node: ast.expr, module: Module) -> list[str]:
+    """The names that an alias reads: one, or those of `AliasChoices("a", AliasPath("b", 0))`."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.Call) and called(node, module.imports) == "AliasChoices":
+        return [text for choice in node.args for text in _alias_texts(choice, module)]
+    if isinstance(node, ast.Call) and called(node, module.imports) == "AliasPath" and node.args:
+        return _alias_texts(node.args[0], module)
+    return []
 
 
 def field_type(node: ast.expr) -> tuple[str, bool]:

@@ -242,7 +242,7 @@ class Health:
             return self._second_way(model, relation, target)
         keys = {(m.name, c.name) for m, c in _keys(model, target)} | {(m.name, c.name) for m, c in _keys(target, model)}
         composite = model.composite_keys or target.composite_keys
-        if not keys and not composite:
+        if not keys and not composite and not any(map(self._leads_anywhere, (model, target))):
             message = (
                 f"no foreign key leads from {model.table} to {target.table} or back: NoForeignKeysError, so no mapper "
                 "of the project can be configured"
@@ -262,11 +262,19 @@ class Health:
         if table is None or not table.complete or relation.foreign_keys:
             return None
         sides = [len(list(_keys(table, side))) for side in (model, target)]
-        if 0 not in sides:
+        if 0 not in sides or self._leads_anywhere(table):
             return None
         to = (model if sides[0] == 0 else target).table
         message = f"no foreign key leads from the association table {table.table} to {to}: NoForeignKeysError"
         return self._finding(model, relation, "no-foreign-key", f"{message}, so no mapper can be configured")
+
+    def _leads_anywhere(self, model: MappedClass) -> bool:
+        """Whether a foreign key is an expression that was not resolved, so that it may lead to any table."""
+        written = [c.foreign_key for c in model.columns if c.foreign_key]
+        return any(
+            not _is_written_out(key) or (key[:1].isupper() and _table_of(key).lower() not in self._tables)
+            for key in written
+        )
 
     def _association(self, model: MappedClass, secondary: str) -> MappedClass | None:
         if secondary.startswith(("'", '"')):

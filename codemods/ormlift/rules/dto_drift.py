@@ -14,8 +14,8 @@ A Pydantic model mirrors a mapped class where it is read from attributes (`from_
 `response_model` of its file, or is validated from an instance there, and is named after the class: `User`,
 `UserResponse`, `UserOut`, `UserRead`, `UserSchema`, `UserDTO`, `UserDetail`. Models for input (`UserCreate`,
 `UserUpdate`) and shorter views (`UserSummary`) leave columns out on purpose and are not looked at; nor are columns that
-must not leave the server (passwords, hashes, tokens, keys), keys to other rows, the row's own books (`updated_at`), and
-columns that another response of the same class has.
+must not leave the server (passwords, hashes, tokens, keys), bytes, which JSON can't hold, keys to other rows, the row's
+own books (`updated_at`), and columns that another response of the same class has.
 Fields that a validator looks at are left alone.
 
 Missing columns are added as optional fields, fields of nullable columns become Optional (both with --unsafe, since the
@@ -79,6 +79,9 @@ NEEDS = {
     "Any": "typing",
 }
 # Fields by these names would hide a type of their own annotation, or a method of Pydantic's.
+BYTES = frozenset(
+    {"LargeBinary", "BINARY", "VARBINARY", "BLOB", "BYTEA", "LONGBLOB", "MEDIUMBLOB", "TINYBLOB"}
+)  # no JSON
 TAKEN = frozenset({*NEEDS, *PYTHON.values(), "json", "copy", "schema", "dict", "construct", "validate", "fields"})
 _NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Float", "Numeric", "INTEGER", "DECIMAL"})
 _TIMES = frozenset({"DateTime", "TIMESTAMP", "Date", "Time"})
@@ -255,9 +258,11 @@ def _is_held(name: str, held: set[str], owner: str) -> bool:
 
 
 def _is_left_out(column: MappedColumn) -> bool:
-    """Whether a response leaves a column out on purpose: a secret, a key to another row, the books of this one."""
+    """Whether a response leaves a column out: a secret, a key to another row, the books of this one, bytes."""
     name = column.attr
     key = column.foreign_key or column.primary_key or name.endswith(("_id", "_ids"))
+    if (column.impl or column.type) in BYTES:
+        return True
     return bool(key or PRIVATE.search(name) or BOOKS.search(name))
 
 

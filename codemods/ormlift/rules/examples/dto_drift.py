@@ -29,6 +29,9 @@ class Job(Base):
     user_id = Column(Integer, ForeignKey("users.id"), nullable=False)
     user = relationship("User")
 """
+_BYTES = _MODELS.replace("Integer, Numeric", "Integer, LargeBinary, Numeric").replace(
+    "    user_id = Column", "    scan = Column(LargeBinary)\n    user_id = Column"
+)
 _PROJECT = {"app/models.py": _MODELS}
 _HEAD = """\
 from datetime import datetime
@@ -149,5 +152,20 @@ EXAMPLES = (
     _sound(
         "Pydantic 1 calls it orm_mode",
         _dto("JobRead", _ALL, "    class Config:\n        orm_mode = True\n\n").replace(", ConfigDict", ""),
+    ),
+    Example(
+        "bytes, which JSON can't hold",
+        _dto("JobRead", _ALL),
+        project={"app/models.py": _BYTES},
+    ),
+    _sound(
+        "the column is read under one of several aliases",
+        _dto(
+            "JobRead",
+            _ALL.replace(
+                "note: Optional[str] = None",
+                'remark: Optional[str] = Field(None, validation_alias=AliasChoices("note", AliasPath("notes", 0)))',
+            ),
+        ).replace("import BaseModel, ConfigDict", "import AliasChoices, AliasPath, BaseModel, ConfigDict, Field"),
     ),
 )

@@ -47,6 +47,16 @@ _ONE_SIDED: Mapping[str, str] = {
 _ALONE: Mapping[str, str] = {"app/base.py": _BASE}
 _KEY = '    user_id = Column(Integer, ForeignKey("users.id"))\n'
 _BACK = '    user = relationship("User", back_populates="jobs")\n'
+_KEYS = """\
+
+OWNER = "users.id"
+job_users = Table(
+    "job_users",
+    Base.metadata,
+    Column("job_id", ForeignKey("jobs" + ".id")),
+    Column("user_id", ForeignKey(OWNER)),
+)
+"""
 
 
 def _broken(
@@ -66,6 +76,13 @@ def _broken(
 
 def _sound(title: str, body: str, project: Mapping[str, str] = _BOTH) -> Example:
     return Example(title, _HEAD + body, project=project)
+
+
+def _put_together(title: str, body: str) -> Example:
+    head = _HEAD.replace("String\n", "String, Table\n", 1).replace(
+        "Base\n", "Base\nfrom app.user import User\n" + _KEYS, 1
+    )
+    return Example(title, head + body, project=_ONE_SIDED)
 
 
 EXAMPLES = (
@@ -272,5 +289,17 @@ EXAMPLES = (
                 '    jobs = relationship("Job", back_populates="user")\n', ""
             ),
         },
+    ),
+    _put_together(
+        "a foreign key whose target is put together",
+        '    user_id = Column(Integer, ForeignKey(f"{User.__tablename__}.id"))\n    user = relationship(User)\n',
+    ),
+    _put_together(
+        "a foreign key whose target is a variable",
+        "    user_id = Column(Integer, ForeignKey(OWNER))\n    user = relationship(User)\n",
+    ),
+    _put_together(
+        "an association table whose keys are put together",
+        '    users = relationship(User, secondary=job_users, backref="tasks")\n',
     ),
 )
