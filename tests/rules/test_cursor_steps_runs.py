@@ -323,8 +323,56 @@ STAYS = {
     "a condition from outside": f"{OPEN}if a:\n        sql += b\n    {END}",
     "a value in the text": f'{OPEN}if a:\n        sql += f" AND stage = {{a}}"\n    {END}',
     "a list from outside": OPEN.replace("params = []", "params = b") + STEP + END,
+    "an alias of the list": OPEN.replace("params = []", "params = other = []") + STEP + "other.append(3)\n    " + END,
+    "the list is made anew": f"{OPEN}{STEP}params = [b]\n    {END}",
+    "an item is deleted": f"{OPEN}{STEP}del params[0]\n    {END}",
+    "appended to in a loop that executes": (
+        f"{OPEN}rows = []\n    for n in a:\n        {STEP.replace(chr(10), chr(10) + '    ').rstrip()}\n"
+        "        rows += conn.execute(sql, params).fetchall()\n    conn.close()\n    return len(rows)"
+    ),
+    "a UNION": f'{OPEN}{STEP}if b:\n        sql += " UNION SELECT id FROM jobs WHERE stage = 9"\n    {END}',
     "a key more of ORDER BY": f'{OPEN}sql += " ORDER BY stage"\n    if a:\n        sql += ", id"\n    {END}',
 }
+
+
+def test_parameters_in_the_format_of_another_driver() -> None:
+    text = (
+        "import psycopg2\n\n\ndef f(a, b):\n    conn = psycopg2.connect('x')\n    cur = conn.cursor()\n"
+        '    sql = "SELECT id FROM jobs WHERE title LIKE %s"\n    params = [f"%{b}%"]\n    if a:\n'
+        '        sql += " AND stage = %s"\n        params.append(a)\n    cur.execute(sql, params)\n'
+        "    rows = cur.fetchall()\n    conn.close()\n    return [r[0] for r in rows]\n"
+    )
+    outcome = plan(text)
+    assert isinstance(outcome, Planned)
+    assert 'sql = select(Job.id).where(Job.title.like(f"%{b}%"))' in outcome.after.text
+    (site,) = outcome.sites
+    assert [c.verdict for c in site.certificates] == [Verdict.PROVEN] * 2
+    stays = plan(text.replace("= %s", "= %s AND title <> '%%'"))
+    assert isinstance(stays, Refused)
+
+
+def test_a_name_that_is_bound_anew_is_the_value_of_each_step(world: World) -> None:
+    text = (
+        "from app.db import open_db\n\n\ndef f(a, b, c):\n    conn = open_db()\n"
+        f"    {OPEN.partition(chr(10))[2].lstrip()}{STEP}a = b and len(b)\n"
+        f'    if a:\n        sql += " AND count = ?"\n        params.append(a)\n    {END}\n'
+    )
+    outcome = plan(text)
+    assert isinstance(outcome, Planned)
+    before, now = (world.run(t, every_way) for t in (text, outcome.after.text))
+    assert before.error is None
+    assert repr(now.result) == repr(before.result)
+
+
+def test_an_old_sqlalchemy_has_no_such_statement() -> None:
+    text = f"from app.db import open_db\n\n\ndef f(a, b, c):\n    {OPEN}{STEP}{END}\n"
+    files = {**PROJECT, PATH: text}
+    settings = Settings(codemods=(CODEMOD.id,), unsafe=True, sqlalchemy="1.3")
+    outcome = plan_file(Source(PATH, text), link(read_facts(Source(p, t)) for p, t in files.items()), settings)
+    assert isinstance(outcome, Refused)
+    (site,) = outcome.sites
+    assert site.reason is not None
+    assert site.reason.code == "sqlalchemy-version"
 
 
 @pytest.mark.parametrize("name", STAYS)
