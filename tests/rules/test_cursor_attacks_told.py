@@ -22,11 +22,11 @@ def _f(*arguments: Any) -> Callable[[Any], Any]:
     return lambda space: space["f"](*arguments)
 
 
-def _planned(body: str) -> tuple[str, set[str], list[str]]:
+def _planned(body: str, style: str = "select") -> tuple[str, set[str], list[str]]:
     """The text after, the codes of its effects, and the reasons of what stays."""
     text = _HEAD + body
     index = link(read_facts(Source(path, held)) for path, held in {**PROJECT, "app/jobs.py": text}.items())
-    settings = Settings(unsafe=True, codemods=(CODEMOD.id,))
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), style=style)
     outcome = plan_file(Source("app/jobs.py", text), index, settings)
     sites = getattr(outcome, "sites", ())
     effects = {e.code for s in sites for e in s.effects}
@@ -98,14 +98,25 @@ _SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
 """,
         [_f([1, "x"]), _f([2])],
     ),
+    "text of columns whose types would convert it": (
+        """def f():
+    conn = open_db()
+    rows = conn.execute("SELECT id, passed_at, marks FROM jobs WHERE passed_at IS NOT NULL ORDER BY id").fetchall()
+    row = conn.execute("SELECT marks FROM jobs WHERE id = 2").fetchone()
+    conn.close()
+    return [(r[1].split(" ")[0], r[2][:1]) for r in rows], len(row[0])
+""",
+        [_f()],
+    ),
     "rows that are put together one by one": (_APPENDED, [_f([("a", 1), ("b", 2)]), _f([])]),
 }
 
 
+@pytest.mark.parametrize("style", ["select", "query"])
 @pytest.mark.parametrize("name", list(_SAME))
-def test_stays_safe_and_does_the_same(world: World, name: str) -> None:
+def test_stays_safe_and_does_the_same(world: World, name: str, style: str) -> None:
     body, calls = _SAME[name]
-    after, effects, reasons = _planned(body)
+    after, effects, reasons = _planned(body, style)
     assert (effects, reasons) == (set(), [])
     for call in calls:
         old, new = world.run(_HEAD + body, call), world.run(after, call)

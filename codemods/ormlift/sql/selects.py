@@ -71,7 +71,9 @@ class SelectWriter:
         self.write = Expressions(scope, binder, names, timestamps)
         self.dialect = binder.statement.dialect
 
-    def parts(self, kept: frozenset[int] = frozenset(), labels: Sequence[str] = ()) -> SelectParts:
+    def parts(
+        self, kept: frozenset[int] = frozenset(), labels: Sequence[str] = (), *, query: bool = False
+    ) -> SelectParts:
         """All parts. Raises Refused where one cannot be written."""
         tree, parts = self.tree, self.sources()
         for name, said in _REFUSED.items():
@@ -80,7 +82,7 @@ class SelectWriter:
         self._distinct(parts)
         self.listed(parts)
         for place in sorted(kept):
-            self._keep(place, parts)
+            self._keep(place, parts, query=query)
         self._relabel(parts, labels)
         self._base(parts)
         if where := tree.args.get("where"):
@@ -255,14 +257,17 @@ class SelectWriter:
                 parts.items[place] = replace(item, node=node)
                 parts.columns[parts.columns.index(item.node)] = node
 
-    def _keep(self, place: int, parts: SelectParts) -> None:
-        """A column whose type is left out, so that its values come as the driver gives them."""
+    def _keep(self, place: int, parts: SelectParts, *, query: bool) -> None:
+        """A column whose type is left out, so that its values come as the driver gives them.
+
+        Without a label, `session.query(type_coerce(..))` gives it no name.
+        """
         if len(parts.columns) != len(parts.items):  # `*` of many columns
             parts.columns[:] = [item.node for item in parts.items]
         item = parts.items[place]
         node: Node = call(self.names.sa("type_coerce"), item.value.node, Atom(self.names.sa("String")))
         name = item.alias or (item.value.ref.column.attr if item.value.ref else "")
-        if item.alias or (item.value.ref and item.value.ref.column.attr != item.value.ref.column.name):
+        if item.alias or (item.value.ref and (query or item.value.ref.column.attr != item.value.ref.column.name)):
             node = method(node, "label", Atom(quoted(name)))
         parts.items[place] = replace(item, node=node, value=replace(item.value, kind="str"), alias=name)
         parts.columns[place] = node

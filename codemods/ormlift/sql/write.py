@@ -114,7 +114,7 @@ def _query(statement: Statement, request: Request, binder: Binder, names: Names)
     tree = statement.tree
     if isinstance(tree, exp.Select):
         writer = SelectWriter(tree, Scope(request, names, tree), binder, names, request.timestamps)
-        parts = writer.parts(request.kept)
+        parts = writer.parts(request.kept, query=request.style == "query")
         return _select(statement, request, writer, parts), parts
     if request.kept:
         raise unsupported("A set operation of which a column is used as the text that the driver gave,")
