@@ -151,6 +151,7 @@ class SessionSource:
     factory: str = ""  # the factory behind a session, as `path:name` of its definition; empty: not known
     options: tuple[tuple[str, str], ...] = ()  # the factory's options and those of its call, `bind` left out
     work: tuple[tuple[str, int, str], ...] = ()  # what it does besides: (path, line, text); empty: builds and returns
+    guessed: bool = False  # it is a method of an object of unknown class, taken to be the project's one of that name
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class ProjectIndex:
         value = self._value(call, module)
         if value is None or value.what != "handed" or value.handed is None:
             return None
-        handed = value.handed
+        handed = replace(value.handed, guessed=True) if value.guessed else value.handed
         return handed if handed.line else replace(handed, path=module.source.path, line=call.lineno)
 
     def _value_at(self, node: ast.expr, module: Module) -> Value | None:

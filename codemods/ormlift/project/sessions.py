@@ -29,6 +29,8 @@ INTERESTING = re.compile(
     re.I,
 )
 
+_MANAGERS = re.compile(r"^[A-Z]\w*(?:Manager|Provider|Store|Service|Repository)$|^(?:Manager|Provider|Store)$")
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
@@ -199,6 +201,12 @@ def _about_sessions(handle: Handle) -> bool:
     return bool(INTERESTING.search(handle.name)) or any(_about_sessions(h) for h in inner)
 
 
+def _is_manager(handle: Handle) -> bool:
+    """Whether it is an object of a class that is named as what manages or provides something."""
+    made = handle.base if handle.op == "call" and handle.base is not None else handle
+    return made.op in ("param", "name") and _MANAGERS.search(last(made.name)) is not None
+
+
 def read_bindings(definitions: Definitions) -> list[Binding]:
     """Variables of the module, attributes of its classes, and what methods assign to self or to a class."""
     outside = Locals()
@@ -240,7 +248,7 @@ def _bound_by(
             continue
         known = around.known if isinstance(around, _Definition) else around
         handle = read_handle(value, without(known, dotted(target))) if how == "is" else None
-        if INTERESTING.search(name) or (handle is not None and _about_sessions(handle)):
+        if INTERESTING.search(name) or (handle is not None and (_about_sessions(handle) or _is_manager(handle))):
             found.append(Binding(name, owner, target.lineno, handle))
     return found
 

@@ -53,6 +53,7 @@ class Value:
     function: FunctionFacts | None = None
     name: str = ""  # class, instance: the class; external: the dotted name; method: which
     stored: bool = False  # handed: it is kept where others find it too
+    guessed: bool = False  # it is a member of an object whose class is not known, going by the member's name
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,9 @@ class Values:
     def _attribute(self, value: Value | None, attr: str, depth: int) -> Value | None:
         if value is None or depth <= 0:
             return None
+        return _guessed(self._known_attribute(value, attr, depth), value)
+
+    def _known_attribute(self, value: Value, attr: str, depth: int) -> Value | None:
         match value.what:
             case "external":
                 name = f"{value.name}.{attr}"
@@ -235,6 +239,10 @@ class Values:
 
     def _by_name(self, attr: str, depth: int) -> Value | None:
         """A member of an object of unknown class: what every class of the project with such a member says it is."""
+        found = self._named_so(attr, depth)
+        return replace(found, guessed=True) if found is not None else None
+
+    def _named_so(self, attr: str, depth: int) -> Value | None:
         places = self._members.get(attr, [])
         places = [p for p in places if not is_test_path(p[0])] or places
         if not places or depth <= 0:
@@ -260,6 +268,9 @@ class Values:
     def _call(self, value: Value | None, call: Handle, where: Where, depth: int) -> Value | None:
         if value is None or depth <= 0:
             return None
+        return _guessed(self._known_call(value, call, where, depth), value)
+
+    def _known_call(self, value: Value, call: Handle, where: Where, depth: int) -> Value | None:
         match value.what:
             case "external":
                 return self._external(value.name, call, where, depth)
@@ -342,7 +353,7 @@ class Values:
             shared=inner.handed.shared or inner.stored,
             work=(*inner.handed.work, *((path, line, text) for line, text in function.work)),
         )
-        return Value("handed", handed=handed)
+        return Value("handed", handed=handed, guessed=inner.guessed)
 
     def _enter(self, value: Value | None, depth: int) -> Value | None:
         """What `with <value> as x` binds x to."""
@@ -463,6 +474,11 @@ def _unseen(name: str, where: Where) -> tuple[tuple[str, str], ...]:
     return (("?", f"{where.path}:{name}"),)
 
 
+def _guessed(found: Value | None, base: Value) -> Value | None:
+    """What comes of a guess is one."""
+    return replace(found, guessed=True) if found is not None and base.guessed else found
+
+
 def _is_property(function: FunctionFacts) -> bool:
     return bool({"property", "cached_property", "hybrid_property"} & set(function.decorators))
 
@@ -527,6 +543,7 @@ def _common(values: list[Value | None]) -> Value | None:
         return None
     expires = {v.handed.expire_on_commit for v in values if v is not None and v.handed is not None}
     stored = any(v.stored for v in values if v is not None)
+    guessed = any(v.guessed for v in values if v is not None)
     if first.handed is not None and len(expires) > 1:
         first = replace(first, handed=replace(first.handed, expire_on_commit=Tri.UNKNOWN))
-    return replace(first, stored=stored)
+    return replace(first, stored=stored, guessed=guessed)

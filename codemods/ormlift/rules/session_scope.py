@@ -35,7 +35,9 @@ file, where it is certain which function that is: each name on the way is bound 
 as an attribute. If it only reads, and keeps nothing of what it is handed, it has no effect; else the effect names it.
 
 Where the session comes from is compared too: what the function that handed it out does besides (sets it up, adds rows,
-listens, counts), and the options of the two factories, unless the scope calls that very function.
+listens, counts), and the options of the two factories, unless the scope calls that very function. An object that is
+handed in without a type (`self.manager.get_session()`) may be another than the project's class that has such a method,
+which is told.
 
 With `scope-choice = "faithful"` a site whose behaviour the scope would change goes to one that does not: another of the
 project, or the session itself, which is a context manager that only closes (`with SessionLocal() as s`, SQLAlchemy 1.4
@@ -72,6 +74,7 @@ from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.rules._session_scope.given import given_manager
 from ormlift.rules._session_scope.tidy import last_commit, redundant_handlers
 from ormlift.rules._session_scope.ways import by_itself, other_scopes
 from ormlift.rules._session_scope.words import EFFECTS, REASONS
@@ -270,6 +273,7 @@ class _Finder:
         effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape), *_close_raises(shape)]
         if not named.own:
             effects += [*self._effects(life, named), *_at_entry(shape, named), *_arguments(found, named)]
+            effects += given_manager(self.module, found, named)
         return Rewrite(
             ID,
             shape.first.lineno,

@@ -74,6 +74,11 @@ EFFECTS = {
         "The function that handed out the session does more than make it: sets it up, adds rows, registers listeners, "
         "logs. The scope gets its session elsewhere. Let the scope call that function, or move the work into it."
     ),
+    "given-manager": (
+        "What hands out the session is handed in without a type, and taken to be the project's class that has such a "
+        "method. A test or another caller may hand in something else, which the scope does not ask. Annotate it, or "
+        "let the scope ask it."
+    ),
     "other-factory": (
         "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
         "factory, or read what the option changes here."
