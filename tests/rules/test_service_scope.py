@@ -254,6 +254,28 @@ def test_a_parameter_that_is_there_already_is_used_and_told():
     assert {effect.code for effect in outcome.sites[0].effects} == {"session-source", "given-manager"}
 
 
+def test_a_parameter_that_any_keyword_could_be_is_told(world):
+    text = SERVICE.replace("page=10):", "page=10, **options):").replace("page = page\n", "page = page, options\n")
+    outcome = plan(text)
+    assert {effect.code for effect in outcome.sites[0].effects} == {"session-source", "given-manager"}
+    kept = []
+    for name, code in (("before", text), ("after", outcome.after.text)):
+        module, _, manager, _ = world(name, code)
+        kept.append(module.Curators(manager, session_manager="mine").page)
+        manager.factory.kw["bind"].dispose()
+    assert kept == [(10, {"session_manager": "mine"}), (10, {})]
+
+
+SLOTS = '    __slots__ = ("db_manager", "page")\n'
+
+
+def test_slots_that_have_the_manager_are_no_hindrance(world):
+    text = SERVICE.replace("    limit = 3\n", SLOTS.replace('page"', 'page", "session_manager"'))
+    module, _, manager, stored = world("slots", plan(text, codemods=BOTH).after.text)
+    assert use(module.Curators(manager), stored)[0] == 0
+    manager.factory.kw["bind"].dispose()
+
+
 def test_no_application_is_asked_where_none_is_configured():
     outcome = plan(SERVICE, choice=replace(CHOICE, application=""))
     assert "current_app" not in outcome.after.text
@@ -266,6 +288,15 @@ STAYS = {
     "a source that is set in passing": (
         "constructor-unclear",
         SERVICE.replace("self.db_manager = db_manager  #", "self.db_manager = self.other = db_manager  #"),
+    ),
+    "slots": ("fixed-attributes", SERVICE.replace("    limit = 3\n", SLOTS)),
+    "a dataclass with slots": (
+        "fixed-attributes",
+        SERVICE.replace("class Curators", "@dataclass(slots=True)\nclass Curators"),
+    ),
+    "a __setattr__ of its own": (
+        "fixed-attributes",
+        SERVICE.replace("    limit = 3\n", "    def __setattr__(self, name, value):\n        pass\n"),
     ),
     "two ways in": ("several-openers", SERVICE.replace(OPENS, OPENS.replace("get_session", "factory"))),
     "the helper's name": ("name-taken", SERVICE.replace("limit = 3", "_session_scope = 3")),

@@ -110,6 +110,9 @@ class _Class:
         if source is None:
             text = f"{self.owner.name}.__init__ does not plainly set self.{self.choice.in_class_with}"
             return self._refusal("constructor-unclear", f"{text}; write `self.{self.choice.in_class_with} = ..` there")
+        if fixed := self._fixed(built):
+            text = f"line {fixed.lineno} says which attributes {self.owner.name} may have"
+            return self._refusal("fixed-attributes", f"{text}; let {self._parameter} be one of them, and set it")
         return self._rewrite(built, source)
 
     def _refusal(self, code: str, text: str) -> Refusal:
@@ -132,6 +135,23 @@ class _Class:
             text = f"{self.owner.name}.__init__ takes *{built.args.vararg.arg}, so no parameter can be added to it"
             return Reason("constructor-unclear", f"{text}; add {parameter}=None by hand")
         return None
+
+    def _fixed(self, built: FunctionNode) -> ast.stmt | ast.expr | None:
+        """What keeps the constructor from setting an attribute more: `__slots__`, or a `__setattr__` of its own."""
+        if self._parameter in _arguments(built) and any(_kept_as(s, self._parameter) for s in built.body):
+            return None
+        for statement in self.owner.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id="__slots__")], value=value):
+                    names = {n.value for n in ast.walk(value) if isinstance(n, ast.Constant)}
+                    if not names & {self._parameter, "__dict__"}:
+                        return statement
+                case ast.AnnAssign(target=ast.Name(id="__slots__")):
+                    return statement
+                case ast.FunctionDef(name="__setattr__"):
+                    return statement
+        words = [k for d in self.owner.decorator_list if isinstance(d, ast.Call) for k in d.keywords]
+        return next((k.value for k in words if k.arg in ("slots", "frozen") and _is_true(k.value)), None)
 
     @property
     def _parameter(self) -> str:
@@ -182,10 +202,18 @@ class _Class:
             scope = self.choice.manager.partition(".")[2]
             text = f"the constructor takes {self._parameter} already; check that what callers give has {scope}()"
             yield Effect("given-manager", built.lineno, text)
+        elif built.args.kwarg is not None:
+            rest = built.args.kwarg.arg
+            text = f"{self._parameter} was one of **{rest}, and is no more in it: check that no caller gives it"
+            yield Effect("given-manager", built.lineno, text)
 
 
 def _arguments(function: FunctionNode) -> set[str]:
     return {a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 def _sets(statement: ast.stmt, attribute: str) -> bool:
@@ -215,6 +243,10 @@ CODEMOD = Codemod(
             "The constructor does not plainly set the attribute, or takes `*args`. Give the class its scope by hand; "
             "session-scope uses it from then on."
         ),
+        "fixed-attributes": (
+            "The class says which attributes it may have, by `__slots__` or a `__setattr__` of its own. Let the "
+            "manager be one of them."
+        ),
         "several-openers": "Methods open their sessions in different ways, and the helper can stand for one of them.",
         "name-taken": "The helper's or the manager's name has another meaning in the class. Configure another name.",
     },
@@ -224,8 +256,8 @@ CODEMOD = Codemod(
             "request and its commit at the end. session-scope tells for each method what that changes."
         ),
         "given-manager": (
-            "The constructor took a parameter of that name before. What callers give it must have the scope that is "
-            "configured under `manager`."
+            "The constructor took a parameter of that name before, or any by `**options`. What callers give it must "
+            "have the scope that is configured under `manager`."
         ),
     },
     find=find,
