@@ -263,11 +263,21 @@ class ProjectIndex:
             known[path] = frozenset(found)
         return known[path]
 
-    @cached_property
+    @property
     def watched_factories(self) -> frozenset[str]:
         """The session factories that listeners of the project are set on, as `SessionSource.factory` names them."""
-        places = [self._names.place(f.path, x.target) for f in self.facts for x in f.listeners]
-        return frozenset(f"{place.path}:.{place.name}" for place in places if place.path)
+        return frozenset(self.session_listeners) - {""}
+
+    @cached_property
+    def session_listeners(self) -> Mapping[str, frozenset[str]]:
+        """By factory, as `SessionSource.factory` names it, the events that are listened for; by "" those of any."""
+        found: dict[str, set[str]] = {"": set(self.session_events)}
+        for facts in self.facts:
+            for listener in facts.listeners:
+                place = self._names.place(facts.path, listener.target)
+                if place.path:
+                    found.setdefault(f"{place.path}:.{place.name}", set()).add(listener.event)
+        return {factory: frozenset(events) for factory, events in found.items()}
 
     @cached_property
     def overridden(self) -> Mapping[str, frozenset[str]]:

@@ -10,6 +10,7 @@ from ormlift.model import Effect
 from ormlift.project.flow.block import Block
 from ormlift.project.flow.errors import error_effects
 from ormlift.project.flow.events import Act, Event, Reader
+from ormlift.project.flow.heard import heard_effects
 from ormlift.project.flow.keeps import commits_inside, kept_instances
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.origin import origin_effects
@@ -56,10 +57,16 @@ def block_effects(
         *_no_more_expired(block, chosen, source, reader),
         *_begun(chosen, walker),
         *_commit_effects(chosen, outs),
+        *_heard(block, chosen, source, knowledge, outs),
         *kept_instances(block, chosen.scope, chosen.words, values, outs),
         *error_effects(block, chosen.scope, chosen.words, outs),
     ]
     return sorted(dict.fromkeys(found), key=lambda e: (e.line, e.code, e.message))
+
+
+def _heard(block: Block, chosen: Chosen, source: SessionSource, knowledge: Knowledge, outs: Outs) -> Iterator[Effect]:
+    if chosen.scope is not None:
+        yield from heard_effects(block, chosen.scope, chosen.words, source, knowledge, outs, exits(outs))
 
 
 def exits(outs: Outs) -> Iterator[Exit]:

@@ -94,6 +94,7 @@ class Knowledge:
     writing: frozenset[str] = frozenset()  # properties that write
     own: frozenset[str] = frozenset()  # names that the file defines itself or imports from the project
     watched: frozenset[str] = frozenset()  # session factories with listeners of their own, as `path:name`
+    listeners: Mapping[str, frozenset[str]] = field(default_factory=dict)  # factory -> events; "": of every session
     imports: ImportGraph = field(default_factory=ImportGraph)
     overridden: Mapping[str, frozenset[str]] = field(default_factory=dict)  # class -> methods that subclasses define
 
@@ -112,6 +113,7 @@ class Knowledge:
             writing=frozenset(name for m in models for name in m.mutating_properties),
             own=_own(index, module) if module is not None else frozenset(),
             watched=index.watched_factories,
+            listeners=index.session_listeners,
             imports=index.imports,
             overridden=index.overridden,
         )

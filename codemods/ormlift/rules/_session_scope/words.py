@@ -74,6 +74,11 @@ EFFECTS = {
         "The function that handed out the session does more than make it: sets it up, adds rows, registers listeners, "
         "logs. The scope gets its session elsewhere. Let the scope call that function, or move the work into it."
     ),
+    "runs-listeners": (
+        "The project listens for commits or rollbacks of such sessions, or its session class does more at them. The "
+        "scope commits at its exit, and rolls back after an error, also where the block only read. Use a scope that "
+        "only closes, or read what runs."
+    ),
     "given-manager": (
         "What hands out the session is handed in without a type, and taken to be the project's class that has such a "
         "method. A test or another caller may hand in something else, which the scope does not ask. Annotate it, or "
