@@ -266,6 +266,153 @@ async def work():
         "three",
         ["one", "two", "three"],
     ),
+    (
+        "a query of a mapping that loads a list by a join",
+        """
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import DeclarativeBase, relationship
+
+
+class Own(DeclarativeBase):
+    pass
+
+
+class Crew(Own):
+    __tablename__ = "jobs"
+
+    id = Column(Integer, primary_key=True)
+    duties = relationship("Duty", lazy="joined")
+
+
+class Duty(Own):
+    __tablename__ = "tasks"
+
+    id = Column(Integer, primary_key=True)
+    job_id = Column(Integer, ForeignKey("jobs.id"))
+
+
+async def work():
+    async with async_session() as session:
+        crews = session.query(Crew).all()
+        return [(c.id, len(c.duties)) for c in crews]
+""",
+        "'AsyncSession' object has no attribute 'query'",
+        [(1, 2), (2, 0)],
+        ["one", "two"],
+    ),
+]
+# name, program, what `work()` gives, names in the table behind it: right as it stands
+STAYS = [
+    (
+        "a generator that is stepped by hand",
+        """
+async def work():
+    gen = get_db()
+    session = await gen.__anext__()
+    try:
+        return await session.scalar(select(Job.name).order_by(Job.id))
+    finally:
+        await gen.aclose()
+""",
+        "one",
+        ["one", "two"],
+    ),
+    (
+        "a generator that anext() steps",
+        """
+async def work():
+    gen = get_db()
+    session = await anext(gen)
+    try:
+        return await session.scalar(select(Job.name).order_by(Job.id))
+    finally:
+        await gen.aclose()
+""",
+        "one",
+        ["one", "two"],
+    ),
+    (
+        "a generator that is sent to, and one in a loop",
+        """
+async def work():
+    gen = get_db()
+    session = await gen.asend(None)
+    name = await session.scalar(select(Job.name).order_by(Job.id))
+    await gen.aclose()
+    other = get_db()
+    async for session in other:
+        return name, (await session.get(Job, 2)).name
+""",
+        ("one", "two"),
+        ["one", "two"],
+    ),
+    (
+        "a method of the session that a background task calls",
+        """
+from fastapi import BackgroundTasks
+
+
+async def route(tasks):
+    session = async_session()
+    session.add(Job(name="new"))
+    tasks.add_task(session.commit)
+
+
+async def work():
+    tasks = BackgroundTasks()
+    await route(tasks)
+    await tasks()
+""",
+        None,
+        ["one", "two", "new"],
+    ),
+    (
+        "a session that a background task closes",
+        """
+from fastapi import BackgroundTasks
+
+
+async def later(session, job):
+    job.name = "new"
+    await session.commit()
+    await session.close()
+
+
+async def route(tasks):
+    session = async_session()
+    job = await session.get(Job, 1)
+    tasks.add_task(later, session, job)
+
+
+async def work():
+    tasks = BackgroundTasks()
+    await route(tasks)
+    await tasks()
+""",
+        None,
+        ["new", "two"],
+    ),
+    (
+        "a coroutine on the session that the caller awaits",
+        """
+async def finish(session):
+    await session.commit()
+    await session.close()
+    return "stored"
+
+
+async def begin():
+    session = async_session()
+    session.add(Job(name="new"))
+    return finish(session)
+
+
+async def work():
+    return await (await begin())
+""",
+        "stored",
+        ["one", "two", "new"],
+    ),
 ]
 
 
@@ -289,6 +436,27 @@ def test_failed_before_and_works_after(
     world.fill()
     assert asyncio.run(after.work()) == result
     assert [row[1] for row in asyncio.run(after.rows())] == names
+
+
+@pytest.mark.parametrize(("name", "program", "result", "names"), STAYS, ids=[c[0] for c in STAYS])
+def test_what_is_right_stays(world: World, name: str, program: str, result: object, names: list[str]) -> None:
+    assert world.planned(program) is None
+    assert world.faults(program) == []
+    before = world.before(program)
+    assert asyncio.run(before.work()) == result
+    assert [row[1] for row in asyncio.run(before.rows())] == names
+
+
+def test_a_query_inside_another_stays_with_it(world: World) -> None:
+    program = """
+async def work():
+    async with async_session() as session:
+        return session.query(session.query(Job).filter(Job.id == 1).exists()).scalar()
+"""
+    assert world.planned(program) is None
+    assert world.faults(program) == ["query-on-async", "query-on-async"]
+    with pytest.raises(AttributeError, match="query"):
+        asyncio.run(world.before(program).work())
 
 
 def test_a_commit_that_nothing_awaits_stored_nothing(world: World) -> None:

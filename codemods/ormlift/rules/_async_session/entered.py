@@ -355,6 +355,8 @@ class Entered:
                 taker = dotted(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
                 if taker[:1].isupper() or "close" in taker.lower() or self._runs_later(node):
                     return True
+                if taker and self._is_returned(call):
+                    return True
         return False
 
     def _runs_later(self, node: ast.Name) -> bool:
@@ -364,6 +366,13 @@ class Entered:
                 return False
             if isinstance(parent, ast.Call) and dotted(parent.func).rpartition(".")[2] in _LATER:
                 return True
+        return False
+
+    def _is_returned(self, call: ast.AST) -> bool:
+        """Whether the function gives away what a call makes, such as a coroutine that its caller awaits."""
+        for parent in self.module.ancestors(call):
+            if isinstance(parent, ast.Await | ast.stmt):
+                return isinstance(parent, ast.Return)
         return False
 
     def _entered(self, function: FunctionNode, name: str) -> bool:
