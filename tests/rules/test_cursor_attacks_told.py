@@ -1,6 +1,7 @@
 """Cursor code whose rewrite must be exact, or name what it changes: run before and after on a real database."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -98,6 +99,37 @@ _SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
 """,
         [_f([1, "x"]), _f([2])],
     ),
+    "a close on a path that ends": (
+        """def f(number: int):
+    conn = open_db()
+    cur = conn.execute("SELECT title FROM jobs WHERE id = ?", (number,))
+    row = cur.fetchone()
+    if row is None:
+        conn.close()
+        return None
+    count = conn.execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
+    conn.close()
+    return row[0], count
+""",
+        [_f(1), _f(99)],
+    ),
+    "a loop that calls what only reads": (
+        """def name(value):
+    return value.title()
+
+
+def f():
+    conn = open_db()
+    out = []
+    for row in conn.execute("SELECT id, title FROM jobs ORDER BY id"):
+        out.append(name(row[1]))
+    conn.execute("UPDATE jobs SET count = 99")
+    conn.commit()
+    conn.close()
+    return out
+""",
+        [_f()],
+    ),
     "text of columns whose types would convert it": (
         """def f():
     conn = open_db()
@@ -136,6 +168,56 @@ _TOLD: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
         "parameter-count",
         _f([("x", 1, 2)]),
     ),
+    "a decimal": (
+        """def f(count: Decimal):
+    conn = open_db()
+    row = conn.execute("SELECT id FROM jobs WHERE count = ?", (count,)).fetchone()
+    conn.close()
+    return row[0]
+""",
+        "bind-type",
+        _f(Decimal(5)),
+    ),
+    "a write between two fetches": (
+        """def f():
+    conn = open_db()
+    cur = conn.execute("SELECT id, count FROM jobs ORDER BY id")
+    first = cur.fetchone()
+    conn.execute("UPDATE jobs SET count = 99")
+    rest = cur.fetchall()
+    conn.commit()
+    conn.close()
+    return first[1], [r[1] for r in rest]
+""",
+        "reads-ahead",
+        _f(),
+    ),
+    "a loop that calls what writes": (
+        """def mark(number):
+    conn = sqlite3.connect("jobs.db", timeout=0)
+    try:
+        conn.execute("UPDATE jobs SET count = 77 WHERE id = ?", (number,))
+        conn.commit()
+    finally:
+        conn.close()
+
+
+def f():
+    conn = open_db()
+    out = []
+    for row in conn.execute("SELECT id, count FROM jobs ORDER BY id"):
+        try:
+            mark(row[0])
+            out.append(row[1])
+        except Exception as error:
+            out.append(str(error))
+            break
+    conn.close()
+    return out
+""",
+        "reads-ahead",
+        _f(),
+    ),
     "rows that something else may have put together": (
         _APPENDED.replace("rows.append((title, number))", "rows.append([title, number])\n        rows[-1].append(1)"),
         "parameter-count",
@@ -163,6 +245,15 @@ _STAYS = {
     return [r[0] for r in rows]
 """,
         "sql-not-supported",
+    ),
+    "a fetch behind the close": (
+        """def f():
+    conn = open_db()
+    cur = conn.execute("SELECT id FROM jobs ORDER BY id")
+    conn.close()
+    return [r[0] for r in cur.fetchall()]
+""",
+        "unclear-connection",
     ),
     "an order by what is no place": (
         """def f():

@@ -31,6 +31,12 @@ beside it; OR, loops, lists of columns, and a text or list that is used for more
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
+a parameter that is missing, or of no use to the driver, may raise another error than the driver's: KeyError for a key
+that a dict lacks, ValueError for a LIMIT of text that is no number, ArgumentError for a str as the list of an IN, and
+what the sqlite3 driver does not take (a Decimal in a variable without annotation, a dict for a list) may be bound now;
+parameters that are attributes or items are read in the order of the new text; of `SELECT *`, a key of the row's dict is
+a str of SQLAlchemy's own (`quoted_name`) where the attribute is called otherwise than the column; what a function of
+another file writes while a loop reads is not looked for;
 `LIMIT ?` with None gives all rows on SQLite, which raised; PyMySQL's fetchall() gives a tuple, and an empty one for no
 rows, where SQLAlchemy gives lists; comments inside the SQL text go with it.
 
@@ -111,7 +117,8 @@ REASONS = {
         "session instead. Keep it inside one function."
     ),
     "unclear-connection": (
-        "A use of the connection may be reached without it, or with another one. Bind it once, before its first use."
+        "A use of the connection may be reached without it, with another one, or when it is closed. Bind it once, "
+        "before its first use, and close it behind its last."
     ),
     "unclear-cursor": (
         "It cannot be told which statement a fetch reads from. Execute and fetch on the same path, each execute as a "
@@ -184,7 +191,10 @@ EFFECTS = {
         "may come otherwise, or constraints hold that did not. Make the engine do what the opener does."
     ),
     "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
-    "reads-ahead": "A loop writes to the table it reads: a raw cursor may meet what it wrote, a session does not.",
+    "reads-ahead": (
+        "A table is written while its rows are read, by the code or by a function of the file that a loop calls: a raw "
+        "cursor may meet what was written, or find the database locked; a session has all rows before."
+    ),
     "shared-connection": (
         "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "
         "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."

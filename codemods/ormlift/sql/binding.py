@@ -60,6 +60,8 @@ class Binder:
     def slot(self, index: int, ref: ColumnRef | None, kind: str, use: Use) -> Node:
         """The parameter of a slot, meeting a column or an expression of a kind."""
         argument = completed(self.arguments[index])
+        if argument.type == "Decimal" and self.statement.dialect == "sqlite":
+            self.found("bind-type", f"sqlite3 raises on the Decimal `{argument.text}`; it is bound as a number now.")
         self.binds.append(Bind(index, ref.column if ref else None, use is Use.WRITE))
         text = dumped(argument.text)
         if text and kind == "json" and use is Use.WRITE:

@@ -10,9 +10,11 @@ from ormlift.model import Effect
 from ormlift.sql.life.executions import Execution, Form
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.pure import acts, repeatable
+from ormlift.sql.life.reached import writing_calls
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.statement import Fetch, Kind
+from ormlift.syntax import dotted
 
 
 def order_effects(prepared: Prepared) -> Iterator[Effect]:
@@ -38,20 +40,28 @@ def check_repeated(prepared: Prepared) -> None:
 
 
 def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
-    """A loop over rows that writes to their table: a raw cursor met what it wrote, a session has all rows before."""
+    """What writes to a table while its rows are read: a raw cursor met it, a session has all rows before."""
     listed = list(prepared)
     for reader in listed:
         lazy = reader.fetch is Fetch.ITERATE or reader.execution.form is Form.RESULT
         for use in reader.execution.fetches if lazy and reader.statement.kind is Kind.SELECT else ():
-            if use.does is Does.FETCHALL:
-                continue
             loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
+            step = reader.statement.dialect == "sqlite"  # the other drivers have all rows at once
             for writer in listed:
                 same = set(writer.statement.tables) & set(reader.statement.tables)
-                inside = loops & set(life.module.ancestors(writer.execution.call))
-                if writer.statement.kind is not Kind.SELECT and same and inside:
-                    message = f"writes to the table that the loop of line {use.line} reads"
-                    yield Effect("reads-ahead", writer.execution.line, f"{message}: all its rows are read before")
+                inside = use.does is not Does.FETCHALL and loops & set(life.module.ancestors(writer.execution.call))
+                between = step and reader.execution.line < writer.execution.line < use.line
+                if writer.statement.kind is not Kind.SELECT and same and (inside or between):
+                    reads = "the loop of" if inside else "the cursor read on"
+                    message = f"writes to the table that {reads} line {use.line} reads: all its rows are read before"
+                    yield Effect("reads-ahead", writer.execution.line, message)
+            if step and use.does is Does.ITERATE:
+                yield from (_called(call, use.line) for loop in loops for call in writing_calls(loop.body, life.module))
+
+
+def _called(call: ast.Call, line: int) -> Effect:
+    message = f"{dotted(call.func)}() may write while the loop of line {line} reads: all its rows are read before"
+    return Effect("reads-ahead", call.lineno, message)
 
 
 def caught_writes(life: Life, writes: Iterable[Execution]) -> Iterator[Effect]:

@@ -23,6 +23,7 @@ from ormlift.model import (
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.awaits import unawaited
+from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
 from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
@@ -109,6 +110,7 @@ class _Rewriter:
         for prepared in self.prepared:
             place(prepared, life, self.names)
             _check_between(prepared, life)
+        check_closed(life)
         self._settle()
         self._write_statements()
         self._session()

@@ -1,0 +1,36 @@
+"""Which calls reach a function of the same file that may write to a database."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from ormlift.syntax import FunctionNode, Module, dotted
+
+_WRITES = frozenset(["execute", "executemany", "executescript", "commit", "flush", "add", "add_all", "merge", "delete"])
+
+
+def writing_calls(body: Sequence[ast.stmt], module: Module) -> Iterator[ast.Call]:
+    """The calls in some statements of functions and methods of the file that may write."""
+    functions = [f for f in module.definitions if isinstance(f, FunctionNode)]
+    for call in (n for s in body for n in ast.walk(s) if isinstance(n, ast.Call)):
+        if _writes(call, functions, frozenset()):
+            yield call
+
+
+def _writes(call: ast.Call, functions: Sequence[FunctionNode], seen: frozenset[str]) -> bool:
+    owner, _, name = dotted(call.func).rpartition(".")
+    if not name or name in seen or owner not in ("", "self", "cls"):
+        return False
+    inner = [n for f in functions if f.name == name for n in ast.walk(f) if isinstance(n, ast.Call)]
+    return any(_is_write(n) or _writes(n, functions, seen | {name}) for n in inner)
+
+
+def _is_write(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _WRITES:
+        return False
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.Call) and first.args:  # text("..")
+        first = first.args[0]
+    reads = isinstance(first, ast.Constant) and str(first.value).lstrip().lower().startswith("select")
+    return not reads and not (call.func.attr == "add" and isinstance(first, ast.Constant))
