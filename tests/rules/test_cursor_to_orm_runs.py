@@ -25,10 +25,12 @@ def _texts(title: str) -> tuple[str, str]:
     return example.before, example.after
 
 
-def _rewritten(before: str) -> tuple[str, set[str]]:
+def _rewritten(before: str, style: str = "auto") -> tuple[str, set[str]]:
     files = {**PROJECT, "app/jobs.py": before}
     index = link(read_facts(Source(path, text)) for path, text in files.items())
-    outcome = plan_file(Source("app/jobs.py", before), index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    outcome = plan_file(
+        Source("app/jobs.py", before), index, Settings(unsafe=True, codemods=(CODEMOD.id,), style=style)
+    )
     assert isinstance(outcome, Planned), outcome
     return outcome.after.text, {e.code for s in outcome.sites for e in s.effects}
 
@@ -54,6 +56,15 @@ def test_before_and_after_do_the_same(world: World, title: str, call: Callable[[
     assert after.error is None
     assert after.result == before.result
     assert repr(after.result) == repr(before.result)  # values and types
+    assert after.rows == before.rows
+
+
+@pytest.mark.parametrize(("title", "call"), _SAME, ids=lambda v: v if isinstance(v, str) else "")
+def test_the_style_of_queries_does_the_same(world: World, title: str, call: Callable[[Any], Any]) -> None:
+    text, _ = _texts(title)
+    before, after = world.run(text, call), world.run(_rewritten(text, "query")[0], call)
+    assert after.error is None
+    assert repr(after.result) == repr(before.result)
     assert after.rows == before.rows
 
 
@@ -296,11 +307,12 @@ def f(ticket: str):
 }
 
 
+@pytest.mark.parametrize("style", ["select", "query"])
 @pytest.mark.parametrize("name", list(_CASES))
-def test_rewritten_code_does_what_the_raw_code_did(world: World, name: str) -> None:
+def test_rewritten_code_does_what_the_raw_code_did(world: World, name: str, style: str) -> None:
     text, call, expected = _CASES[name]
     text = _HEAD + text
-    after, effects = _rewritten(text)
+    after, effects = _rewritten(text, style)
     assert effects == expected
     assert ".cursor(" not in after
     assert "session" in after
