@@ -108,15 +108,16 @@ class World:
 
     def before(self, program: str, *, head: bool = True) -> ModuleType:
         """The program as it is, imported."""
-        return self._load(self.files(program, head=head))
+        return self.load(self.files(program, head=head))
 
     def after(self, program: str, *, head: bool = True, path: str = PATH) -> ModuleType:
         """The program with one file as it becomes, imported."""
         text = self.planned(program, head=head, path=path)
         assert text is not None, "nothing was planned"
-        return self._load({**self.files(program, head=head), path: text})
+        return self.load({**self.files(program, head=head), path: text})
 
-    def _load(self, files: dict[str, str]) -> ModuleType:
+    def load(self, files: dict[str, str]) -> ModuleType:
+        """The program of these files, imported."""
         for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
             del sys.modules[name]
         package = ModuleType("app")

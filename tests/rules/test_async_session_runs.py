@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ormlift.rules.async_session import CODEMOD
 
-from tests.rules.check_runs import World, client_of, world_of
+from tests.rules.check_runs import MODELS, PATH, World, client_of, world_of
 
 DB = """
 from contextlib import asynccontextmanager
@@ -514,3 +514,81 @@ def test_routes_answer(world: World, path: str) -> None:
         before.get(path)
     after = client_of(world.after(ROUTES, head=False).app)
     assert after.get(path).json() == {"name": "two"}
+
+
+LEFT = {
+    "a generator that is stepped by hand": """
+async def work():
+    made = get_db()
+    session = await made.__anext__()
+    try:
+        return (await session.get(Job, 2)).name
+    finally:
+        await made.aclose()
+""",
+    "a generator that is stepped by anext": """
+async def work():
+    made = get_db()
+    session = await anext(made)
+    try:
+        return (await session.get(Job, 2)).name
+    finally:
+        await made.aclose()
+""",
+    "a session that a task uses later": """
+class Tasks:
+    def add_task(self, run):
+        self.run = run
+
+
+async def work():
+    tasks = Tasks()
+    session = async_session()
+    session.add(Job(name="later"))
+    tasks.add_task(session.commit)
+    await tasks.run()
+    return "two"
+""",
+    "an opening whose error no handler saw": """
+async def failing():
+    raise OSError("not ready")
+    return async_session()
+
+
+async def other():
+    session = await failing()
+    try:
+        return await session.scalar(select(1))
+    except Exception:
+        return "handled"
+    finally:
+        await session.close()
+        await rows()
+
+
+async def work():
+    try:
+        return await other()
+    except OSError:
+        return "two"
+""",
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_no_edit_can_mend_is_left(world: World, name: str) -> None:
+    assert world.planned(LEFT[name]) is None
+    assert asyncio.run(world.before(LEFT[name]).work()) == "two"
+
+
+def test_rows_of_a_list_that_is_joined_are_made_unique(world: World) -> None:
+    program = """
+async def work():
+    async with async_session() as session:
+        return [job.name for job in session.query(Job).order_by(Job.id).all()]
+"""
+    models = {"app/models.py": MODELS.replace('relationship("Task", ', 'relationship("Task", lazy="joined", ')}
+    text = world.planned(program, others=models)
+    assert text is not None
+    module = world.load({**world.files(program), **models, PATH: text})
+    assert asyncio.run(module.work()) == ["one", "two"]
