@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
 from ormlift.model import Applicability, Failed, Outcome, Planned, Refused, Settings, Source, Status, Unchanged
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
@@ -159,6 +160,24 @@ def test_an_import_that_another_file_takes_stays() -> None:
     taken = plan(app(SITE), other="from app import get_session\n")
     assert isinstance(taken, Planned)
     assert "get_session" in taken.after.text
+
+
+PATCHES = {
+    "by a dotted name": 'from unittest.mock import patch\n\nwith patch("app.get_session"):\n    pass\n',
+    "in a module": 'import app\n\ndef test(monkeypatch):\n    monkeypatch.setattr(app, "get_session", None)\n',
+    "by patch.object": 'import app as _\nimport app\nfrom unittest import mock\n\nmock.patch.object(app, "get_session")\n',
+    "in one of a package": 'from . import app\n\ndef test(monkeypatch):\n    monkeypatch.setattr(app, "get_session", None)\n',
+}
+
+
+@pytest.mark.parametrize("way", PATCHES)
+def test_an_import_that_a_test_patches_stays(way: str) -> None:
+    patched = plan(app(SITE), test_app=PATCHES[way])
+    assert isinstance(patched, Planned)
+    assert "import get_session" in patched.after.text
+    other = plan(app(SITE), test_app=PATCHES[way].replace("get_session", "get_other"))
+    assert isinstance(other, Planned)
+    assert "import get_session" not in other.after.text
 
 
 def test_what_cannot_be_parsed_fails_with_its_line() -> None:

@@ -17,6 +17,10 @@ _IMPORT = re.compile(
     r"|import[ \t]+(?P<plain>[^\n;(]+))",
     re.MULTILINE,
 )
+_PATCH = re.compile(
+    r"\b(?:patch|setattr)\(\s*(?P<quote>[\"'])(?P<module>[\w.]+)\.(?P<name>\w+)(?P=quote)"
+    r"|\b(?:setattr|patch\.object)\(\s*(?P<held>[\w.]+)\s*,\s*[\"'](?P<attr>\w+)[\"']"
+)
 _HEADER = re.compile(r"^(?P<word>[^\s#)\]}][^\n]*)", re.MULTILINE)
 _RUNS_AT_IMPORT = ("try", "except", "else", "if", "elif", "finally", "with", "for", "while")
 
@@ -46,7 +50,22 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
             found += [ImportLine(name, (), at_import) for name in _names(match["plain"])]
         else:
             found.append(ImportLine(match["module"], tuple(_names(match["names"])), at_import))
-    return tuple(found)
+    return (*found, *_patched(text, found))
+
+
+def _patched(text: str, imports: list[ImportLine]) -> Iterator[ImportLine]:
+    """What tests replace in a module, `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`, as if imported from it."""
+    if "patch" not in text:
+        return
+    holders = {
+        name: f"{line.module}{'' if line.module.endswith('.') else '.'}{name}"
+        for line in imports
+        for name in line.names
+    }
+    for match in _PATCH.finditer(text):
+        held = match["held"] or ""
+        module = match["module"] or holders.get(held, held)
+        yield ImportLine(module, (match["name"] or match["attr"],), at_import=False)
 
 
 def _runs_at_import(headers: list[tuple[int, str]], position: int) -> bool:

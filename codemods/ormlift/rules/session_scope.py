@@ -39,6 +39,9 @@ listens, counts), and the options of the two factories, unless the scope calls t
 handed in without a type (`self.manager.get_session()`) may be another than the project's class that has such a method,
 which is told.
 
+An import that a test patches (`patch("app.jobs.SessionLocal")`) stays, so that the patch still finds it; but the block
+asks the scope from now on, and not what the test put there: patch what the scope asks.
+
 With `scope-choice = "faithful"` a site whose behaviour the scope would change goes to one that does not: another of the
 project, or the session itself, which is a context manager that only closes (`with SessionLocal() as s`, SQLAlchemy 1.4
 or newer). Without it, that is offered.
