@@ -165,8 +165,8 @@ def test_an_import_that_another_file_takes_stays() -> None:
 PATCHES = {
     "by a dotted name": 'from unittest.mock import patch\n\nwith patch("app.get_session"):\n    pass\n',
     "in a module": 'import app\n\ndef test(monkeypatch):\n    monkeypatch.setattr(app, "get_session", None)\n',
-    "by patch.object": 'import app as _\nimport app\nfrom unittest import mock\n\nmock.patch.object(app, "get_session")\n',
-    "in one of a package": 'from . import app\n\ndef test(monkeypatch):\n    monkeypatch.setattr(app, "get_session", None)\n',
+    "by patch.object": 'import app\nfrom unittest import mock\n\nmock.patch.object(app, "get_session")\n',
+    "in one of a package": 'from . import app\n\nmonkeypatch.setattr(app, "get_session", None)\n',
 }
 
 

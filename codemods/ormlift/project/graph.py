@@ -54,7 +54,7 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
 
 
 def _patched(text: str, imports: list[ImportLine]) -> Iterator[ImportLine]:
-    """What tests replace in a module, `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`, as if imported from it."""
+    """What tests replace in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
     if "patch" not in text:
         return
     holders = {
