@@ -203,6 +203,8 @@ def _stored(block: Block, values: Values) -> Iterator[tuple[int, str]]:
                 full = any(values.kind(a) & taken for a in (*node.args, *(k.value for k in node.keywords)))
                 if full and _outlives(node.func, values, local):
                     yield node.lineno, ast.unparse(node.func.value)
+            elif isinstance(node, ast.Call) and (taker := _mapped(node, values, local)) is not None:
+                yield node.lineno, ast.unparse(taker)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _handed_over(node, values, given):
                 yield node.lineno, f"what {node.func.id}() makes of it"
 
@@ -249,6 +251,12 @@ def _places(target: ast.expr, kind: Kind) -> Iterator[tuple[int, ast.expr, Kind]
 def _filling(kind: Kind) -> Kind:
     """Of what a list takes the elements of: a query is run then."""
     return kind | (Kind.FULL if kind & Kind.QUERY else Kind.PLAIN)
+
+
+def _mapped(call: ast.Call, values: Values, local: set[str]) -> ast.expr | None:
+    """What takes instances in `map(out.append, jobs)`."""
+    takes = [a for a in call.args if isinstance(a, ast.Attribute) and a.attr in _TAKES and _outlives(a, values, local)]
+    return takes[0].value if takes and any(values.kind(a) & (KEPT | Kind.QUERY) for a in call.args) else None
 
 
 def _handed_over(call: ast.Call, values: Values, given: set[str]) -> bool:

@@ -261,7 +261,7 @@ class Values:
         for node in elements:
             kind |= element(self.kind(node.value)) if isinstance(node, ast.Starred) else self.kind(node)
         keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
-        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps | kind & Kind.CLOSURE
+        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps | kind & (Kind.CLOSURE | Kind.LAZY)
 
     def _lazily(self, sources: Iterable[ast.expr]) -> Kind:
         """Of an iterator over sources that is not run yet."""
