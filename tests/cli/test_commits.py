@@ -124,7 +124,7 @@ def test_the_message_follows_the_template(town):
         "chore(db): app/web.py in app, web\n\n2 site of toy (louder) for @web @lead\n"
         "- toy: line 1 of app/web.py\n- toy: line 3 of app/web.py; effects: louder\n\nRefs: DB-12\n\n"
         f"Ormlift-Run: {run}\nOrmlift-Phase: web\nOrmlift-Codemod: toy\nOrmlift-Sites: 2\nOrmlift-Unsafe: yes\n"
-        "Ormlift-Rewrote: 2 toy app/web.py\nOrmlift-Refused: 1 not-ever toy app/web.py"
+        "Ormlift-File: app/web.py\nOrmlift-Rewrote: 2 toy app/web.py\nOrmlift-Refused: 1 not-ever toy app/web.py"
     )
 
 
