@@ -782,6 +782,17 @@ TOLD: dict[str, tuple[str, set[str], bool]] = {
         {"autoflush"},
         False,
     ),
+    "a write between two fetches": (
+        """
+    with SessionLocal() as session:
+        found = session.execute(text("SELECT id, count FROM books ORDER BY id"))
+        first = found.fetchone()
+        session.execute(text("UPDATE books SET count = 99"))
+        return first.count, [r.count for r in found.fetchall()]
+""",
+        {"reads-ahead"},
+        True,
+    ),
     "a loop deletes what it reads": (
         """
     found = []

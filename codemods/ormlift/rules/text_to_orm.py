@@ -110,7 +110,7 @@ EFFECTS = {
     ),
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
     "column-name": "An expression without an alias is called otherwise now, where rows are read by name. Give it one.",
-    "reads-ahead": "A loop writes while it reads rows one by one: a session has all rows before the first one.",
+    "reads-ahead": "A write stands between fetches, or in a loop over rows: a session has all rows before it.",
     "model-import": (
         "The file imports nothing else from where the models are, as scripts that stand by themselves do. See that it "
         "finds them: set the path, or leave it raw."

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ormlift.model import Effect
+from ormlift.sql.life.reached import writing_calls
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.statement import Fetch, Kind
 from ormlift.sql.textual.clause import clause_of
@@ -28,9 +29,33 @@ def ahead_effects(site: Textual, prepared: Prepared) -> Iterator[Effect]:
             continue
         calls = (n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Call))
         write = next((n for n in calls if _writes(n, prepared, site)), None)
+        if write is None and prepared.statement.dialect == "sqlite":  # the other drivers have all rows at once
+            write = next(writing_calls(loop.body, site.module), None)
         if write is not None:
-            message = f"is run while rows of line {site.line} are still read: all of them are read before now"
-            yield Effect("reads-ahead", write.lineno, f"{site.module.text(write).splitlines()[0]} {message}")
+            yield _effect(write, site)
+    if prepared.statement.dialect == "sqlite":
+        yield from _between(site, prepared)
+
+
+def _between(site: Textual, prepared: Prepared) -> Iterator[Effect]:
+    """Writes that stand between the statement and what is fetched from it."""
+    nodes = list(ast.walk(site.life.host))
+    targets = _targets(site)
+    names = [n for n in nodes if isinstance(n, ast.Name) and n.id in {t.id for t in targets}]
+    loads = [n.lineno for n in names if site.life.flow.of(n) & set(targets)]
+    for call in (n for n in nodes if isinstance(n, ast.Call)):
+        behind = site.line < call.lineno < max(loads, default=0)
+        if behind and _executes(call) and _writes(call, prepared, site):
+            yield _effect(call, site)
+
+
+def _executes(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("execute", "flush")
+
+
+def _effect(write: ast.Call, site: Textual) -> Effect:
+    message = f"is run while rows of line {site.line} are still read: all of them are read before now"
+    return Effect("reads-ahead", write.lineno, f"{site.module.text(write).splitlines()[0]} {message}")
 
 
 def _targets(site: Textual) -> list[ast.Name]:
