@@ -15,7 +15,10 @@ A Pydantic model mirrors a mapped class where it is read from attributes (`from_
 `UserResponse`, `UserOut`, `UserRead`, `UserSchema`, `UserDTO`, `UserDetail`. Models for input (`UserCreate`,
 `UserUpdate`) and shorter views (`UserSummary`) leave columns out on purpose and are not looked at; nor are columns that
 must not leave the server (passwords, hashes, tokens, keys), bytes, which JSON can't hold, keys to other rows, the row's
-own books (`updated_at`), and columns that another response of the same class has.
+own books (`updated_at`), what says whose row it is (`tenant_id`, `access_level`), columns that another response of the
+same class has, those that three responses of the file leave out, and those that a field of another name stands for
+(`phase` for `current_phase`). Where a model has few of the columns it is a view, and told is only what a model for
+input takes, so that clients write it and never read it, or that it holds nothing but keys.
 Fields that a validator looks at are left alone.
 
 Missing columns are added as optional fields, fields of nullable columns become Optional (both with --unsafe, since the
@@ -25,12 +28,9 @@ response changes); `orm_mode` becomes `from_attributes` where the project runs o
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ormlift.model import (
-    AddBehind,
     Effect,
     Fault,
     ImportNeed,
@@ -45,44 +45,17 @@ from ormlift.model import (
 )
 from ormlift.project.columns import last
 from ormlift.project.dtos import Dto, Field, read_dtos
-from ormlift.project.mapping import snake
 from ormlift.project.names import is_test_path
+from ormlift.rules._dto_drift.missing import missing
+from ormlift.rules._dto_drift.words import ID, names, python_of
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.dto_drift import EXAMPLES
 from ormlift.schema import MappedClass, MappedColumn
 from ormlift.syntax import Module, dotted
 
-ID = "dto-drift"
 SUFFIXES = ("DetailResponse", "Response", "Out", "Read", "Schema", "DTO", "Dto", "Detail", "")
-PRIVATE = re.compile(
-    r"passw|hash|secret|token|salt|_key$|^key$|otp|deleted|internal|private|encrypt|embedding|vector|^_", re.I
-)
-BOOKS = re.compile(
-    r"^(?:created|updated|modified|archived|inserted|changed)(?:_at|_on|_by|_by_id|_date)?$|^(?:is_)?archived$|"
-    r"^(?:date_|time_)?(?:created|updated|modified)$|^last_(?:modified|updated)|^version$|^row_version$",
-    re.I,
-)  # columns that keep books of the row
-LEAST, MIRROR = 0.25, 0.6  # of the columns: with fewer it is no view of the class; with more it is meant to be whole
+LEAST = 0.25  # of the columns: with fewer it is no view of the class
 
-PYTHON = {
-    "Integer": "int", "BigInteger": "int", "SmallInteger": "int", "String": "str", "Text": "str", "Unicode": "str",
-    "UnicodeText": "str", "Boolean": "bool", "Float": "float", "Double": "float", "REAL": "float", "Numeric": "Decimal",
-    "DECIMAL": "Decimal", "DateTime": "datetime", "TIMESTAMP": "datetime", "Date": "date", "Time": "time",
-    "Uuid": "UUID", "JSON": "Any", "JSONB": "Any", "VARCHAR": "str", "INTEGER": "int", "TEXT": "str",
-}  # fmt: skip
-NEEDS = {
-    "Decimal": "decimal",
-    "datetime": "datetime",
-    "date": "datetime",
-    "time": "datetime",
-    "UUID": "uuid",
-    "Any": "typing",
-}
-# Fields by these names would hide a type of their own annotation, or a method of Pydantic's.
-BYTES = frozenset(
-    {"LargeBinary", "BINARY", "VARBINARY", "BLOB", "BYTEA", "LONGBLOB", "MEDIUMBLOB", "TINYBLOB"}
-)  # no JSON
-TAKEN = frozenset({*NEEDS, *PYTHON.values(), "json", "copy", "schema", "dict", "construct", "validate", "fields"})
 _NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Float", "Numeric", "INTEGER", "DECIMAL"})
 _TIMES = frozenset({"DateTime", "TIMESTAMP", "Date", "Time"})
 _TEXTS = frozenset({"String", "Text", "Unicode", "UnicodeText", "VARCHAR", "TEXT"})
@@ -113,10 +86,8 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     mirrors = [(d, m) for d in dtos if (m := _mirrored(d, asked, context)) is not None and d.node.name not in idle]
     for dto in dtos:
         yield from _renamed_options(dto, module, second=second)
+    yield from missing(mirrors, dtos, module)
     for dto, model in mirrors:
-        siblings = [d for d, m in mirrors if m is model and d is not dto]
-        if (lost := _missing(dto, model, siblings, module)) is not None:
-            yield lost
         if dto.node.name in built:
             continue
         yield from _types(dto, model, second=second)
@@ -193,81 +164,9 @@ def _mirrored(dto: Dto, asked: frozenset[str], context: Context) -> MappedClass 
 def _overlaps(dto: Dto, model: MappedClass) -> bool:
     attributes = {c.attr for c in model.columns} | {r.attr for r in model.relationships}
     attributes |= set(model.methods) | set(model.hybrids)
-    held = _names(dto)
+    held = names(dto)
     shared = sum(c.attr in held for c in model.columns)
     return shared >= LEAST * len(model.columns) and len(set(dto.fields) & attributes) * 2 >= len(dto.fields)
-
-
-def _names(dto: Dto) -> set[str]:
-    return set(dto.fields) | dto.computed | {alias for f in dto.fields.values() for alias in f.aliases}
-
-
-# Columns that never reach the client
-
-
-def _missing(dto: Dto, model: MappedClass, siblings: list[Dto], module: Module) -> Site | None:
-    held = _names(dto)
-    for other in siblings:
-        held |= _names(other)
-    lost = [c for c in model.columns if not _is_held(c.attr, held, model.name) and not _is_left_out(c)]
-    if not lost or "*" in dto.validated:
-        return None
-    named = ", ".join(c.attr for c in lost)
-    message = (
-        f"{dto.node.name} mirrors {model.name} ({model.path}:{model.line}) and has no field for {named}: what is "
-        "stored there is left out of the response"
-    )
-    fault = Fault("missing-fields", Severity.MEDIUM, message)
-    line = dto.node.lineno
-    count = sum(c.attr in _names(dto) for c in model.columns)
-    if count < MIRROR * len(model.columns):
-        what = f"it has {count} of {len(model.columns)} columns, and may be a view of its own"
-        reason = Reason("may-be-a-view", f"{what}; add by hand what the client needs")
-        return Refusal(ID, line, line, reason, replace(fault, severity=Severity.LOW))
-    if not dto.own:
-        reason = Reason("no-own-fields", "the model writes no field of its own to add them to; add them by hand")
-        return Refusal(ID, line, line, reason, fault)
-    hiding = [c.attr for c in lost if c.attr in TAKEN or c.attr.startswith("model_")]
-    if hiding:
-        message = (
-            f"a field named {hiding[0]} hides what the model needs by that name; add it under another, with an alias"
-        )
-        return Refusal(ID, line, line, Reason("name-hides", message), fault)
-    anchor = dto.own[-1].statement
-    text = "\n".join(f"{column.attr}: Optional[{_python(column)}] = None" for column in lost)
-    needs = {ImportNeed("typing", "Optional")}
-    needs |= {ImportNeed(NEEDS[kind], kind) for kind in map(_python, lost) if kind in NEEDS}
-    grows = f"responses hold {named} from now on: see that the client may have it"
-    return Rewrite(
-        ID,
-        line,
-        anchor.end_lineno or anchor.lineno,
-        (AddBehind(module.span(anchor), text),),
-        imports=tuple(sorted(needs)),
-        effects=(Effect("response-grows", line, grows),),
-        fault=fault,
-    )
-
-
-def _is_held(name: str, held: set[str], owner: str) -> bool:
-    """Whether a field has the column's name, or that name without what only the column needs: `metrics_json`."""
-    short = re.sub(r"_(?:json|data|text|str|raw|enum|value)$", "", name)
-    heads = {snake(owner), *snake(owner).split("_"), snake(owner)[:4]}
-    tails = {short.removeprefix(f"{head}_") for head in heads}
-    return bool({name, short, *tails} & held)
-
-
-def _is_left_out(column: MappedColumn) -> bool:
-    """Whether a response leaves a column out: a secret, a key to another row, the books of this one, bytes."""
-    name = column.attr
-    key = column.foreign_key or column.primary_key or name.endswith(("_id", "_ids"))
-    if (column.impl or column.type) in BYTES:
-        return True
-    return bool(key or PRIVATE.search(name) or BOOKS.search(name))
-
-
-def _python(column: MappedColumn) -> str:
-    return PYTHON.get(column.impl or column.type, "Any")
 
 
 # Values that a field does not take
@@ -280,7 +179,7 @@ def _types(dto: Dto, model: MappedClass, *, second: bool) -> Iterator[Site]:
                 f"{field.name} is {field.type}, and {model.name}.{column.attr} is a {column.type} column: reading an "
                 "instance raises ValidationError"
             )
-            kind = _python(column)
+            kind = python_of(column)
             way = f"make it {kind}" if kind != "Any" else "give it the type of the column's values"
             reason = Reason("type-by-hand", f"clients read the type: {way}, or convert it in a validator")
             line = field.statement.lineno
@@ -380,8 +279,8 @@ CODEMOD = Codemod(
             "field, or convert the value in a validator."
         ),
         "may-be-a-view": (
-            "The model has so few of the columns that it may be a view of its own. Name it after what it shows, or add "
-            "by hand what the client needs."
+            "The model has few of the columns and may be a view of its own: told is what clients write and never read "
+            "back, or that nothing but keys is left. Name it after what it shows, or add by hand what clients need."
         ),
         "no-own-fields": "The model writes no field of its own behind which the missing ones could stand.",
         "name-hides": (

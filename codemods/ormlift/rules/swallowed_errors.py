@@ -11,7 +11,8 @@ nobody can say later why data is missing. Told is only what a caller can't tell 
 what another return may give as well (None beside `.first()`, an empty list beside `.all()`, False beside another
 False), or comes to the end of the function as if the work was done. A handler that raises, answers with an error, shows
 a message, counts, or stores the error somewhere has told somebody, and is right. So are handlers of one narrow error
-(IntegrityError, NoResultFound), of each single item in a loop, of cleaning up and of health checks.
+(IntegrityError, NoResultFound), of each single item in a loop, of cleaning up and of health checks, and those whose
+comment says that the work may fail ("best effort", "don't fail the request").
 
 `raise` goes behind the log, and is always unsafe: the effect is that callers now get the error.
 
@@ -48,6 +49,13 @@ _ENDING = re.compile(
     r"^(try|main|del__|exit__|close|clean|shutdown|stop|teardown|tear_down|dispose|disconnect|release)"
 )
 _ASKING = re.compile(r"health|ping|connect|available|alive|ready|exists|test_|is_valid")
+_MEANT = re.compile(r"best[- ]effort|fire[- ]and[- ]forget|\b(?:never|does not|doesn't) (?:raise|fail)", re.I)
+_SAID = re.compile(
+    r"best[- ]effort|non-?(?:critical|fatal|blocking|essential)|not (?:critical|fatal|essential)|won'?t be able|"
+    r"\b(?:don'?t|do not|must not|should not|shouldn'?t|never) (?:\w+ )?(?:fail|break|crash|block|raise|stop)|"
+    r"silently|on purpose|deliberate|\bignor(?:e|ed|ing)\b|\b(?:may|might) (?:\w+ )?fail",
+    re.I,
+)  # what comments in a handler say where it keeps the error on purpose
 _BEST_EFFORT = re.compile(r"^(log|record|track|audit|emit|notify|report|count|increment|metric)")
 
 
@@ -85,7 +93,7 @@ class _Finder:
 
     def _kept(self, function: FunctionNode, node: ast.Try, handler: ast.ExceptHandler, acts: list[Act]) -> Site | None:
         name = bare_name(function)
-        if _ENDING.search(name) or _ASKING.search(name):
+        if _ENDING.search(name) or _ASKING.search(name) or self._is_meant(function, handler):
             return None
         outcome = outcome_of(self.module, function, node, handler)
         if outcome is None:
@@ -93,10 +101,17 @@ class _Finder:
         writes = any(act.writes for act in acts)
         severity = Severity.LOW if _BEST_EFFORT.search(name) else Severity.HIGH if writes else Severity.MEDIUM
         log = "without a word" if outcome.silent else "with a line in the log"
-        what = f"an error of {acts[0].receiver}.{acts[0].method}() on line {acts[0].call.lineno}"
+        what = f"an error of {acts[0].words}"
         text = f"{what} ends here {log}: {outcome.words}"
         fault = Fault("swallowed-error", severity, text)
         return self._raising(function, handler, fault)
+
+    def _is_meant(self, function: FunctionNode, handler: ast.ExceptHandler) -> bool:
+        """Whether a comment in the handler, or what documents the function, says that it may fail."""
+        lines = self.module.lines[handler.lineno - 1 : handler.end_lineno]
+        comments = " ".join(line.partition("#")[2] for line in lines if "#" in line)
+        documented = ast.get_docstring(function) or ""
+        return _MEANT.search(documented) is not None or _SAID.search(comments) is not None
 
     def _bare(self, handler: ast.ExceptHandler) -> Site | None:
         if handler.type is not None or any(isinstance(n, ast.Raise) for n in ast.walk(handler)):
@@ -130,7 +145,7 @@ class _Finder:
     def _without_rollback(
         self, function: FunctionNode, node: ast.Try, handler: ast.ExceptHandler, acts: list[Act]
     ) -> Site | None:
-        sending = [a for a in acts if a.method in SENDS and self.reader.held.session(_receiver(a)) is not None]
+        sending = [a for a in acts if a.method in SENDS and (a.helper or self.reader.is_session(_receiver(a)))]
         if not sending or not catches(handler, DATABASE_ERRORS | EVERYTHING):
             return None
         name = sending[0].receiver
@@ -138,7 +153,7 @@ class _Finder:
         if not again:
             return None
         text = (
-            f"the handler takes an error of {name}.{sending[0].method}() on line {sending[0].call.lineno} without "
+            f"the handler takes an error of {sending[0].words} without "
             f"rollback(), and line {again} uses {name} again: PendingRollbackError"
         )
         fault = Fault("no-rollback", Severity.HIGH, text)
@@ -169,8 +184,10 @@ class _Finder:
 
 
 def _receiver(act: Act) -> ast.expr:
-    assert isinstance(act.call.func, ast.Attribute)
-    return act.call.func.value
+    """The session: what the method is called on, or what the helper is handed."""
+    if isinstance(act.call.func, ast.Attribute):
+        return act.call.func.value
+    return next(a for a in act.call.args if isinstance(a, ast.Name) and a.id == act.receiver)
 
 
 def relevant(text: str, index: ProjectIndex) -> bool:

@@ -168,7 +168,7 @@ def _looks_like_success(
     for other in others:
         if kind == "False" and _kind(other.value) == kind and not _ASKS.search(function.name):
             continue  # it was not done, for one reason or the other
-        if _may_equal(function, kind, value, other.value):
+        if _may_equal(module, function, kind, value, other.value):
             return f"{function.name}() {words}, as line {other.lineno} may without any error"
     values = [r.value for r in _other_returns(module, function, handler)]
     if kind == "None" and all(v is None or _is_none(v) for v in values) and not _has_yield(function):
@@ -209,7 +209,9 @@ def _kind(value: ast.expr | None) -> str:
             return ""
 
 
-def _may_equal(function: FunctionNode, kind: str, value: ast.expr | None, other: ast.expr | None) -> bool:
+def _may_equal(
+    module: Module, function: FunctionNode, kind: str, value: ast.expr | None, other: ast.expr | None
+) -> bool:
     """Whether a return on success may give what the handler gives."""
     if kind.startswith("name "):
         return isinstance(other, ast.Name) and isinstance(value, ast.Name) and other.id == value.id
@@ -217,9 +219,11 @@ def _may_equal(function: FunctionNode, kind: str, value: ast.expr | None, other:
         return True
     if other is None:
         return kind == "None"
-    found = _values_of(function, other)
+    values = _values_of(function, other)
+    found = [v for given in values for v in _given_by(module, given)]
     if kind == "None":
-        return any(_called(v) in _MAYBE_NONE and _is_query(v) for v in found)
+        of_helper = any(_is_none(v) and not any(v is given for given in values) for v in found)
+        return of_helper or any(_called(v) in _MAYBE_NONE and _is_query(v) for v in found)
     if kind == "False":
         return any(isinstance(v, ast.Compare) or (isinstance(v, ast.UnaryOp) and isinstance(v.op, ast.Not))
                    or _called(v) == "bool" for v in found)  # fmt: skip
@@ -255,6 +259,16 @@ def _values_of(function: FunctionNode, node: ast.expr) -> list[ast.expr]:
             case _:
                 pass
     return found
+
+
+def _given_by(module: Module, node: ast.expr) -> list[ast.expr]:
+    """The expression; of a call of a function of the file, what that returns."""
+    name = dotted(node.func) if isinstance(node, ast.Call) else ""
+    found = [d for d in module.definitions if isinstance(d, FunctionNode) and d.name == name] if name else []
+    if len(found) != 1:
+        return [node]
+    returns = [n for n in walk_scope(found[0]) if isinstance(n, ast.Return) and n.value is not None]
+    return [v for r in returns if r.value is not None for v in _values_of(found[0], r.value)] or [node]
 
 
 def _called(node: ast.expr) -> str:

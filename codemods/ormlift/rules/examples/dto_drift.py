@@ -33,6 +33,7 @@ _BYTES = _MODELS.replace("Integer, Numeric", "Integer, LargeBinary, Numeric").re
     "    user_id = Column", "    scan = Column(LargeBinary)\n    user_id = Column"
 )
 _PROJECT = {"app/models.py": _MODELS}
+_OTHERS = ("Plan", "Part")
 _HEAD = """\
 from datetime import datetime
 from decimal import Decimal
@@ -73,8 +74,16 @@ EXAMPLES = (
         project=_PROJECT,
     ),
     Example(
-        "so few of the columns that it may be a view of its own",
-        _dto("JobOut", "    id: int\n    name: str\n"),
+        "few of the columns, and clients write one that they never read",
+        _dto("JobOut", "    id: int\n    name: str\n")
+        + "\n\nclass JobUpdate(BaseModel):\n    note: Optional[str] = None\n",
+        reason="may-be-a-view",
+        fault="missing-fields",
+        project=_PROJECT,
+    ),
+    Example(
+        "nothing but keys is left",
+        _dto("JobResponse", "    id: int\n    user_id: int\n"),
         reason="may-be-a-view",
         fault="missing-fields",
         project=_PROJECT,
@@ -129,6 +138,39 @@ EXAMPLES = (
     ),
     _sound("input leaves columns out", _dto("JobCreate", "    name: str\n    price: Decimal\n")),
     _sound("a shorter view", _dto("JobOut", "    id: int\n")),
+    _sound("a view with some of the columns", _dto("JobOut", "    id: int\n    name: str\n")),
+    _sound(
+        "the column is read under another name",
+        _dto("JobOut", _ALL.replace("    started_at: datetime\n", "    started: datetime\n"), "")
+        + "\n\n@router.get('/job', response_model=JobOut)\ndef job(db):\n    job = db.get(Job, 1)\n"
+        + "    return JobOut(id=job.id, name=job.name, price=job.price, started=job.started_at, user_id=job.user_id)\n",
+    ),
+    Example(
+        "a field of another name stands for the column",
+        _dto("JobOut", _ALL.replace("price: Decimal", "price: Decimal\n    phase: str")),
+        project={"app/models.py": _MODELS.replace("    note =", "    current_phase = Column(String(9))\n    note =")},
+    ),
+    Example(
+        "whose row it is",
+        _dto("JobOut", _ALL),
+        project={"app/models.py": _MODELS.replace("    note =", "    workspace_type = Column(String(9))\n    note =")},
+    ),
+    Example(
+        "three responses of the file leave the column out",
+        _dto("JobOut", _ALL)
+        + "".join(
+            f"\n\nclass {name}Out(BaseModel):\n{_CONFIG}    id: int\n    name: str\n    note: str\n" for name in _OTHERS
+        ),
+        project={
+            "app/models.py": _MODELS.replace("    note =", "    lane = Column(String(9))\n    note =")
+            + "".join(
+                f"\n\nclass {name}(Base):\n    __tablename__ = '{name.lower()}s'\n\n"
+                "    id = Column(Integer, primary_key=True)\n    name = Column(String(9))\n"
+                "    note = Column(String(9))\n    lane = Column(String(9))\n"
+                for name in _OTHERS
+            )
+        },
+    ),
     _sound(
         "the row that a foreign key leads to is in the response",
         _dto("JobOut", _ALL.replace("user_id: int", "user: dict")),

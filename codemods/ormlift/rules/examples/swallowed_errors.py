@@ -55,6 +55,113 @@ def _right(title: str, text: str) -> Example:
 
 EXAMPLES: tuple[Example, ...] = (
     _changed(
+        "a session without a type, known by what the function does with it",
+        """\
+def rename(session, name):
+    try:
+        job = session.query(Job).filter(Job.name == name).first()
+        job.name = "done"
+        session.commit()
+    except Exception:
+        return
+""",
+        """\
+def rename(session, name):
+    try:
+        job = session.query(Job).filter(Job.name == name).first()
+        job.name = "done"
+        session.commit()
+    except Exception:
+        raise
+""",
+        "swallowed-error",
+        "now-raises",
+    ),
+    _changed(
+        "the work is in a helper that is handed the session",
+        """\
+def look_up(db: Session, name):
+    return db.query(Job).filter(Job.name == name).first()
+
+
+def find(db: Session, name):
+    try:
+        return look_up(db, name)
+    except Exception:
+        return None
+""",
+        """\
+def look_up(db: Session, name):
+    return db.query(Job).filter(Job.name == name).first()
+
+
+def find(db: Session, name):
+    try:
+        return look_up(db, name)
+    except Exception:
+        raise
+""",
+        "swallowed-error",
+        "now-raises",
+    ),
+    _right(
+        "a comment says that it may fail",
+        """\
+def touch(db: Session, job):
+    try:
+        job.name = "seen"
+        db.commit()
+    except Exception:
+        db.rollback()  # don't fail the request for it
+""",
+    ),
+    _right(
+        "what documents the function says that it may fail",
+        """\
+def touch(db: Session, job):
+    \"\"\"Best effort: the name is for humans.\"\"\"
+    try:
+        job.name = "seen"
+        db.commit()
+    except Exception as error:
+        log.warning("not stored: %s", error)
+""",
+    ),
+    _right(
+        "no session: the name alone says nothing",
+        """\
+def keep(session, job):
+    try:
+        session.add(job)
+    except Exception:
+        return
+""",
+    ),
+    _right(
+        "the helper keeps its own errors",
+        """\
+def look_up(db: Session, name):
+    try:
+        return db.query(Job).filter(Job.name == name).one()
+    except Exception as error:
+        raise LookupError(name) from error
+
+
+def count(db: Session):
+    try:
+        return db.query(Job).count()
+    except Exception:
+        return -1
+
+
+def shown(db: Session):
+    try:
+        return count(db)
+    except Exception:
+        return None
+""",
+    ),
+    _changed(
         "None for no such row, and for no database",
         """\
 def find(db: Session, name):
