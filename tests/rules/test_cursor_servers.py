@@ -260,13 +260,13 @@ _CALLS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 }
 
 
-def _after(program: str, server: Server) -> str:
+def _after(program: str, server: Server, *, opens: bool = False) -> str:
     files = {"app/models.py": _MODELS, "app/db.py": _DB.format(url=server.url), "app/parcels.py": program}
     index = link(read_facts(Source(path, held)) for path, held in files.items())
     settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect=server.driver.dialect)
     outcome = plan_file(Source("app/parcels.py", program), index, settings)
     assert isinstance(outcome, Planned), outcome
-    assert server.driver.opened not in outcome.after.text
+    assert opens or server.driver.opened not in outcome.after.text
     return outcome.after.text
 
 
@@ -293,3 +293,43 @@ def test_rows_that_were_dicts_are(server: Server) -> None:
     result, failed, _ = server.run(after, lambda s: json.dumps(s["f"]([1])["rows"][0]))
     assert not failed
     assert result.startswith('{"code": "A", "owner": null')
+
+
+_KEPT = """class Store:
+    def __init__(self):
+        self.conn = OPEN
+        self.cur = self.DICTS
+
+    def of(self, stage):
+        self.cur.execute("SELECT code, owner FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        return self.cur.fetchall()
+"""
+
+
+def test_dicts_of_a_kept_cursor_are_dicts(server: Server) -> None:
+    if not server.driver.dicts:
+        pytest.skip("the driver has no such cursor")
+    before = server.text(_KEPT)
+    after = _after(before, server, opens=True)
+
+    def called(space: Any) -> Any:
+        store = space["Store"]()
+        try:
+            return list(store.of(2))
+        finally:
+            store.conn.close()
+
+    assert server.run(after, called) == server.run(before, called)
+
+
+def test_a_later_row_that_is_a_dict_is_not_fetched_twice(server: Server) -> None:
+    if not server.driver.dicts:
+        pytest.skip("the driver has no such cursor")
+    body = _ONE.replace("    return", "    first = cur.fetchone()\n    print(first['id'])\n    return")
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect=server.driver.dialect)
+    program = server.text(body)
+    files = {"app/models.py": _MODELS, "app/db.py": _DB.format(url=server.url), "app/parcels.py": program}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = plan_file(Source("app/parcels.py", program), index, settings).sites
+    assert site.reason is not None
+    assert site.reason.code == "row-leaves"

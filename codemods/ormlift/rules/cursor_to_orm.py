@@ -142,7 +142,14 @@ REASONS = {
         "Execute one by one."
     ),
     "description": "More than the columns' names is read of cursor.description. Name the columns in the code.",
-    "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",
+    "row-count": (
+        "The row count of a SELECT is asked for, of a cursor that may not know it before all rows are read, or of rows "
+        "that are read piece by piece. Count the rows."
+    ),
+    "connection-state": (
+        "A statement asks for what its connection remembers of those before (the last id, the rows found, a lock). A "
+        "session that commits gives its connection back, and may go on with another. Take the id of the INSERT."
+    ),
     "row-use": "A row is used in a way that the new row does not allow. Read its columns one by one.",
     "row-leaves": "Rows that are read by name leave the function, and are read elsewhere. Make dicts of them here.",
     "connection-setting": "A setting is made on the connection. Say it where the engine is created.",
@@ -181,6 +188,10 @@ EFFECTS = {
     "commit-at-exit": (
         "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "
         "others to commit; it is committed now."
+    ),
+    "row-count": (
+        "A SELECT's row count is taken to be known at once, where the cursor's class is not seen. A cursor that reads "
+        "rows as they come says -1, or how many it has read."
     ),
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",

@@ -33,7 +33,7 @@ class Kept:
 
     call: ast.Call  # what opens it
     source: SessionSource
-    cursors: set[str] = field(default_factory=set)  # how its kept cursors are written
+    cursors: dict[str, list[ast.expr]] = field(default_factory=dict)  # how its kept cursors are written, and made
 
 
 def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Iterator[Life]:
@@ -52,7 +52,7 @@ def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Ite
         names = frozenset({name, *kept.cursors})
         life = Life(
             module, host, flow(host.body, arguments=host.args), origin, kept.call, How.KEPT, kept.source, name,
-            is_async=is_async, kept=names,
+            is_async=is_async, kept=names, made=kept.cursors,
         )  # fmt: skip
         collector = Collector(life, None, None)
         for node, is_cursor in uses:
@@ -179,7 +179,7 @@ def kept_connections(module: Module, index: ProjectIndex) -> dict[_Key, Kept]:
     for key, given in values.items():
         owners = {_cursor_of(v, key, found, module) for v in given if not _is_none(v)}
         if len(owners) == 1 and (owner := owners.pop()) is not None:
-            found[owner].cursors.add(key[1])
+            found[owner].cursors[key[1]] = [v for v in given if not _is_none(v)]
     return {key: kept for key, kept in found.items() if kept.source.kind is SourceKind.CONNECTION}
 
 
@@ -227,7 +227,10 @@ def _local_value(name: ast.Name, module: Module) -> ast.expr | None:
 def _cursor_of(value: ast.expr, key: _Key, found: dict[_Key, Kept], module: Module) -> _Key | None:
     """The kept connection that a value is a cursor of."""
     match value:
-        case ast.Call(func=ast.Attribute(value=ast.Name() | ast.Attribute() as connection, attr="cursor"), args=[]):
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name() | ast.Attribute() as connection, attr="cursor"),
+            args=[] | [ast.Name() | ast.Attribute()],
+        ):
             for other, kept in found.items():
                 local = _local_value(connection, module) if isinstance(connection, ast.Name) else None
                 mine = local is not None and kept.call in ast.walk(local)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -95,6 +96,7 @@ class Life:
     holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
     given: bool = False  # a kept one that a decorator hands in for this call alone
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
+    made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors
 
     @property
     def line(self) -> int:

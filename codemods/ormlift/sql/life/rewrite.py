@@ -25,11 +25,21 @@ from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.awaits import unawaited
 from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
+from ormlift.sql.life.counted import (
+    COUNTED_NAMES,
+    check_apart,
+    counted_effects,
+    counted_lines,
+    counted_texts,
+    is_counted,
+    left_name,
+)
 from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
 from ormlift.sql.life.holes import listed
+from ormlift.sql.life.lastid import last_ids
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
     LASTROWID_NAMES,
@@ -83,6 +93,7 @@ class _Rewriter:
     ops: list[Op] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     described: list[Names] = field(default_factory=list)
+    tupled: set[ast.expr] = field(default_factory=set)  # rows of a last id alone, which become tuples of it
     imports: set[ImportNeed] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)  # cursor variable -> what its results are called now
 
@@ -107,6 +118,8 @@ class _Rewriter:
         self.described = described(life, found)
         self._choose_names(found)
         self.prepared = [self.stepper.prepare(e) for e in found]
+        self._settle_last_ids()
+        self._name_counted()
         for prepared in self.prepared:
             place(prepared, life, self.names)
             _check_between(prepared, life)
@@ -155,16 +168,41 @@ class _Rewriter:
         )
         taken = {session}
         for execution in found:
-            for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):
-                key = f"{does.value}:{execution.use.cursor}"
-                if key not in self.names and any(a.does is does for a in execution.asks):
-                    self.names[key] = free_name(names, life, taken)
-                    taken.add(self.names[key])
+            self._name_asked(execution, taken)
             cursor = execution.use.cursor
             if execution.form is Form.RESULT and cursor not in self.names:
                 bound = isinstance(self.module.parents[execution.node], ast.Assign)
                 self.names[cursor] = cursor if bound else free_name(RESULT_NAMES, life, taken)
                 taken.add(self.names[cursor])
+
+    def _name_asked(self, execution: Execution, taken: set[str]) -> None:
+        """What the row count or the last id of an execution is called."""
+        for does, names in ((Does.ROWCOUNT, ROWCOUNT_NAMES), (Does.LASTROWID, LASTROWID_NAMES)):
+            key = f"{does.value}:{execution.use.cursor}"
+            if key not in self.names and any(a.does is does for a in execution.asks):
+                self.names[key] = free_name(names, self.life, taken)
+                taken.add(self.names[key])
+
+    def _settle_last_ids(self) -> None:
+        """Questions for the last id go; the INSERT before tells it."""
+        for last in last_ids(self.prepared, self.life):
+            self.prepared.remove(last.asked)
+            self.region.removed |= set(last.gone)
+            insert = last.insert.execution
+            for node in (*last.values, *([last.row] if last.row is not None else ())):
+                insert.take(Use(Does.LASTROWID, node, insert.use.receiver, insert.use.cursor))
+            self.tupled |= {last.row} if last.row is not None else set()
+            self._name_asked(insert, {self.manner.session, *self.names.values()})
+
+    def _name_counted(self) -> None:
+        """Names of lists of rows that are counted."""
+        for execution in (p.execution for p in self.prepared if is_counted(p.execution, p.statement)):
+            check_apart(execution, (p.execution for p in self.prepared))
+            key, taken = f"rows:{execution.use.cursor}", set(self.names.values())
+            name = self.names.get(key) or free_name(COUNTED_NAMES, self.life, taken)
+            self.names[key] = name
+            if left := left_name(execution, name, self.module):
+                free_name([left], self.life, taken - {left})
 
     # Statements and rows
 
@@ -178,6 +216,9 @@ class _Rewriter:
                 self.stepper.compose(prepared, self.manner, edits)
                 if prepared.target is not None:
                     texts[prepared.target] = prepared.text
+                    continue
+                if prepared.counted:
+                    texts |= counted_texts(prepared.execution, prepared.counted, self.module)
                     continue
                 for use in prepared.execution.fetches:
                     name = self.names[prepared.execution.use.cursor]
@@ -285,14 +326,15 @@ class _Rewriter:
         execution, text = prepared.execution, prepared.text
         statement = self.module.statement(execution.call)
         if prepared.target is None:
-            new = "\n".join([*prepared.written.above, f"{prepared.prefix}{text}"])
+            below = counted_lines(execution, prepared.counted, self.module) if prepared.counted else []
+            new = "\n".join([*prepared.written.above, f"{prepared.prefix}{text}", *below])
             auto = autocommits(self.life) is Tri.YES and prepared.statement.kind is not Kind.SELECT
             if prepared.head:
                 new = "\n".join([prepared.head, *(f"    {line}" for line in new.split("\n"))])
             if (auto or prepared.settles) and not self._commits_next(statement):
                 new += f"\n{self._call('commit')}"
             self.ops.append(ReplaceStatement(self.module.span(statement), new))
-            self._put_uses(execution)
+            self._put_uses(prepared)
             return
         if prepared.settles or (prepared.statement.kind is not Kind.SELECT and autocommits(self.life) is Tri.YES):
             message = f"line {execution.line} writes in autocommit mode inside an expression; give it its own statement"
@@ -381,9 +423,13 @@ class _Rewriter:
             message = f"a comment stands inside the expression on line {node.lineno}; move it above"
             raise Refused("unusual-layout", message)
 
-    def _put_uses(self, execution: Execution) -> None:
+    def _put_uses(self, prepared: Prepared) -> None:
         """What reads the result later reads it under its new name."""
-        cursor = execution.use.cursor
+        execution, cursor = prepared.execution, prepared.execution.use.cursor
+        if prepared.counted:
+            texts = counted_texts(execution, prepared.counted, self.module)
+            self.ops += [ReplaceExpr(self.module.span(node), text) for node, text in texts.items()]
+            return
         for use in execution.fetches:
             name = self.names[cursor]
             if isinstance(use.node, ast.Await):
@@ -392,7 +438,8 @@ class _Rewriter:
                 self.ops.append(ReplaceExpr(self.module.span(use.receiver), name))
         for use in execution.asks:
             name = self.names[f"{use.does.value}:{cursor}"]
-            self.ops.append(ReplaceExpr(self.module.span(use.node), name))
+            text = f"({name},)" if use.node in self.tupled else name
+            self.ops.append(ReplaceExpr(self.module.span(use.node), text))
 
     def _said(self) -> Iterator[str]:
         """The names by which the new text may reach what is outside of the function."""
@@ -504,6 +551,7 @@ class _Rewriter:
         self.effects += [e for p in self.prepared for e in _count_effects(p)]
         self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
+        self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
         self.effects += [Effect("model-chosen", p.execution.line, words) for p in self.prepared for words in p.chosen]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line

@@ -22,9 +22,9 @@ class RowKind:
 
 def row_kind(life: Life, execution: Execution) -> RowKind:
     """The kind of an execution's rows, as the connection's or the cursor's factory says."""
-    for use in life.where(Does.CURSOR, Does.CURSOR_BLOCK):
-        text = life.module.text(use.node)
-        if use.cursor in ("", execution.use.cursor) and any(word in text for word in _DICTS):
+    for node in made_by(life, execution):
+        text = life.module.text(node)
+        if any(word in text for word in _DICTS):
             return RowKind(by_name=True, by_place="psycopg2" in life.source.driver and "RealDict" not in text)
     for use in life.where(Does.SETTING):
         statement = life.module.statement(use.node)
@@ -35,7 +35,15 @@ def row_kind(life: Life, execution: Execution) -> RowKind:
     return RowKind()
 
 
+def made_by(life: Life, execution: Execution) -> list[ast.expr]:
+    """What makes the cursor of an execution, as far as it is seen: here, or where it is kept."""
+    names = ("", execution.use.cursor, execution.use.said)
+    here = [use.node for use in life.where(Does.CURSOR, Does.CURSOR_BLOCK) if use.cursor in names]
+    return [*here, *(node for name in names for node in life.made.get(name, ()))]
+
+
 def is_named_tuple(life: Life) -> bool:
     """Whether a cursor gives named tuples, whose rows are read by attribute already."""
-    cursors = life.where(Does.CURSOR, Does.CURSOR_BLOCK)
-    return any(word in life.module.text(use.node) for use in cursors for word in _NAMED)
+    here = [use.node for use in life.where(Does.CURSOR, Does.CURSOR_BLOCK)]
+    kept = [node for nodes in life.made.values() for node in nodes]
+    return any(word in life.module.text(node) for node in (*here, *kept) for word in _NAMED)

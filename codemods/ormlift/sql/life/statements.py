@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
 from ormlift.sql.life.awaits import awaited_text, is_async_loop
 from ormlift.sql.life.commits import autocommits
+from ormlift.sql.life.counted import check_counted, is_counted
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
 from ormlift.sql.life.holes import Filled, fill
@@ -55,6 +56,7 @@ class Prepared:
     written: Written | None = None
     text: str = ""  # the written statement as it is put into the code: awaited, where the session is asynchronous
     settles: bool = False  # a commit is written behind it
+    counted: str = ""  # the list of its rows, where a SELECT's are counted
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
     kept: frozenset[int] = frozenset()  # columns whose values must come as the driver gave them
@@ -287,10 +289,14 @@ def _check_many(prepared: Prepared, life: Life) -> None:
 def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
     execution = prepared.execution
     wanted = {use.does for use in execution.asks}
-    kind = prepared.statement.kind
-    if len(wanted) > 1 or execution.fetches or kind is Kind.SELECT:
+    if is_counted(execution, prepared.statement):
+        check_counted(execution, life)
+        prepared.fetch, prepared.counted = Fetch.ALL, names[f"rows:{execution.use.cursor}"]
+        prepared.prefix, execution.form = f"{prepared.counted} = ", Form.ALONE
+        return
+    if len(wanted) > 1 or execution.fetches or prepared.statement.kind is Kind.SELECT:
         line = execution.asks[0].line
-        message = f"line {line} asks for the row count of a SELECT, or for several things of one statement"
+        message = f"line {line} asks for the last id of a SELECT, or for several things of one statement"
         raise Refused("row-count", f"{message}; count the rows, or split it")
     (does,) = wanted
     prepared.fetch = Fetch.ROWCOUNT if does is Does.ROWCOUNT else Fetch.LASTROWID

@@ -31,6 +31,8 @@ def handed_on(seen: Seen, text: str, module: Module, *, held: bool) -> str:
     value = f"dict({text}._mapping)" if as_dict else f"{text}._mapping"
     if not may_be_none(seen.node, module):
         return value
+    if not isinstance(seen.node, ast.Name):  # a fetch, which is not to be written twice
+        return ""
     whole = f"{value} if {text} else None"
     return whole if isinstance(module.parents[seen.node], _OPEN) else f"({whole})"
 

@@ -1,0 +1,227 @@
+"""Row counts of SELECTs, and ids that INSERTs made: run before and after on the servers, or seen to stay."""
+
+from typing import Any
+
+import pytest
+from ormlift.model import Planned, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.cursor_to_orm import CODEMOD
+
+from tests.rules.test_cursor_servers import _DB, _MODELS, Server, server
+
+__all__ = ["server"]
+
+_BUFFERED = ("psycopg2", "psycopg", "pymysql")
+_ASK = """def f(stage):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("SELECT id, code, owner FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+"""
+_COUNTED: dict[str, str] = {
+    "a first row where there are some": """
+        if cur.rowcount > 0:
+            row = cur.fetchone()
+            return row[1], row[2]
+        return None
+""",
+    "a first row that may not be": """
+        count = cur.rowcount
+        row = cur.fetchone()
+        return count, row and row[0], row is None
+""",
+    "nothing but the count": """
+        return cur.rowcount
+""",
+    "a way out where there is none": """
+        if not cur.rowcount:
+            return "none"
+        return [tuple(row) for row in cur.fetchall()]
+""",
+    "a loop over as many": """
+        got = []
+        for n in range(cur.rowcount):
+            row = cur.fetchone()
+            got.append((n, row[1]))
+        return got
+""",
+    "a row, those behind it, and none": """
+        first = cur.fetchone()
+        more = [row[0] for row in cur]
+        return cur.rowcount, first and first[0], more, cur.fetchone(), list(cur.fetchall())
+""",
+    "a list that changes before the count": """
+        found = cur.fetchall()
+        found = list(found)
+        found.pop() if found else None
+        return len(found), cur.rowcount
+""",
+    "what is fetched changes before the count": """
+        found = cur.fetchall()
+        if found and isinstance(found, list):
+            del found[0]
+        return len(found), cur.rowcount
+""",
+    "one of two statements": """
+        if cur.rowcount == 0:
+            cur.execute("SELECT id, code FROM ormlift_parcels ORDER BY id")
+            return cur.rowcount, [code for _, code in cur]
+        else:
+            return cur.rowcount, [row[0] for row in cur.fetchall()]
+""",
+    "a loop that executes": """
+        found = []
+        for stage in (1, 2, 3):
+            cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+            if cur.rowcount >= 1:
+                found.append(cur.fetchone()[1])
+        return found
+""",
+}
+_END = "    finally:\n        conn.close()\n"
+
+
+def _outcome(program: str, server: Server, dialect: str = "") -> Any:
+    files = {"app/models.py": _MODELS, "app/db.py": _DB.format(url=server.url), "app/parcels.py": program}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect=dialect or server.driver.dialect)
+    return plan_file(Source("app/parcels.py", program), index, settings)
+
+
+def _name(server: Server) -> str:
+    from tests.rules.test_cursor_servers import _DRIVERS
+
+    return next(name for name, driver in _DRIVERS.items() if driver is server.driver)
+
+
+@pytest.mark.parametrize("name", list(_COUNTED))
+def test_counted_rows_are_the_same(server: Server, name: str) -> None:
+    if "isinstance" in _COUNTED[name] and _name(server) == "pymysql":
+        pytest.skip("gives a tuple of rows")
+    before = server.text(_ASK + _COUNTED[name].lstrip("\n") + _END)
+    outcome = _outcome(before, server)
+    if _name(server) not in _BUFFERED:
+        assert [s.reason.code for s in outcome.sites] == ["row-count"]
+        return
+    assert isinstance(outcome, Planned), outcome
+    assert "cursor()" not in outcome.after.text
+    for stage in (1, 2, 7, None):
+        results = [server.run(text, lambda s, a=stage: s["f"](a)) for text in (outcome.after.text, before)]
+        assert repr(results[0]) == repr(results[1])
+
+
+_UNCOUNTED = {
+    "a cursor of the server": ("psycopg2", 'conn.cursor("parcels")'),
+    "a named cursor of the server": ("psycopg", 'conn.cursor(name="parcels")'),
+    "a cursor that reads as it goes": ("pymysql", "conn.cursor(pymysql.cursors.SSCursor)"),
+    "a cursor of its own class": ("psycopg2", "conn.cursor(cursor_factory=Mine)"),
+    "a cursor that is not buffered": ("mysql.connector", "conn.cursor(dictionary=True)"),
+}
+
+
+@pytest.mark.parametrize("name", list(_UNCOUNTED))
+def test_what_does_not_count_stays(server: Server, name: str) -> None:
+    driver, made = _UNCOUNTED[name]
+    if _name(server) != driver:
+        pytest.skip("another driver")
+    body = _ASK.replace("conn.cursor()", made) + _COUNTED["nothing but the count"].lstrip("\n") + _END
+    (site,) = _outcome(server.text(body), server).sites
+    assert site.reason.code == "row-count"
+
+
+def test_a_buffered_cursor_counts(server: Server) -> None:
+    if _name(server) != "mysql.connector":
+        pytest.skip("another driver")
+    body = _ASK.replace("conn.cursor()", "conn.cursor(buffered=True)")
+    before = server.text(body + _COUNTED["a first row where there are some"].lstrip("\n") + _END)
+    outcome = _outcome(before, server)
+    assert isinstance(outcome, Planned), outcome
+    for stage in (1, 2, 7):
+        results = [server.run(text, lambda s, a=stage: s["f"](a)) for text in (outcome.after.text, before)]
+        assert results[0] == results[1]
+
+
+# Ids
+
+_MADE = """def f(code):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("INSERT INTO ormlift_parcels (code, stage, rush) VALUES (%s, 1, false)", (code,))
+"""
+_ASKED = {
+    "at once": """
+        cur.execute("SELECT LAST_INSERT_ID()")
+        new = cur.fetchone()[0]
+        conn.commit()
+        return new
+""",
+    "behind a commit": """
+        conn.commit()
+        cur.execute("SELECT LAST_INSERT_ID()")
+        row = cur.fetchone()
+        new = row[0]
+        return new
+""",
+    "for the next row": """
+        conn.commit()
+        cur.execute("SELECT LAST_INSERT_ID() AS made")
+        row = cur.fetchone()
+        cur.execute("INSERT INTO ormlift_parcels (code, stage, rush) VALUES (%s, %s, true)", (code + "2", row[0]))
+        conn.commit()
+        cur.execute("SELECT LAST_INSERT_ID()")
+        return row[0], cur.fetchone()[0]
+""",
+}
+_FORGOTTEN = {
+    "of an INSERT that may insert nothing": _MADE.replace("INSERT INTO", "INSERT IGNORE INTO") + _ASKED["at once"],
+    "of an INSERT that names its id": _MADE.replace("(code, stage", "(id, code, stage").replace("(%s,", "(9, %s,")
+    + _ASKED["behind a commit"],
+    "behind an UPDATE": _MADE
+    + '        cur.execute("UPDATE ormlift_parcels SET stage = 2")\n'
+    + _ASKED["behind a commit"],
+    "of no INSERT": "def f(code):\n    conn = OPEN\n    try:\n        cur = conn.cursor()\n"
+    + _ASKED["behind a commit"],
+    "of an INSERT that may not have run": _MADE.replace("cur.execute(", "if code: cur.execute(")
+    + _ASKED["behind a commit"],
+}
+
+
+def _on_mysql(server: Server) -> bool:
+    return _name(server) in ("pymysql", "mysql.connector")
+
+
+@pytest.mark.parametrize("name", list(_ASKED))
+def test_the_id_of_an_insert_is_its_own(server: Server, name: str) -> None:
+    body = _MADE + _ASKED[name].lstrip("\n") + _END
+    if _name(server) == "raw_connection on sqlite":
+        body = body.replace("LAST_INSERT_ID", "last_insert_rowid")
+    elif not _on_mysql(server):
+        pytest.skip("asks otherwise")
+    before = server.text(body)
+    outcome = _outcome(before, server)
+    assert isinstance(outcome, Planned), outcome
+    assert "last_insert" not in outcome.after.text.lower()
+    results = [server.run(text, lambda s: s["f"]("X")) for text in (outcome.after.text, before)]
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", list(_FORGOTTEN))
+def test_what_only_the_connection_remembers_stays(server: Server, name: str) -> None:
+    if not _on_mysql(server):
+        pytest.skip("asks otherwise")
+    (site,) = _outcome(server.text(_FORGOTTEN[name] + _END), server).sites
+    assert site.reason.code == "connection-state"
+
+
+def test_what_the_connection_remembers_is_asked_in_one_transaction(server: Server) -> None:
+    if _name(server) != "psycopg2":
+        pytest.skip("asks otherwise")
+    once = "def f():\n    conn = OPEN\n    cur = conn.cursor()\n    cur.execute('SELECT pg_backend_pid()')\n"
+    end = "    one = cur.fetchone()[0]\n    conn.commit()\n    conn.close()\n    return one > 0\n"
+    (site,) = _outcome(server.text(once + end), server).sites
+    assert site.reason.code == "connection-state"
+    outcome = _outcome(server.text(once + end.replace("    conn.commit()\n", "")).replace("**HOW", "HOW"), server)
+    assert isinstance(outcome, Planned)
