@@ -218,6 +218,95 @@ def f():
         "reads-ahead",
         _f(),
     ),
+    "a loop that commits what it changes": (
+        """def f():
+    conn = open_db()
+    seen = []
+    for row in conn.execute("SELECT id, count FROM jobs WHERE id > 0 ORDER BY id"):
+        conn.execute("UPDATE jobs SET count = 99 WHERE id = ?", (row[0] + 2,))
+        conn.commit()
+        seen.append(row[1])
+    conn.close()
+    return seen
+""",
+        "reads-ahead",
+        _f(),
+    ),
+    "the id of an insert that adds nothing": (
+        """def f():
+    conn = open_db()
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES ('T-8', 'x', 1, 0, 0)")
+    conn.commit()
+    conn.close()
+    conn = open_db()
+    cur = conn.execute(
+        "INSERT OR IGNORE INTO jobs (id, ticket, title, stage, rush, count) VALUES (1, 'T-1', 'x', 1, 0, 0)"
+    )
+    found = cur.lastrowid
+    conn.commit()
+    conn.close()
+    return found
+""",
+        "last-id",
+        _f(),
+    ),
+    "parameters that lack one, and a handler of the driver's errors": (
+        """def f(given):
+    conn = open_db()
+    try:
+        return [r[0] for r in conn.execute("SELECT id FROM jobs WHERE id = :id AND count > :low", given)]
+    except sqlite3.Error:
+        return "no"
+    finally:
+        conn.close()
+""",
+        "parameter-count",
+        _f({"id": 1}),
+    ),
+    "a limit of text, and a handler of the driver's errors": (
+        """def f(most):
+    conn = open_db()
+    try:
+        return [r[0] for r in conn.execute("SELECT id FROM jobs ORDER BY id LIMIT ?", (most,))]
+    except sqlite3.Error:
+        return "no"
+    finally:
+        conn.close()
+""",
+        "parameter-count",
+        _f("many"),
+    ),
+    "a property that counts": (
+        """class Counter:
+    seen = 0
+
+    @property
+    def next(self):
+        self.seen += 1
+        return self.seen
+
+
+def f():
+    counter = Counter()
+    conn = open_db()
+    conn.execute("UPDATE jobs SET count = ? WHERE id = ?", (counter.next, counter.seen))
+    conn.commit()
+    conn.close()
+""",
+        "evaluation-order",
+        _f(),
+    ),
+    "a call, and what it changes": (
+        """def f():
+    numbers = [3, 2, 1]
+    conn = open_db()
+    conn.execute("UPDATE jobs SET count = ? WHERE id = ?", (numbers.pop(), numbers[-1]))
+    conn.commit()
+    conn.close()
+""",
+        "evaluation-order",
+        _f(),
+    ),
     "rows that something else may have put together": (
         _APPENDED.replace("rows.append((title, number))", "rows.append([title, number])\n        rows[-1].append(1)"),
         "parameter-count",
@@ -245,6 +334,36 @@ _STAYS = {
     return [r[0] for r in rows]
 """,
         "sql-not-supported",
+    ),
+    "a name bound among the parameters": (
+        """def f(wanted):
+    conn = open_db()
+    row = conn.execute("SELECT id FROM jobs WHERE id = ?", ((number := len(wanted)),)).fetchone()
+    conn.close()
+    return row[0], number
+""",
+        "parameters-unknown",
+    ),
+    "an execute among the parameters of another": (
+        """def f():
+    conn = open_db()
+    row = conn.execute(
+        "SELECT id FROM jobs WHERE count = ?", (conn.execute("SELECT MAX(count) FROM jobs").fetchone()[0],)
+    ).fetchone()
+    conn.close()
+    return row[0]
+""",
+        "unclear-cursor",
+    ),
+    "a str for a list": (
+        """def f(tickets: str):
+    conn = open_db()
+    marks = ",".join("?" * len(tickets))
+    rows = conn.execute(f"SELECT id FROM jobs WHERE ticket IN ({marks})", tickets).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        "parameters-unknown",
     ),
     "a fetch behind the close": (
         """def f():

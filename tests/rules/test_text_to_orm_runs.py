@@ -55,6 +55,26 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         set(),
     ),
+    "a call, and what it cannot change": (
+        """
+    numbers, low = [3, 2, 1], 1
+    with SessionLocal() as session:
+        session.execute(text("UPDATE books SET count = :c WHERE id = :i"), {"c": numbers.pop(), "i": low})
+        session.commit()
+""",
+        set(),
+    ),
+    "an unknown dict, and a handler of all errors": (
+        """
+    given = dict(zip(("i", "n"), (1, 0)))
+    with SessionLocal() as session:
+        try:
+            return session.execute(text("SELECT id FROM books WHERE id = :i AND count > :n"), given).all()
+        except Exception:
+            return "no"
+""",
+        set(),
+    ),
     "scalar of no row": (
         """
     with SessionLocal() as session:
@@ -791,6 +811,33 @@ TOLD: dict[str, tuple[str, set[str], bool]] = {
         return first.count, [r.count for r in found.fetchall()]
 """,
         {"reads-ahead"},
+        True,
+    ),
+    "parameters that lack one, and a handler that names the error": (
+        """
+    from sqlalchemy.exc import SQLAlchemyError
+    def asked(session, given):
+        try:
+            return session.execute(text("SELECT id FROM books WHERE id = :i AND count > :n"), given).all()
+        except SQLAlchemyError:
+            return "no"
+        except LookupError:
+            return "none"
+    with SessionLocal() as session:
+        return asked(session, {"i": 1})
+""",
+        {"parameter-count", "autoflush"},
+        True,
+    ),
+    "a call, and what it changes": (
+        """
+    numbers = [3, 2, 1]
+    with SessionLocal() as session:
+        q = text("UPDATE books SET count = :c WHERE id = :i")
+        session.execute(q, {"c": numbers.pop(), "i": numbers[-1]})
+        session.commit()
+""",
+        {"evaluation-order"},
         True,
     ),
     "a loop deletes what it reads": (

@@ -85,6 +85,17 @@ STAYS: dict[str, tuple[str, str]] = {
         'session.execute(text("SELECT id FROM books WHERE id = :a"), {"a": 1, "b": wanted.pop()}).fetchall()',
         "parameters-unknown",
     ),
+    "a name bound among the parameters": (
+        'session.execute(text("SELECT id FROM books WHERE id = :a"), {"a": (n := len(wanted))}).fetchall()',
+        "parameters-unknown",
+    ),
+    "a str for a list": (
+        (
+            'q = text("SELECT id FROM books WHERE title IN :a").bindparams(bindparam("a", expanding=True))\n'
+            '        return session.execute(q, {"a": "zwei"}).fetchall()'
+        ),
+        "parameters-unknown",
+    ),
     "the time twice": (
         'session.execute(text("SELECT id FROM authors WHERE joined = :a OR joined > :a"), {"a": datetime.now()}).all()',
         "parameters-unknown",

@@ -31,10 +31,11 @@ beside it; OR, loops, lists of columns, and a text or list that is used for more
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
-a parameter that is missing, or of no use to the driver, may raise another error than the driver's: KeyError for a key
-that a dict lacks, ValueError for a LIMIT of text that is no number, ArgumentError for a str as the list of an IN, and
-what the sqlite3 driver does not take (a Decimal in a variable without annotation, a dict for a list) may be bound now;
-parameters that are attributes or items are read in the order of the new text; of `SELECT *`, a key of the row's dict is
+a parameter that is missing, or of no use to the driver, may raise another error than the driver's where no handler of
+the function names the driver's: KeyError for a key that a dict lacks, ValueError for a LIMIT of text that is no number,
+ArgumentError for what is no list in an IN; and what the sqlite3 driver does not take (a Decimal in a variable without
+annotation, a dict for a list) may be bound now; properties and `__getitem__` of classes of other files do nothing that
+another parameter sees; of `SELECT *`, a key of the row's dict is
 a str of SQLAlchemy's own (`quoted_name`) where the attribute is called otherwise than the column; what a function of
 another file writes while a loop reads is not looked for;
 `LIMIT ?` with None gives all rows on SQLite, which raised; PyMySQL's fetchall() gives a tuple, and an empty one for no
@@ -177,7 +178,7 @@ EFFECTS = {
     ),
     "parameter-count": (
         "Parameters in a variable, or the rows of an executemany, are read one by one. The driver raised where there "
-        "were more than the SQL has placeholders for."
+        "were more than the SQL has placeholders for, and its own error where there were fewer or others."
     ),
     "driver-exception": (
         "A handler catches the driver's exceptions. SQLAlchemy's is caught beside it from now on; its text and "
@@ -195,13 +196,17 @@ EFFECTS = {
     ),
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
+    "last-id": "The INSERT may add no row. lastrowid is then that of another insert, on the connection that runs it.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",
     "shared-session": "The session is one that others use too; closing or committing reaches beyond the block.",
     "connection-setup": (
         "What sets up raw connections and the engine's differs: a PRAGMA, an SQL function, a listener. The rows "
         "may come otherwise, or constraints hold that did not. Make the engine do what the opener does."
     ),
-    "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
+    "evaluation-order": (
+        "A parameter that calls something, or a property that does, is evaluated before or behind another one that may "
+        "see what it did, and no longer where it was. Give them variables first."
+    ),
     "reads-ahead": (
         "A table is written while its rows are read, by the code or by a function of the file that a loop calls: a raw "
         "cursor may meet what was written, or find the database locked; a session has all rows before."

@@ -37,8 +37,14 @@ A schema migration (Alembic, or a file that alters the very table) is refused: i
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
 it is put in a text().
 
-Taken for granted, and not named site by site: SQLAlchemy is 1.4 or newer; a parameter with an annotation is of that
-type; what is handed a text() and is called session, db or conn is one; all keys that the SQL asks for are passed.
+Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
+unless it says so); what is handed a text() and is called session, db or conn is one; all keys that the SQL asks for are
+passed, a LIMIT is a number and what expands is a list, where no handler of the function names SQLAlchemy's errors (a
+KeyError, ValueError or ArgumentError would come for the StatementError); what sqlite3 does not take, a Decimal, may be
+bound now; properties and `__getitem__` of classes of other files do nothing that another parameter sees; what a
+function of another file writes while a loop reads is not looked for; of `SELECT *`, a key of the row's dict is a str of
+SQLAlchemy's own (`quoted_name`) where the attribute is called otherwise than the column; `LIMIT` of None gives all rows
+on SQLite, which raised; comments inside the SQL text go with it.
 """
 
 from __future__ import annotations
@@ -115,7 +121,14 @@ EFFECTS = {
         "The file imports nothing else from where the models are, as scripts that stand by themselves do. See that it "
         "finds them: set the path, or leave it raw."
     ),
-    "evaluation-order": "Parameters that are calls run in another order than before. Give them variables first.",
+    "evaluation-order": (
+        "A parameter that calls something, or a property that does, is evaluated before or behind another one that may "
+        "see what it did, and no longer where it was. Give them variables first."
+    ),
+    "parameter-count": (
+        "Parameters in a variable are read one by one. Where one is missing or of another shape, text() raised an "
+        "error of SQLAlchemy's when it was executed; a KeyError, TypeError or ValueError comes now."
+    ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
 }
 

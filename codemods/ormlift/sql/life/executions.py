@@ -57,6 +57,15 @@ class Execution:
             (self.asks if use.does in ASKS else self.fetches).append(use)
 
 
+def check_nested(found: Iterable[Execution], module: Module) -> None:
+    """Refuse an execution among the parameters of another one. Raises Refused."""
+    calls = {execution.call: execution for execution in found}
+    for execution in calls.values():
+        if any(around in calls for around in module.ancestors(execution.call)):
+            message = f"line {execution.line} executes among the parameters of another statement"
+            raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
+
+
 def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), reads: Collection[ast.expr] = ()) -> Flow:
     """The function walked once more, with what was last executed on each cursor, and what is uncommitted.
 

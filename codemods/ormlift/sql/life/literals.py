@@ -37,6 +37,7 @@ class Parameters:
     many: frozenset[int | str] = frozenset()  # those that stand for a whole list
     bound: tuple[str, ...] = ()  # texts of values that were part of the SQL text
     counted: str = ""  # the variable that holds them, whose length the driver compared with the placeholders
+    unseen: str = ""  # the variable that holds them, whose items cannot be told
     variables: tuple[ast.Name, ...] = ()  # local variables that hold nothing but the parameters, all of them taken over
 
 
@@ -273,7 +274,7 @@ def opaque(call: ast.Call, keys: Sequence[int | str], life: Life) -> Parameters 
     if value_facts(name, life).type in ("str", "int", "list" if named else "dict"):
         return None
     texts = {key: f'{name.id}["{key}"]' if named else f"{name.id}[{key}]" for key in keys}
-    return Parameters(texts, counted="" if named else name.id)
+    return Parameters(texts, counted="" if named else name.id, unseen=name.id)
 
 
 def whole_list(call: ast.Call, life: Life) -> Parameters | None:

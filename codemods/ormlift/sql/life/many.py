@@ -34,7 +34,7 @@ def many_parameters(call: ast.Call, keys: Sequence[int | str], life: Life) -> tu
     said = life.module.text(rows)
     named = any(isinstance(key, str) for key in keys)
     counted = "" if named or _lengths(rows, life) == {len(keys)} else f"a row of {said.splitlines()[0]}"
-    return Parameters(texts, counted=counted), f"for {name} in {said}:"
+    return Parameters(texts, counted=counted, unseen=counted), f"for {name} in {said}:"
 
 
 def _lengths(rows: ast.expr, life: Life, depth: int = 2) -> set[int | None]:

@@ -9,23 +9,32 @@ from collections.abc import Iterable, Iterator
 from ormlift.model import Effect
 from ormlift.sql.life.executions import Execution, Form
 from ormlift.sql.life.model import Does, Life
-from ormlift.sql.life.pure import acts, repeatable
+from ormlift.sql.life.pure import acts, does_more, looks, repeatable
 from ormlift.sql.life.reached import writing_calls
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.statement import Fetch, Kind
-from ormlift.syntax import dotted
+from ormlift.syntax import Module, dotted
 
 
-def order_effects(prepared: Prepared) -> Iterator[Effect]:
-    """Parameters are evaluated in the order of the new text; that matters where several of them do something."""
+def order_effects(prepared: Prepared, module: Module) -> Iterator[Effect]:
+    """Parameters are evaluated in the order of the new text; that matters where one does what another may see."""
     assert prepared.written is not None
+    nodes = prepared.parameters.nodes
     keys = [slot.key for slot in prepared.statement.slots]
-    new = [keys[slot] for slot in dict.fromkeys(prepared.written.occurrences)]
-    old = list(prepared.parameters.nodes)
-    acting = {key for key, node in prepared.parameters.nodes.items() if acts(node)}
-    if len(acting) > 1 and [k for k in old if k in acting] != [k for k in new if k in acting]:
-        message = "several parameters are calls, which run in another order now; give them variables if that matters"
+    new = [key for key in (keys[slot] for slot in dict.fromkeys(prepared.written.occurrences)) if key in nodes]
+    old = [key for key in nodes if key in new]
+    acting = {key for key in old if acts(nodes[key]) or does_more(nodes[key], module)}
+    seeing = {key for key in old if key in acting or looks(nodes[key])}
+    turned = (
+        (a, b)
+        for n, a in enumerate(old)
+        for b in old[n + 1 :]
+        if {a, b} <= seeing and {a, b} & acting and new.index(a) > new.index(b)
+    )
+    if pair := next(turned, None):
+        first, second = (module.text(nodes[key]).splitlines()[0] for key in pair)
+        message = f"{first} was evaluated before {second}, and is after it now; give them variables if that matters"
         yield Effect("evaluation-order", prepared.execution.line, message)
 
 
@@ -43,7 +52,8 @@ def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
     """What writes to a table while its rows are read: a raw cursor met it, a session has all rows before."""
     listed = list(prepared)
     for reader in listed:
-        lazy = reader.fetch is Fetch.ITERATE or reader.execution.form is Form.RESULT
+        read = {use.does for use in reader.execution.fetches}
+        lazy = reader.fetch is Fetch.ITERATE or reader.execution.form is Form.RESULT or Does.ITERATE in read
         for use in reader.execution.fetches if lazy and reader.statement.kind is Kind.SELECT else ():
             loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
             step = reader.statement.dialect == "sqlite"  # the other drivers have all rows at once

@@ -22,6 +22,7 @@ from ormlift.model import (
 )
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
+from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.awaits import unawaited
 from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
@@ -35,7 +36,7 @@ from ormlift.sql.life.counted import (
     left_name,
 )
 from ormlift.sql.life.described import Names, described
-from ormlift.sql.life.executions import Execution, Form, executions, marked_flow
+from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
 from ormlift.sql.life.holes import listed
@@ -57,6 +58,7 @@ from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated,
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
+from ormlift.sql.life.shapes import check_lists, shape_effects
 from ormlift.sql.life.statements import Manner, Prepared, certify, place
 from ormlift.sql.life.stepped import Stepper
 from ormlift.sql.life.style import check_mappings, style_of
@@ -114,6 +116,7 @@ class _Rewriter:
         self.reached = marked_flow(life, self.region.last, self.region.flattened)
         check_blocks(life, self.reached)
         found = executions(life, self.reached)
+        check_nested(found, self.module)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
         self._choose_names(found)
@@ -121,6 +124,7 @@ class _Rewriter:
         self._settle_last_ids()
         self._name_counted()
         for prepared in self.prepared:
+            check_lists(prepared, life)
             place(prepared, life, self.names)
             _check_between(prepared, life)
         check_closed(life)
@@ -548,7 +552,7 @@ class _Rewriter:
         handlers = driver_handlers(life, [p.execution.call for p in self.prepared], self.index)
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
-        self.effects += [e for p in self.prepared for e in _count_effects(p)]
+        self.effects += [e for p in self.prepared for e in asked_effects(p)]
         self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
@@ -565,7 +569,7 @@ class _Rewriter:
             self.effects += database_effects(life, self.index, self.settings)
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
-        self.effects += [e for p in self.prepared for e in order_effects(p)]
+        self.effects += [e for p in self.prepared for e in (*order_effects(p, self.module), *shape_effects(p, life))]
         self.effects += ahead_effects(self.prepared, life)
         if autocommits(life) is Tri.YES:
             self.effects += caught_writes(life, writes)
@@ -675,15 +679,6 @@ def _closer_effects(life: Life) -> Iterator[Effect]:
         ):
             name = dotted(use.call.func)
             yield Effect("closer", use.line, f"{name}() is taken to close the connection and to do nothing else")
-
-
-def _count_effects(prepared: Prepared) -> Iterator[Effect]:
-    """MySQL's drivers count the rows that an UPDATE changed; SQLAlchemy makes them count those that it found."""
-    if prepared.statement.dialect == "mysql" and prepared.statement.kind is Kind.UPDATE:
-        for use in prepared.execution.asks:
-            if use.does is Does.ROWCOUNT:
-                message = "rowcount was the number of rows that changed, and is the number of rows that matched"
-                yield Effect("rows-matched", use.line, message)
 
 
 def _arguments(call: ast.Call) -> Iterable[ast.expr]:

@@ -200,6 +200,9 @@ def check_parameters(statement: Statement, passed: Parameters, execution: Execut
         raise Refused("arguments-mismatch", message)
     for slot in statement.slots:
         node = passed.nodes.get(slot.key)
+        if node is not None and any(isinstance(n, ast.NamedExpr | ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+            message = f"a parameter on line {execution.line} binds a name or yields; give it a statement of its own"
+            raise Refused("parameters-unknown", message)
         if slot.uses > 1 and node is not None and not repeatable(node):
             message = (
                 f"a parameter on line {execution.line} is a call and is used {slot.uses} times; give it a variable"

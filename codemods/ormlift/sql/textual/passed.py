@@ -89,7 +89,7 @@ def asked_of(passed: Passed, keys: Sequence[int | str]) -> Parameters:
     given = passed.parameters
     if passed.whole:
         texts: dict[int | str, str] = {key: given.texts.get(key, f'{passed.whole}["{key}"]') for key in keys}
-        return Parameters(texts, dict(given.nodes))
+        return Parameters(texts, dict(given.nodes), unseen=passed.whole)
     if any(isinstance(key, int) for key in keys):
         return given
     return replace(

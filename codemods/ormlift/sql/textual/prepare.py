@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, replace
 
@@ -115,12 +116,13 @@ def _is_held(key: int | str) -> bool:
 
 def _with_held(asked: Parameters, filled: tuple[Filled, ...]) -> Parameters:
     """With what had been put into the text, as parameters of their own."""
-    texts, nodes = dict(asked.texts), dict(asked.nodes)
+    texts = dict(asked.texts)
+    nodes: dict[int | str, ast.expr] = {}
     for number, hole in enumerate(filled):
         texts[f"{HELD}{number}"] = hole.text
         if hole.node is not None:
             nodes[f"{HELD}{number}"] = hole.node
-    return replace(asked, texts=texts, nodes=nodes)
+    return replace(asked, texts=texts, nodes={**nodes, **asked.nodes})  # the text was evaluated first
 
 
 def _check_catalog(statement: Statement, site: Textual) -> None:

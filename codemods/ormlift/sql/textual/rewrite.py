@@ -13,6 +13,7 @@ from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.shapes import check_lists, shape_effects
 from ormlift.sql.life.statements import Manner, Prepared, certify, compose
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, line_length, outermost
@@ -110,6 +111,7 @@ class _Rewriter:
     def _part(self, clause: Clause, way: Way | None = None) -> _Part:
         prepared = prepare(self.site, clause, self.index, self.settings)
         check_altered(self.site, (table for _, table in prepared.statement.tables))
+        check_lists(prepared, self.site.life)
         self._place(prepared)
         return _Part(clause, prepared, way)
 
@@ -344,7 +346,8 @@ class _Rewriter:
             yield from (Effect(f.code, site.line, f.message) for f in prepared.written.effects)
             yield from (Effect("model-chosen", site.line, words) for words in prepared.chosen)
             yield from part.outcome.effects
-            yield from order_effects(prepared)
+            yield from order_effects(prepared, site.module)
+            yield from shape_effects(prepared, site.life)
             if prepared.bound:
                 values = ", ".join(prepared.bound)
                 message = (
