@@ -172,7 +172,7 @@ PATCHES = {
 
 @pytest.mark.parametrize("way", PATCHES)
 def test_an_import_that_a_test_patches_stays(way: str) -> None:
-    patched = plan(app(SITE), test_app=PATCHES[way])
+    patched = plan(app(SITE), unsafe=True, test_app=PATCHES[way])
     assert isinstance(patched, Planned)
     assert "import get_session" in patched.after.text
     other = plan(app(SITE), test_app=PATCHES[way].replace("get_session", "get_other"))

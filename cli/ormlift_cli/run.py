@@ -243,12 +243,13 @@ def _requirements(project: Project) -> list[str]:
 
 
 def _texts(project: Project, files: _Read, index: ProjectIndex) -> Texts:
-    """The texts that calls of the planned files may lead into: what these files import, and what that imports."""
+    """The texts that calls of the planned files may lead into: what these import, what that imports, and scopes."""
     from ormlift.project.texts import Texts
 
     held = dict([*files.for_index, *files.to_plan])
     known: dict[str, bytes] = {}
-    for path in index.imports.reached_from((path for path, _ in files.to_plan), _IMPORTS_FOLLOWED):
+    reached = index.imports.reached_from((path for path, _ in files.to_plan), _IMPORTS_FOLLOWED)
+    for path in sorted({*reached, *(scope.path for scope in index.scopes)}):
         with suppress(OSError):
             known[path] = held[path] if path in held else read(project.root, path)
     return Texts(known, frozenset(name.decode(errors="replace") for name in files.set_names))

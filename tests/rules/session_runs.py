@@ -191,6 +191,7 @@ class Case:
     db: str = ""  # what more the module of sessions holds
     models: str = ""  # what more the models hold
     other: str = ""  # what more another module holds
+    tests: str = ""  # a module of tests, which `app.jobs` may ask to `check()`
     settings: Settings = field(default_factory=Settings)  # all but the scope
 
 
@@ -212,13 +213,14 @@ class Jobs:
 
 
 def files_of(case: Case) -> dict[str, str]:
-    head = HEAD.replace("get_session\n", f"get_session, {case.scope}\n") if case.scope else HEAD
+    head = HEAD.replace("get_session\n", f"get_session, {case.scope.partition('.')[0]}\n") if case.scope else HEAD
     jobs = head + case.rest + "\n\n" + textwrap.dedent(case.body).strip() + "\n"
     return {
         "app/__init__.py": "",
         "app/db.py": DB + textwrap.dedent(case.db),
         "app/models.py": MODELS + textwrap.dedent(case.models),
         "app/other.py": OTHER + "\n\n" + case.other,
+        "app/testing.py": case.tests,
         "app/jobs.py": jobs,
     }
 
@@ -237,12 +239,13 @@ def plan_of(case: Case, path: str = "app/jobs.py") -> tuple[dict[str, str], Plan
 
 def run_of(files: dict[str, str], calls: tuple[str, ...], database: Path) -> dict[str, object]:
     """What each call returns or raises, and the rows that are in the database in the end."""
-    modules = {name: ModuleType(name) for name in ("app", "app.db", "app.models", "app.other", "app.jobs")}
+    parts = ("app", "app.db", "app.models", "app.other", "app.jobs", "app.testing")
+    modules = {name: ModuleType(name) for name in parts}
     held = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
     seen: dict[str, object] = {}
     try:
-        for name in ("app.db", "app.models", "app.other", "app.jobs"):
+        for name in parts[1:]:
             text = files[name.replace(".", "/") + ".py"].replace("DATABASE", str(database))
             exec(compile(text, name, "exec"), modules[name].__dict__)
             setattr(modules["app"], name.partition(".")[2], modules[name])

@@ -12,16 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ormlift.project.patched import Patch, patches
+
 _IMPORT = re.compile(
     r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n;]+)"
     r"|import[ \t]+(?P<plain>[^\n;(]+))",
     re.MULTILINE,
 )
-_PATCH = re.compile(
-    r"\b(?:patch|setattr)\(\s*(?P<quote>[\"'])(?P<module>[\w.]+)\.(?P<name>\w+)(?P=quote)"
-    r"|\b(?:setattr|patch\.object)\(\s*(?P<held>[\w.]+)\s*,\s*[\"'](?P<attr>\w+)[\"']"
-)
 _HEADER = re.compile(r"^(?P<word>[^\s#)\]}][^\n]*)", re.MULTILINE)
+_TESTS = ("pytest", "unittest", "monkeypatch")
 _RUNS_AT_IMPORT = ("try", "except", "else", "if", "elif", "finally", "with", "for", "while")
 
 
@@ -32,6 +31,7 @@ class ImportLine:
     module: str  # as written, relative dots included
     names: tuple[str, ...]  # of a from-import; empty: `import module`
     at_import: bool  # runs when the file is imported, not inside a function
+    patched: int = 0  # no import: the line that gives that name of the module another value
 
 
 def import_lines(text: str) -> tuple[ImportLine, ...]:
@@ -50,22 +50,13 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
             found += [ImportLine(name, (), at_import) for name in _names(match["plain"])]
         else:
             found.append(ImportLine(match["module"], tuple(_names(match["names"])), at_import))
-    return (*found, *_patched(text, found))
+    return (*found, *_patched(text))
 
 
-def _patched(text: str, imports: list[ImportLine]) -> Iterator[ImportLine]:
-    """What tests replace in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
-    if "patch" not in text:
-        return
-    holders = {
-        name: f"{line.module}{'' if line.module.endswith('.') else '.'}{name}"
-        for line in imports
-        for name in line.names
-    }
-    for match in _PATCH.finditer(text):
-        held = match["held"] or ""
-        module = match["module"] or holders.get(held, held)
-        yield ImportLine(module, (match["name"] or match["attr"],), at_import=False)
+def _patched(text: str) -> Iterator[ImportLine]:
+    """What is replaced in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
+    for found in patches(text, is_test=any(word in text for word in _TESTS)):
+        yield ImportLine(found.holder, (found.name,), at_import=False, patched=found.line)
 
 
 def _runs_at_import(headers: list[tuple[int, str]], position: int) -> bool:
@@ -105,6 +96,35 @@ class ImportGraph:
     def imported_from(self, path: str, name: str) -> bool:
         """Whether another file imports `name` from the module at `path` (or everything of it)."""
         return bool({name, "*"} & self._taken.get(path, set()))
+
+    @cached_property
+    def patches(self) -> dict[str, list[tuple[str, Patch]]]:
+        """By name, what the project's tests put another in the place of, with the file that does so."""
+        found: dict[str, list[tuple[str, Patch]]] = {}
+        for path, lines in self.files.items():
+            for line in lines:
+                for name in line.names if line.patched else ():
+                    found.setdefault(name, []).append((path, Patch(line.module, name, line.patched)))
+        return found
+
+    def held_in(self, path: str, dotted: str) -> list[tuple[str, str]]:
+        """The files and the names in them that a dotted path of a test may lead to; none: it leads out of the project.
+
+        `app.jobs.manager` is `manager` in `app/jobs.py`, and `manager` in `app/jobs/__init__.py`.
+        """
+        level = len(dotted) - len(dotted.lstrip("."))
+        parts = dotted[level:].split(".")
+        for end in range(len(parts), 0, -1):
+            files = self._modules(path, "." * level + ".".join(parts[:end]))
+            if files:
+                return [(file, ".".join(parts[end:])) for file in files]
+        return []
+
+    def _modules(self, path: str, dotted: str) -> list[str]:
+        if dotted.startswith("."):
+            return list(self._resolve(path, dotted))
+        wanted = tuple(dotted.split("."))
+        return [self._paths[p] for p in self._by_tail.get(wanted[-1], ()) if p[-len(wanted) :] == wanted]
 
     def may_be_read(self, path: str, name: str) -> bool:
         """Whether another file may read `name` of the module at `path`: imports it, or the module whole.

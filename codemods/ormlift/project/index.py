@@ -24,7 +24,7 @@ from ormlift.project.health import Health
 from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker
 from ormlift.project.mentions import Mentions
-from ormlift.project.names import Names, is_test_path, module_parts
+from ormlift.project.names import Names, Place, is_test_path, module_parts
 from ormlift.project.sessions import FunctionFacts
 from ormlift.project.takers import ANY
 from ormlift.project.texts import Texts
@@ -250,6 +250,10 @@ class ProjectIndex:
         """Whether an import's dotted target leads into a file of the project."""
         holder = target.rpartition(".")[0]
         return target.startswith(".") or any(t and self._names.locate(t, module.source.path) for t in (target, holder))
+
+    def place(self, path: str, name: str, imports: Mapping[str, str] | None = None) -> Place:
+        """What a dotted name in a file means; `imports` are those of the function it stands in."""
+        return self._names.place(path, name, imports)
 
     def own_names(self, module: Module) -> frozenset[str]:
         """The functions and classes that another file defines, and what it imports from the project; maybe more."""

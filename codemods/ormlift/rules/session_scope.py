@@ -39,8 +39,8 @@ listens, counts), and the options of the two factories, unless the scope calls t
 handed in without a type (`self.manager.get_session()`) may be another than the project's class that has such a method,
 which is told.
 
-An import that a test patches (`patch("app.jobs.SessionLocal")`) stays, so that the patch still finds it; but the block
-asks the scope from now on, and not what the test put there: patch what the scope asks.
+A test may put another in the place of what hands out the session (`patch("app.jobs.SessionLocal")`). Where the block
+no longer asks for it just so, that is told, with the line of the patch: patch what the scope asks. The import stays.
 
 With `scope-choice = "faithful"` a site whose behaviour the scope would change goes to one that does not: another of the
 project, or the session itself, which is a context manager that only closes (`with SessionLocal() as s`, SQLAlchemy 1.4
@@ -78,6 +78,7 @@ from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
 from ormlift.rules._session_scope.given import given_manager
+from ormlift.rules._session_scope.patched import patched_names
 from ormlift.rules._session_scope.tidy import last_commit, redundant_handlers
 from ormlift.rules._session_scope.ways import by_itself, other_scopes
 from ormlift.rules._session_scope.words import EFFECTS, REASONS
@@ -277,6 +278,7 @@ class _Finder:
         if not named.own:
             effects += [*self._effects(life, named), *_at_entry(shape, named), *_arguments(found, named)]
             effects += given_manager(self.module, found, named)
+        effects += patched_names(self.module, found, named, self.context.index)
         return Rewrite(
             ID,
             shape.first.lineno,

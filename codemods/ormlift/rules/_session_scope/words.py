@@ -84,6 +84,10 @@ EFFECTS = {
         "method. A test or another caller may hand in something else, which the scope does not ask. Annotate it, or "
         "let the scope ask it."
     ),
+    "patched-name": (
+        "A test puts another in the place of what hands out the session. The scope does not ask for it in that way, so "
+        "that the test would run with a real session. Let the test patch what the scope asks for."
+    ),
     "other-factory": (
         "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
         "factory, or read what the option changes here."

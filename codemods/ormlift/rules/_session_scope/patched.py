@@ -1,0 +1,90 @@
+"""Names that tests patch, so that the block gets a session of theirs: the scope may ask for another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ormlift.model import Effect
+from ormlift.project.escape.choice import Named
+from ormlift.project.escape.hooks import Hook, Hooks
+from ormlift.project.escape.sites import Found
+from ormlift.project.index import ProjectIndex
+from ormlift.project.patched import UNKNOWN, Patch
+from ormlift.syntax import Module, dotted
+
+_Place = tuple[str, str]  # file and name; the file is empty where it can't be told
+
+
+def patched_names(module: Module, found: Found, named: Named, index: ProjectIndex) -> list[Effect]:
+    """The effect of no more asking for a name that a test patches; none where the scope asks for it just so."""
+    if not index.imports.patches:
+        return []
+    before = _asked_before(module, found, index)
+    patches = [
+        (path, patch, hooks)
+        for name in {hook.name.rpartition(".")[2] for hook in before}
+        for path, patch in index.imports.patches.get(name, ())
+        if (hooks := {h for h in before if any(_meets(h, place) for place in _places(path, patch, module, index))})
+    ]
+    if not patches:
+        return []
+    after = set() if named.own else {h for h in _asked_after(module, found, named, index) if h.path}
+    for path, patch, hooks in sorted(patches, key=lambda p: (p[0], p[1].line, p[1].name)):
+        places = list(_places(path, patch, module, index))
+        known = any(hook.path for hook in hooks)
+        if any((h in hooks or not known) and any(_meets(h, place) for place in places) for h in after):
+            continue
+        return [Effect("patched-name", found.call.lineno, _told(path, patch, named))]
+    return []
+
+
+def _told(path: str, patch: Patch, named: Named) -> str:
+    text = f"line {patch.line} of {path} patches {patch.name}, which hands out the session here"
+    if named.own:
+        return f"{text}: what it puts there must be a context manager that gives itself, as a session is"
+    return f"{text}; {named.call} does not ask for it, and that test would get another session: patch what it asks for"
+
+
+def _asked_before(module: Module, found: Found, index: ProjectIndex) -> set[Hook]:
+    call = found.call.args[0] if found.dependency else found.call
+    hooks, function = Hooks(index), module.enclosing_function(call)
+    hooks.add_call(call, module)
+    asked = dotted(getattr(call, "func", call))
+    hooks.add_definition(found.source, hooks.receiver(asked, module, function))
+    path, _, name = found.source.factory.rpartition(":")
+    made = name.removeprefix(".")
+    return hooks.found | ({Hook(path, made)} if path and made.rpartition(".")[2] != found.source.name else set())
+
+
+def _asked_after(module: Module, found: Found, named: Named, index: ProjectIndex) -> set[Hook]:
+    hooks, function = Hooks(index), module.enclosing_function(found.call)
+    name = named.call.removesuffix("()")
+    hooks.add_name(name, module, function)
+    if named.scope is not None:
+        wanted = {need.name: f"{need.module}.{need.name}" for need in named.imports}
+        hooks.add_definition(named.scope, hooks.receiver(name, module, function, wanted))
+    return hooks.found
+
+
+def _places(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Iterator[_Place]:
+    """What a patch may replace: a name of a file, or an attribute of an object of a file."""
+    if patch.holder == UNKNOWN:
+        yield "", patch.name
+        return
+    for file, name in index.imports.held_in(path, f"{patch.holder}.{patch.name}"):
+        if name:
+            yield file, name
+        if "." in name:
+            seen = module if file == module.source.path else index.texts.module(file)
+            place = index.place(file, name, seen.imports if seen is not None else None)
+            yield place.path, place.name
+
+
+def _meets(hook: Hook, place: _Place) -> bool:
+    """Whether a name that is asked for may be the one that is replaced."""
+    path, name = place
+    if not path:
+        return hook.name.rpartition(".")[2] == name
+    if not hook.path:
+        return "." in name and name.rpartition(".")[2] == hook.name
+    return hook.path == path and hook.name == name

@@ -1,0 +1,206 @@
+"""Tests that patch what hands out a session, run before and after: those that no longer find it are told."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.rules.session_runs import Case, files_of, plan_of, run_of
+
+COUNT = """
+def count():
+    s = {call}
+    try:
+        return s.query(Job).count()
+    finally:
+        s.close()
+
+
+def work():
+    from app import testing
+
+    return testing.check()
+"""
+FAKE = """
+from unittest import mock
+from unittest.mock import MagicMock, patch
+
+from app import db, jobs
+from app.db import ArchiveLocal
+
+
+class Empty:
+    def query(self, *_):
+        return self
+
+    def count(self):
+        return -1
+
+    def commit(self):
+        pass
+
+    rollback = close = commit
+
+
+"""
+DB = """
+class Manager:
+    def get_session(self):
+        return SessionLocal()
+
+    @contextmanager
+    def scope(self):
+        session = self.get_session()
+        try:
+            yield session
+            session.commit()
+        except Exception:
+            session.rollback()
+            raise
+        finally:
+            session.close()
+
+
+manager = Manager()
+
+
+@contextmanager
+def asking():
+    session = get_session()
+    try:
+        yield session
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+    finally:
+        session.close()
+"""
+
+
+def _case(title: str, test: str, call: str = "get_session()", scope: str = "commits", rest: str = "", **more) -> Case:
+    told = () if title.startswith("safe: ") else ("patched-name",)
+    return Case(
+        title.removeprefix("safe: "),
+        COUNT.format(call=call),
+        scope,
+        told,
+        differs="work()",
+        rest=rest,
+        db=DB,
+        tests=FAKE + dedent(test),
+        **more,
+    )
+
+
+IN_PLACE = """
+def check(monkeypatch=None):
+    with {patch}:
+        return jobs.count()
+"""
+BY_HAND = """
+def check():
+    held = {place}
+    {place} = Empty
+    try:
+        return jobs.count()
+    finally:
+        {place} = held
+"""
+MANAGED = {"call": "manager.get_session()", "rest": "from app.db import manager\n"}
+METHOD = "lambda *_: Empty()"
+PATCHED = (
+    _case("by a dotted name", IN_PLACE.format(patch='patch("app.jobs.get_session", Empty)')),
+    _case("with a fake that is made", IN_PLACE.format(patch='patch("app.jobs.get_session") as fake')),
+    _case(
+        "by mock.patch", IN_PLACE.format(patch='mock.patch(\n        "app.jobs.get_session",\n        new=Empty\n    )')
+    ),
+    _case("as an attribute", IN_PLACE.format(patch='patch.object(jobs, "get_session", Empty)')),
+    _case("several at once", IN_PLACE.format(patch='patch.multiple("app.jobs", log=None, get_session=Empty)')),
+    _case("by a constant", 'TARGET = "app.jobs.get_session"\n' + IN_PLACE.format(patch="patch(TARGET, Empty)")),
+    _case("by an f-string", 'AT = "app.jobs"\n' + IN_PLACE.format(patch='patch(f"{AT}.get_session", Empty)')),
+    _case("by a sum", 'AT = "app.jobs"\n' + IN_PLACE.format(patch='patch(AT + ".get_session", Empty)')),
+    _case("by hand", "import unittest\n" + BY_HAND.format(place="jobs.get_session")),
+    _case("by another name of the module", "import pytest, app.jobs as j\n" + BY_HAND.format(place="j.get_session")),
+    _case(
+        "the function in its own file, which the scope does not ask",
+        IN_PLACE.format(patch='patch("app.db.get_session", Empty)'),
+        "db.get_session()",
+        rest="from app import db\n",
+    ),
+    _case(
+        "the function that an import inside asks for",
+        IN_PLACE.format(patch='patch("app.db.get_session", Empty)'),
+        "inner()",
+        rest="def inner():\n    from app.db import get_session\n    return get_session()\n",
+    ),
+    _case("a method of an object", IN_PLACE.format(patch=f'patch("app.db.manager.get_session", {METHOD})'), **MANAGED),
+    _case(
+        "a method, seen from where it is used",
+        IN_PLACE.format(patch=f'patch("app.jobs.manager.get_session", {METHOD})'),
+        **MANAGED,
+    ),
+    _case("a method of a class", IN_PLACE.format(patch=f'patch("app.db.Manager.get_session", {METHOD})'), **MANAGED),
+    _case(
+        "a method of an imported object",
+        IN_PLACE.format(patch=f'patch.object(db.manager, "get_session", {METHOD})'),
+        **MANAGED,
+    ),
+    _case("an object", IN_PLACE.format(patch='patch("app.jobs.manager") as fake'), **MANAGED),
+    _case(
+        "an object whose scope is asked for",
+        IN_PLACE.format(patch='patch("app.jobs.manager") as fake'),
+        scope="manager.scope",
+        **MANAGED,
+    ),
+    _case(
+        "a scope in another file asks by its own name",
+        IN_PLACE.format(patch='patch("app.jobs.get_session", Empty)'),
+        scope="asking",
+    ),
+    _case("safe: another name", IN_PLACE.format(patch='patch("app.jobs.select", Empty)')),
+    _case("safe: the name in another file", IN_PLACE.format(patch='patch("app.other.change", Empty)')),
+    _case(
+        "safe: the function in its own file, imported early",
+        IN_PLACE.format(patch='patch("app.db.get_session", Empty)'),
+    ),
+    _case("safe: the factory that both ask for", IN_PLACE.format(patch='patch("app.db.SessionLocal", ArchiveLocal)')),
+    _case(
+        "safe: a method that the scope asks too",
+        IN_PLACE.format(patch=f'patch("app.db.manager.get_session", {METHOD})'),
+        scope="manager.scope",
+        **MANAGED,
+    ),
+    _case(
+        "safe: a method of a class that the scope asks too",
+        IN_PLACE.format(patch=f'patch("app.db.Manager.get_session", {METHOD})'),
+        scope="manager.scope",
+        **MANAGED,
+    ),
+    _case(
+        "safe: a function that the scope asks too",
+        IN_PLACE.format(patch='patch("app.db.get_session", Empty)'),
+        "db.get_session()",
+        scope="asking",
+        rest="from app import db\n",
+    ),
+    _case(
+        "safe: a fake of its own",
+        "import unittest\n"
+        + dedent("""
+        def check():
+            fake = MagicMock()
+            fake.get_session = Empty
+            return jobs.count()
+        """),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", PATCHED, ids=lambda c: c.title)
+def test_what_a_test_patches_is_told(case: Case, tmp_path: Path) -> None:
+    files, outcome = plan_of(case)
+    assert [effect.code for site in outcome.sites for effect in site.effects] == list(case.effects)
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
+    assert (before[case.differs] != after[case.differs]) is bool(case.effects)
