@@ -14,7 +14,7 @@ from ormlift_cli.names import unknown
 from ormlift_cli.rollout import Commits, Gate, Phase, read_commits, read_gate, read_phases
 from ormlift_cli.values import Table
 
-DIALECTS = ("sqlite", "postgresql", "mysql")
+DIALECTS = ("auto", "sqlite", "postgresql", "mysql")
 STYLES = ("auto", "query", "select")
 VERSIONS = ("auto", "1.4", "2.0", "2.1")
 SCOPE_CHOICES = ("configured", "faithful")
@@ -56,7 +56,7 @@ class Config:
     """What the user configured."""
 
     path: Path | None = None  # the file it was read from; None: there is none, and the defaults hold
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=lambda: Settings(dialect=""))
     exclude: tuple[str, ...] = ()  # globs of what is not migrated
     phases: tuple[Phase, ...] = ()
     commits: Commits = field(default_factory=Commits)
@@ -116,7 +116,7 @@ def _parse(table: Table, path: Path) -> Config:
         scopes=scopes,
         scope_choice=values.choice(table, "scope-choice", SCOPE_CHOICES),
         redundant_rollback=values.choice(table, "redundant-rollback", ROLLBACKS),
-        dialect=values.choice(table, "dialect", DIALECTS),
+        dialect=values.choice(table, "dialect", DIALECTS).removeprefix("auto"),
         style=values.choice(table, "style", STYLES),
         timestamps=values.choice(table, "timestamps", TIMESTAMPS),
         sqlalchemy=values.choice(table, "sqlalchemy", VERSIONS).removeprefix("auto"),

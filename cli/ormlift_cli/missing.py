@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def run(path: Path | None, output: Output, *, add: bool, commit: bool) -> int:
     """List the columns, and add them to the models."""
     from ormlift.ddl.missing import find_missing
+    from ormlift.setup.dialect import with_dialect
 
     project = locate([path] if path else [])
     index = index_of(project, output.console)
-    found = find_missing(sources(project), index, project.config.settings.dialect)
+    found = find_missing(sources(project), index, with_dialect(project.config.settings, index).dialect)
     for one in found:
         output.console.out(_line(one))
     if not found:

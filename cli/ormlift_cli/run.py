@@ -94,6 +94,7 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     from ormlift.project.index import link
     from ormlift.project.requirements import majors, pinned
     from ormlift.rules import ALL
+    from ormlift.setup.dialect import with_dialect
 
     from ormlift_cli.pool import cores
     from ormlift_cli.scopes import check_scopes
@@ -107,6 +108,7 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
     if any(c.id == "dto-drift" for c in codemods):
         index = replace(index, versions=majors(_requirements(project)))
+    settings = with_dialect(settings, index)
     if not settings.sqlalchemy:
         settings = replace(settings, sqlalchemy=pinned(_requirements(project), "sqlalchemy"))
     if any(c.looks_elsewhere for c in codemods):

@@ -323,7 +323,7 @@ class Settings:
     scopes: tuple[ScopeChoice, ...] = ()  # the first whose `where` fits is used; none: a scope found in the project
     scope_choice: str = "configured"  # configured | faithful: where it changes a site's behaviour, one that does not
     redundant_rollback: str = "keep"  # keep | drop: a handler that only does what the scope does by itself
-    dialect: str = "sqlite"  # sqlite | postgresql | mysql
+    dialect: str = "sqlite"  # sqlite | postgresql | mysql; empty, before the index is read: what it likely is
     style: str = "auto"  # auto | query | select
     sqlalchemy: str = ""  # 1.4 | 2.0 | 2.1, or an older one that is pinned; empty: not known, so the newest
     timestamps: str = "func"  # func | utcnow | now-utc

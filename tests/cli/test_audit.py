@@ -151,3 +151,31 @@ def test_github_lines_are_workflow_commands(world: World) -> None:
     shape = re.compile(r"::(error|warning|notice) file=[^,:]+,line=\d+,endLine=\d+,title=[^,:]+::.+")
     assert all(shape.fullmatch(line) for line in lines)
     assert any(line.startswith("::error file=app/models.py,line=12,endLine=12,") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("driver", "config", "status"),
+    [
+        ("import psycopg2\n", "", "rewritten"),
+        ("", "", "refused"),
+        ("import psycopg2\n", "dialect = 'sqlite'\n", "refused"),
+    ],
+)
+def test_the_dialect_that_nobody_says_is_the_likely_one(world: World, driver: str, config: str, status: str) -> None:
+    world.put(
+        "app/db.py",
+        "import os\n" + driver + APP["app/db.py"].replace('"postgresql://localhost/app"', "os.environ['U']"),
+    )
+    world.put(
+        "app/routes/jobs.py",
+        "from app.db import SessionLocal\nfrom sqlalchemy import text\n\n\ndef cast(number):\n"
+        "    with SessionLocal() as session:\n"
+        '        return session.execute(text("SELECT DISTINCT ON (name) 1 FROM jobs WHERE id=:n"), {"n": 1}).all()\n',
+    )
+    if config:
+        world.put("ormlift.toml", config)
+    world.commit()
+    report = json.loads(
+        ormlift(world, "diff", "--codemod", "text-to-orm", "--unsafe", "--output-format", "json").stdout
+    )
+    assert [s["status"] for f in report["files"] for s in f["sites"]] == [status]

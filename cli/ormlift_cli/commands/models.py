@@ -52,6 +52,7 @@ def models(
 def run(path: Path | None, target: Path | None, url: str, output: Output, *, commit: bool) -> int:
     """Find the tables without a model, and write their models."""
     from ormlift.ddl.write import write_models
+    from ormlift.setup.dialect import with_dialect
 
     project = locate([path] if path else [])
     index = index_of(project, output.console)
@@ -60,7 +61,7 @@ def run(path: Path | None, target: Path | None, url: str, output: Output, *, com
     for unread in tables.unread:
         where = f"{unread.path}:{unread.line}: " if unread.path else ""
         output.console.say(f"{where}{unread.why}")
-    dialect = _dialect(url) if url else project.config.settings.dialect
+    dialect = _dialect(url) if url else with_dialect(project.config.settings, index).dialect
     text = write_models(tables, dialect, _base(index), _title(tables))
     if not text:
         output.console.say("no table without a model was found")
@@ -96,6 +97,7 @@ def _tables(project: Project, index: ProjectIndex, url: str) -> Tables:
     from ormlift.ddl.find import find_ddl
     from ormlift.ddl.tables import reflected, tables_of
     from ormlift.project.names import is_test_path
+    from ormlift.setup.dialect import with_dialect
 
     mapped = {model.table.lower() for model in index.models if not is_test_path(model.path)}
     if not url:
@@ -103,7 +105,7 @@ def _tables(project: Project, index: ProjectIndex, url: str) -> Tables:
 
         excluded = matcher(project.config.exclude)
         texts = [source for source in sources(project) if not excluded(source.path)]
-        return tables_of(find_ddl(texts), project.config.settings.dialect, mapped)
+        return tables_of(find_ddl(texts), with_dialect(project.config.settings, index).dialect, mapped)
     from sqlalchemy import create_engine
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 

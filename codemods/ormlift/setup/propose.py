@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ormlift.project.index import DIALECTS as DIALECT_NAMES
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
-from ormlift.schema import Engine, Scope, SessionFactory, SessionSource, SourceKind, Tri
+from ormlift.schema import Engine, Scope, SessionFactory, SessionSource, Tri
+from ormlift.setup.dialect import CONNECTIONS, likely_dialect
 from ormlift.setup.toml import Draft, Entry, Section
-from ormlift.sql.life.drivers import DIALECTS
 
 _FEW = 6  # files of models that are named one by one; more are named by their folders
-_CONNECTIONS = (SourceKind.CONNECTION, SourceKind.CONNECTION_AND_CURSOR)
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,12 @@ class Proposal:
 def propose(index: ProjectIndex, files: Iterable[str], steps: Sequence[Step] = ()) -> Proposal:
     """What can be told of a project from its index and the names of its files."""
     engines = [engine for engine in index.engines if not is_test_path(engine.path)]
-    openers = [s for s in index.sources if s.kind in _CONNECTIONS and not is_test_path(s.path)]
+    openers = [s for s in index.sources if s.kind in CONNECTIONS and not is_test_path(s.path)]
     sure = {id(o): why for o in openers if (why := _same_database(o, engines))}
     models = [model for model in index.models if not is_test_path(model.path)]
     fit = [scope for scope in index.default_scopes() if not scope.is_async] or list(index.default_scopes())
     others = [s for s in index.scopes if s not in fit and s.yields == "session" and not is_test_path(s.path)]
-    dialect, why = _dialect(engines, openers, index)
+    dialect, why = likely_dialect(index)
     asks = {"query": "most of this project asks by session.query(..)", "select": "most of it asks by select(..)"}
     return Proposal(
         dialect,
@@ -122,36 +119,6 @@ def draft(proposal: Proposal, scope: str = "") -> Draft:
 
 def _to(opener: SessionSource) -> str:
     return f" to {opener.database}" if opener.database and "\n" not in opener.database else ""
-
-
-def _dialect(engines: Sequence[Engine], openers: Sequence[SessionSource], index: ProjectIndex) -> tuple[str, str]:
-    found: Counter[str] = Counter()
-    shown: dict[str, str] = {}
-    for engine in engines:
-        if engine.dialect:
-            found[engine.dialect] += 100  # an engine's URL says more than a driver that is used somewhere
-            shown.setdefault(engine.dialect, f"the engine {engine.name} of {engine.path}")
-    for opener in openers:
-        if dialect := DIALECTS.get(opener.driver, ""):
-            found[dialect] += 1
-            shown.setdefault(dialect, f"{opener.driver} in {opener.path}")
-    for facts in index.facts if not found else ():
-        for module in () if is_test_path(facts.path) else (*facts.imported, *(target for _, target in facts.imports)):
-            if dialect := _of_module(module):
-                found[dialect] += 1
-                shown.setdefault(dialect, f"{facts.path} imports {module}")
-    if not found:
-        return "sqlite", "no engine's URL could be read: say here what the raw SQL is written for"
-    ((dialect, _),) = found.most_common(1)
-    others = ", ".join(sorted(set(found) - {dialect}))
-    return dialect, shown[dialect] + (f"; {others} is used too" if others else "")
-
-
-def _of_module(module: str) -> str:
-    """The dialect that an imported module is made for; empty for any other."""
-    if module.startswith("sqlalchemy.dialects."):
-        return DIALECT_NAMES.get(module.split(".")[2], "")
-    return "postgresql" if module.partition(".")[0] == "asyncpg" else DIALECTS.get(module.partition(".")[0], "")
 
 
 def _same_database(opener: SessionSource, engines: Sequence[Engine]) -> str:
