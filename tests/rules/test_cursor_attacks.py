@@ -241,6 +241,27 @@ _SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
 """,
         [_f("o"), _f(""), _f(5)],
     ),
+    "text in double quotes": (
+        """def f(ticket):
+    conn = open_db()
+    row = conn.execute('SELECT title FROM jobs WHERE title = "two" AND ticket = ?', (ticket,)).fetchone()
+    conn.execute('UPDATE jobs SET title = "ticket", ticket = "new" WHERE ticket IN ("T-3", "none")')
+    conn.commit()
+    conn.close()
+    return row and row[0]
+""",
+        [_f("T-2"), _f("T-1")],
+    ),
+    "a use that never runs, behind the close": (
+        """def f():
+    conn = open_db()
+    titles = [row[0] for row in conn.execute("SELECT title FROM jobs ORDER BY id").fetchall()]
+    conn.close()
+    more = conn.execute("SELECT id FROM jobs").fetchall() if False else []
+    return titles, more
+""",
+        [_f()],
+    ),
 }
 
 
@@ -266,6 +287,32 @@ def test_before_and_after_do_the_same(world: World, name: str) -> None:
 
 
 _STAYS = {
+    "a query for what is in double quotes": (
+        """def f():
+    conn = open_db()
+    rows = conn.execute('SELECT "nothing" FROM jobs ORDER BY id').fetchall()
+    conn.close()
+    return len(rows)
+""",
+        "column-not-mapped",
+    ),
+    "a name in other quotes": (
+        """def f():
+    conn = open_db()
+    row = conn.execute("SELECT id FROM jobs WHERE title = [two]").fetchone()
+    conn.close()
+    return row[0]
+""",
+        "column-not-mapped",
+    ),
+    "a use behind the close": (
+        """def f(again):
+    conn = open_db()
+    conn.close()
+    return conn.execute("SELECT id FROM jobs").fetchall() if again else []
+""",
+        "unclear-connection",
+    ),
     "an async loop that commits": (
         _OPEN
         + """        async with db.execute("SELECT id FROM jobs ORDER BY id") as cur:

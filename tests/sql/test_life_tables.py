@@ -49,3 +49,47 @@ def test_the_columns_tell(sql: str, name: str) -> None:
     assert isinstance(site, Rewrite)
     assert any(name in getattr(op, "text", "") for op in site.ops)
     assert "model-chosen" in {effect.code for effect in site.effects}
+
+
+_TWIN = """
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class {name}(Base):
+    __tablename__ = "parts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    label: Mapped[str] = mapped_column({type})
+"""
+
+
+def _twins(other: str, head: str) -> Refusal | Rewrite:
+    text = f"{head}\nfrom app.db import open_db\n\n\ndef f():\n    conn = open_db()\n"
+    text += "    conn.execute(\"UPDATE parts SET label = 'x'\")\n"
+    files = {**PROJECT, "app/jobs.py": text}
+    files |= {"app/a/models.py": _TWIN.format(name="Part", type="String(20)")}
+    files |= {"app/b/models.py": _TWIN.format(name="OtherPart", type=other)}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    return site
+
+
+@pytest.mark.parametrize(
+    ("head", "name"), [("from app.b.models import OtherPart", "OtherPart"), ("from app.a.models import Part", "(Part")]
+)
+def test_of_classes_that_map_alike_the_imported_one_is_taken(head: str, name: str) -> None:
+    site = _twins("String(20)", head)
+    assert isinstance(site, Rewrite)
+    assert any(name in getattr(op, "text", "") for op in site.ops)
+    assert "model-chosen" in {effect.code for effect in site.effects}
+
+
+@pytest.mark.parametrize("other", ["String(30)", "String(20), default='y'", "String(20), onupdate='y'"])
+def test_of_classes_that_map_otherwise_none_is_taken(other: str) -> None:
+    site = _twins(other, "from app.a.models import Part")
+    assert isinstance(site, Refusal)
+    assert site.reason.code == "table-not-mapped"

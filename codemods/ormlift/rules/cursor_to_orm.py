@@ -216,6 +216,10 @@ EFFECTS = {
         "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."
     ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
+    "quoted-text": (
+        "A word in double quotes names no mapped column, and is taken for text, as SQLite takes it where the table has "
+        "no such column. Where it has one, map it."
+    ),
     "factory-chosen": "The project has several session factories, and one was chosen by its place. Configure a scope.",
     "scope-unknown": "What the scope does at its end could not be read.",
     "scope-wraps-errors": "The scope turns errors of the block into its own type, which callers may not catch.",

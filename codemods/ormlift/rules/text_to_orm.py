@@ -130,6 +130,10 @@ EFFECTS = {
         "error of SQLAlchemy's when it was executed; a KeyError, TypeError or ValueError comes now."
     ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
+    "quoted-text": (
+        "A word in double quotes names no mapped column, and is taken for text, as SQLite takes it where the table has "
+        "no such column. Where it has one, map it."
+    ),
 }
 
 CODEMOD = Codemod(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
 
@@ -31,7 +33,21 @@ def check_closed(life: Life) -> None:
 def _behind(use: Use, close: Use, life: Life) -> bool:
     """Whether a use stands in a later statement of the suite that the close stands in."""
     module = life.module
+    if _never_runs(use, life):
+        return False
     statement = module.statement(close.node)
     suite = module.suite(statement)
     later = suite[suite.index(statement) + 1 :]
     return any(around in later for around in module.ancestors(use.node))
+
+
+def _never_runs(use: Use, life: Life) -> bool:
+    """Whether a use stands where `if False` leads."""
+    inner: ast.AST = use.node
+    for around in life.module.ancestors(use.node):
+        if isinstance(around, ast.If | ast.IfExp) and isinstance(around.test, ast.Constant) and not around.test.value:
+            body = around.body if isinstance(around.body, list) else [around.body]
+            if inner in body:
+                return True
+        inner = around
+    return False

@@ -59,7 +59,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
 from ormlift.sql.life.shapes import check_lists, shape_effects
-from ormlift.sql.life.statements import Manner, Prepared, certify, place
+from ormlift.sql.life.statements import Manner, Prepared, certify, place, taken_effects
 from ormlift.sql.life.stepped import Stepper
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, outermost
@@ -556,7 +556,7 @@ class _Rewriter:
         self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
-        self.effects += [Effect("model-chosen", p.execution.line, words) for p in self.prepared for words in p.chosen]
+        self.effects += [e for p in self.prepared for e in taken_effects(p)]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
             message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ormlift.model import Certificate, ImportNeed, Reason, Settings, Span
+from ormlift.model import Certificate, Effect, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
 from ormlift.sql.life.awaits import awaited_text, is_async_loop
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.counted import check_counted, is_counted
+from ormlift.sql.life.dquotes import loose_names, with_texts
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
 from ormlift.sql.life.holes import Filled, fill
@@ -31,7 +32,7 @@ from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.tables import is_catalog, mapped
+from ormlift.sql.life.tables import Asked, is_catalog, mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
 from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
@@ -56,6 +57,7 @@ class Prepared:
     written: Written | None = None
     text: str = ""  # the written statement as it is put into the code: awaited, where the session is asynchronous
     settles: bool = False  # a commit is written behind it
+    texts: tuple[str, ...] = ()  # names in double quotes that are taken for text
     counted: str = ""  # the list of its rows, where a SELECT's are counted
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
@@ -95,8 +97,9 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
         statement = replace(statement, slots=slots)
     check_parameters(statement, passed, execution)
     variables = (*text.variables, *passed.variables)
-    models, chosen = models_of(statement, index, settings, execution)
-    return Prepared(execution, statement, passed, models, variables, chosen, head, passed.bound)
+    models, chosen = models_of(statement, index, settings, execution, life.module)
+    statement, texts = with_texts(statement, models)
+    return Prepared(execution, statement, passed, models, variables, chosen, head, passed.bound, texts=texts)
 
 
 def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
@@ -225,14 +228,14 @@ def named_columns(statement: Statement) -> frozenset[str]:
 
 
 def models_of(
-    statement: Statement, index: ProjectIndex, settings: Settings, execution: Execution
+    statement: Statement, index: ProjectIndex, settings: Settings, execution: Execution, module: Module
 ) -> tuple[dict[str, MappedClass], tuple[str, ...]]:
     """The mapped classes of the tables a statement names, and what was chosen. Raises Refused where there is none."""
     models: dict[str, MappedClass] = {}
     chosen: list[str] = []
-    columns = named_columns(statement)
+    asked = Asked(named_columns(statement), loose_names(statement), frozenset(module.imports.values()))
     for schema, table in statement.tables:
-        found = mapped(table, schema, index, settings, columns)
+        found = mapped(table, schema, index, settings, asked)
         if found.model is None and is_catalog(schema, table):
             message = f"line {execution.line} asks the database about itself ({table})"
             raise Refused("administrative", f"{message}; leave it raw, through a Connection")
@@ -248,6 +251,15 @@ def models_of(
         if other is not None:
             models.setdefault(target.lower(), other)
     return models, tuple(chosen)
+
+
+def taken_effects(prepared: Prepared) -> Iterator[Effect]:
+    """What was taken among several: the model of a table, what a text in double quotes is."""
+    line = prepared.execution.line
+    yield from (Effect("model-chosen", line, words) for words in prepared.chosen)
+    for text in prepared.texts:
+        message = f'"{text}" names no mapped column, which SQLite takes for text, as it is written now'
+        yield Effect("quoted-text", line, message)
 
 
 def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:

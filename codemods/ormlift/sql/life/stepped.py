@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.model import Settings, Span
 from ormlift.project.index import ProjectIndex
+from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.drivers import paramstyle
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.literals import Parameters, sql_text
@@ -66,8 +67,9 @@ class Stepper:
         dialect = dialect_of(self.life, self.index, self.settings)
         statement = read_statement(sql, paramstyle(self.life.source.driver, dialect), dialect, execution)
         check_parameters(statement, passed, execution)
-        models, chosen = models_of(statement, self.index, self.settings, execution)
-        return Prepared(execution, statement, passed, models, (), chosen)
+        models, chosen = models_of(statement, self.index, self.settings, execution, self.life.module)
+        statement, texts = with_texts(statement, models)
+        return Prepared(execution, statement, passed, models, (), chosen, texts=texts)
 
     def compose(self, prepared: Prepared, manner: Manner, edits: Mapping[Span, str]) -> None:
         """Write one execution; of one with steps, the statement of each way too. Raises Refused."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.model import Settings
 from ormlift.project.choose import matches
@@ -25,12 +25,20 @@ class Mapped:
     chosen: str = ""  # where one of several was taken by its place: the words that say so
 
 
-def mapped(
-    table: str, schema: str, index: ProjectIndex, settings: Settings, columns: frozenset[str] = frozenset()
-) -> Mapped:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a statement and its file tell of the class that is meant."""
+
+    columns: frozenset[str] = frozenset()  # that the statement names, where it is of one table
+    loose: frozenset[str] = frozenset()  # those of them that may be text
+    imported: frozenset[str] = frozenset()  # what the file imports, as dotted names
+
+
+def mapped(table: str, schema: str, index: ProjectIndex, settings: Settings, asked: Asked) -> Mapped:
     """The mapped class of a table: the only one, the only one where `models` says, or the only one among models.
 
-    Of several among models, the only one that has all `columns`, which the statement names.
+    Of several among models, the only one that has all columns which the statement names; of several that have, one that
+    maps all columns as the others do, first of all the one that the file imports.
     """
     model = index.model_for_table(table, schema)
     if model is not None:
@@ -45,10 +53,15 @@ def mapped(
     homely = [m for m in fits if _is_home(m.path)]
     if len(homely) == 1:
         return Mapped(homely[0], chosen=f"{_listed(fits)} map {table}, and the one of {homely[0].path} was taken")
+    columns = [n for n in asked.columns if n not in asked.loose or any(m.column(n) for m in fits)]
     whole = [m for m in homely or fits if columns and all(m.column(name) for name in columns)]
     if len(whole) == 1:
         why = "which alone has the columns"
         return Mapped(whole[0], chosen=f"{_listed(fits)} map {table}, and the one of {whole[0].path} was taken, {why}")
+    if whole and all(_same(m, whole[0]) for m in whole):
+        taken = next((m for m in whole if f"{m.module}.{m.name}" in asked.imported), whole[0])
+        why = "which maps the table as the others do"
+        return Mapped(taken, chosen=f"{_listed(fits)} map {table}, and the one of {taken.path} was taken, {why}")
     return Mapped(None, f"names the table {table}, which {_listed(fits)} map; say under `models` which file is right")
 
 
@@ -70,3 +83,11 @@ def _is_home(path: str) -> bool:
 
 def _listed(models: list[MappedClass]) -> str:
     return " and ".join(f"{m.name} of {m.path}" for m in models)
+
+
+def _same(one: MappedClass, other: MappedClass) -> bool:
+    """Whether two classes map a table alike, so that it does not matter which of them is taken."""
+    columns = [sorted((replace(c, line=0) for c in m.columns), key=lambda c: c.name) for m in (one, other)]
+    plain = not (one.hooks or other.hooks or one.inherits_mapped or other.inherits_mapped)
+    plain = plain and not any(c.default or c.onupdate for c in one.columns)  # of which the values are not known
+    return columns[0] == columns[1] and plain and one.complete and other.complete and one.schema == other.schema

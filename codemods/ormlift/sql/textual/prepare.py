@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ormlift.model import Reason, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
+from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.holes import HELD, Filled, fill
 from ormlift.sql.life.literals import Parameters
@@ -55,10 +56,11 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     statement = _with_lists(read.statement, many)
     check_parameters(statement, asked, execution)
     variables = (*clause.variables, *clause.sql.variables, *given.parameters.variables)
-    models, chosen = models_of(statement, index, settings, execution)
+    models, chosen = models_of(statement, index, settings, execution, site.module)
+    statement, texts = with_texts(statement, models)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
     asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}))
-    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound=bound)
+    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound=bound, texts=texts)
 
 
 def _dialect(index: ProjectIndex, settings: Settings) -> str:

@@ -14,7 +14,7 @@ from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.shapes import check_lists, shape_effects
-from ormlift.sql.life.statements import Manner, Prepared, certify, compose
+from ormlift.sql.life.statements import Manner, Prepared, certify, compose, taken_effects
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, line_length, outermost
 from ormlift.sql.rows.follow import Is
@@ -344,7 +344,7 @@ class _Rewriter:
             prepared = part.prepared
             assert prepared.written is not None
             yield from (Effect(f.code, site.line, f.message) for f in prepared.written.effects)
-            yield from (Effect("model-chosen", site.line, words) for words in prepared.chosen)
+            yield from (replace(effect, line=site.line) for effect in taken_effects(prepared))
             yield from part.outcome.effects
             yield from order_effects(prepared, site.module)
             yield from shape_effects(prepared, site.life)
