@@ -41,7 +41,10 @@ NAMES = {
         r"^_*(?:c|cur|curs|conn|cnx|\w*cursor|\w*_cur|con|connection|db_?conn(?:ection)?|\w*_conn)$", re.I
     ),
     "session": re.compile(r"^_*(?:\w*session|sess)$", re.I),
+    "connection": re.compile(r"^_*(?:(?:db|sa|sql\w*|database|pg|async|read|write)_)?engine$", re.I),
 }
+POOL = re.compile(r"['\"](?:first_connect|connect|checkout|checkin|reset|close|invalidate|soft_invalidate|detach)['\"]")
+DRIVERS = frozenset({"dbapi_connection", "dbapi_conn", "dbapi_con"})  # as SQLAlchemy's own documents call it
 CLAUSES = frozenset({"text", "select", "insert", "update", "delete"})
 CHAINED = frozenset({"mappings", "scalars", "execution_options", "unique", "all"})  # give what they are called on
 SQL = re.compile(
@@ -66,10 +69,11 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         if not isinstance(func, ast.Attribute) or func.attr not in RUNS or not _looks_raw(call, func.attr):
             continue
         kind, by_name = _kind(func.value, module, context)
-        if by_name and kind == "dbapi" and (_is_clause(call, module) or _is_listener(func.value, module)):
+        if by_name and kind == "dbapi" and _is_clause(call, module):
             kind = "connection"
-        if kind == "unknown-receiver" and func.attr.startswith("exec") and not _is_sql(call):
-            kind = "no-database"
+        unsure = kind == "unknown-receiver" or (by_name and kind == "connection")
+        if unsure and func.attr.startswith("exec") and not _is_sql(call):
+            kind, by_name = "no-database", False
         guess = ", going by its name" if by_name else ""
         receiver = module.text(func.value).split("\n")[0]
         message = f"{receiver}.{func.attr}: the receiver is {IS[kind]}{guess}"
@@ -122,6 +126,8 @@ def _kind(node: ast.expr, module: Module, context: Context, depth: int = 5) -> t
     head = module.imports.get(dotted(node).partition(".")[0], "")
     if head == "alembic.op":
         return "connection", False
+    if heard := _heard(node, module):
+        return heard, False
     last = dotted(node).rpartition(".")[2]
     kind = next((kind for kind, pattern in NAMES.items() if pattern.match(last)), "unknown-receiver")
     return kind, kind != "unknown-receiver"
@@ -140,6 +146,8 @@ def _called(node: ast.Call, module: Module, context: Context, depth: int) -> tup
     owner = dotted(node.func.value).rpartition(".")[2] or ast.unparse(node.func.value)
     if node.func.attr in ("connect", "begin") and "engine" in owner.lower():
         return "connection", True
+    if node.func.attr in ("get_bind", "connection") and owner != "self":
+        return "connection", True
     if node.func.attr in CHAINED:
         return _kind(node.func.value, module, context, depth - 1)
     return "unknown-receiver", False
@@ -153,11 +161,19 @@ def _is_clause(call: ast.Call, module: Module) -> bool:
     return isinstance(first, ast.Call) and dotted(first.func).rpartition(".")[2] in CLAUSES
 
 
-def _is_listener(node: ast.expr, module: Module) -> bool:
-    """Whether a receiver is what SQLAlchemy hands to a listener of mapper events."""
+def _heard(node: ast.expr, module: Module) -> str:
+    """What SQLAlchemy hands to a listener as a receiver: the driver's connection by events of the pool, or its own."""
     function = module.enclosing_function(node)
-    decorators = function.decorator_list if function is not None else []
-    return any("listens_for" in ast.unparse(d) for d in decorators)
+    if function is None or not isinstance(node, ast.Name):
+        return ""
+    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+    if node.id not in names:
+        return ""
+    texts = [ast.unparse(d) for d in function.decorator_list if "listens_for" in ast.unparse(d)]
+    if any(POOL.search(text) for text in texts) or (node.id == names[0] and names[0] in DRIVERS):
+        return "dbapi" if node.id == names[0] else ""
+    of_mapper = len(names) == 3 and names[0] in ("mapper", "_mapper", "_") and names[2] in ("target", "instance", "obj")
+    return "connection" if texts or (of_mapper and node.id == names[1]) else ""
 
 
 def _bound(node: ast.expr, module: Module) -> list[ast.expr]:

@@ -82,6 +82,47 @@ def touch(thing):
     thing.execute("UPDATE jobs SET seen = 1")
 """,
     ),
+    _is(
+        "the driver's connection, as an event of the pool hands it over",
+        "dbapi",
+        """\
+from sqlalchemy import event
+
+from app.db import engine
+
+
+@event.listens_for(engine, "connect")
+def set_up(raw, record):
+    raw.execute("PRAGMA journal_mode=WAL")
+""",
+    ),
+    _is(
+        "SQLAlchemy's connection, as an event of a mapper hands it over",
+        "connection",
+        """\
+def stamp(mapper, conn, target):
+    conn.execute("UPDATE projects SET updated = 1 WHERE id = %s" % target.id)
+""",
+    ),
+    _is(
+        "an engine of another module, by its name",
+        "connection",
+        """\
+from elsewhere import engine
+
+
+def touch():
+    engine.execute("UPDATE jobs SET seen = 1")
+""",
+    ),
+    _is(
+        "an engine of another kind",
+        "no-database",
+        """\
+def run(engine):
+    engine.execute("open the door")
+""",
+    ),
     Example(
         "a statement that is no text",
         """\
