@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
+from tokenize import TokenError, generate_tokens
 from typing import TypeVar, cast
 
 from ormlift.model import Source, Span
@@ -156,6 +158,20 @@ class Module:
         lines[0] = lines[0][span.col :]
         return "\n".join(lines)
 
+    def written(self, node: ast.expr | ast.stmt) -> str:
+        """The text of a node as it would stand in a statement at column 0, line by line, to be written anew.
+
+        Of a statement that holds comments it is what Python prints of it: they stay in the file by themselves.
+        """
+        text = self.text(node)
+        first, *rest = text.split("\n")
+        if rest and "#" in text and isinstance(node, ast.stmt):
+            return ast.unparse(node)
+        fixed = _lines_in_tokens(text)
+        column = self.span(self.statement(node)).col
+        moved = [line if n in fixed else _outdented(line, column) for n, line in enumerate(rest, start=2)]
+        return "\n".join((first, *moved))
+
     def _points(self, line: int, byte_col: int) -> int:
         text = self.lines[line - 1]
         return byte_col if text.isascii() else len(text.encode()[:byte_col].decode(errors="replace"))
@@ -265,3 +281,23 @@ def dotted(node: ast.AST) -> str:
     if not isinstance(node, ast.Name):
         return ""
     return ".".join([node.id, *reversed(parts)])
+
+
+def indented(text: str) -> str:
+    """A statement's text as it stands one block deeper; lines inside of a text in three quotes stay as they are."""
+    fixed = _lines_in_tokens(text)
+    return "\n".join(line if n in fixed or not line else f"    {line}" for n, line in enumerate(text.split("\n"), 1))
+
+
+def _lines_in_tokens(text: str) -> set[int]:
+    """The lines that begin inside of a token: those of a text in three quotes, behind its first."""
+    try:
+        tokens = [t for t in generate_tokens(StringIO(text).readline) if t.string.strip()]
+    except (TokenError, SyntaxError):
+        return set(range(2, text.count("\n") + 2))
+    return {line for t in tokens for line in range(t.start[0] + 1, t.end[0] + 1)}
+
+
+def _outdented(line: str, column: int) -> str:
+    """The line without as much white space at its head."""
+    return line[min(column, len(line) - len(line.lstrip())) :]

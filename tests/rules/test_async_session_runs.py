@@ -242,6 +242,31 @@ async def work():
         ["one", "two"],
     ),
     (
+        "a subquery that is bound to a variable, over several lines",
+        """
+async def work():
+    async with async_session() as session:
+        dug = session.query(Task.job_id).filter(Task.title == "dig").scalar_subquery()
+        counted = (
+            session.query(Task.job_id, Task.title)
+            .filter(
+                Task.id > 0,
+            )
+            .subquery("counted")
+        )
+        first = await session.query(Job).filter(Job.id.in_(dug)).all()
+        titles = await (
+            session.query(counted.c.title)
+            .order_by(counted.c.title)
+            .all()
+        )
+        return [job.name for job in first], [title for title, in titles]
+""",
+        "'AsyncSession' object has no attribute 'query'",
+        (["one"], ["dig", "fill"]),
+        ["one", "two"],
+    ),
+    (
         "a session that nothing closes",
         """
 async def work():
@@ -458,6 +483,29 @@ def test_what_is_right_stays(world: World, name: str, program: str, result: obje
     before = world.before(program)
     assert asyncio.run(before.work()) == result
     assert [row[1] for row in asyncio.run(before.rows())] == names
+
+
+def test_lines_stay_lines(world: World) -> None:
+    text = world.planned("""
+async def work():
+    async with async_session() as session:
+        jobs = (
+            session.query(Job)
+            .filter(
+                Job.id > 0,
+                Job.name != "none",
+            )
+            .order_by(Job.id)
+            .all()
+        )
+        return jobs
+""")
+    assert text is not None
+    assert (
+        '\n            .filter(\n                Job.id > 0,\n                Job.name != "none",\n            )\n'
+        in text
+    )
+    assert "\n            .order_by(Job.id))).scalars().all()\n        )\n" in text
 
 
 def test_a_query_inside_another_stays_with_it(world: World) -> None:

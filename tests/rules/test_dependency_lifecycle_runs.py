@@ -470,3 +470,29 @@ def test_what_was_not_pending_is_not_lost(world: World, name: str) -> None:
 def test_lines_of_a_handler_stay_as_they_are_written(world: World) -> None:
     program = SCOPES["an error that is kept"].replace("rollback()\n", "rollback()\n        print('kept', \"it\")\n")
     assert "        print('kept', \"it\")\n        raise\n" in (world.planned(program) or "")
+
+
+def test_lines_and_quotes_of_what_moves_into_the_try_stay(world: World) -> None:
+    text = world.planned("""
+def get_db():
+    db = SessionLocal()
+    yield db
+    db.commit()
+    db.close()
+
+
+def loud(note):
+    db = SessionLocal()
+    try:
+        yield db
+    except Exception:
+        note(
+            '''it
+  failed''',
+            1,
+        )
+    finally:
+        db.close()
+""")
+    assert text is not None
+    assert "\n        note(\n            '''it\n  failed''',\n            1,\n        )\n        raise\n" in text

@@ -111,7 +111,7 @@ class _Editor(cst.CSTTransformer):
     def _swap_expression(self, span: Span, old: cst.BaseExpression) -> cst.BaseExpression:
         text = self._exprs.pop(span)
         self._left.discard(ReplaceExpr(span, text))
-        new = cst.parse_expression(text)
+        new = _expression(text, bracketed=bool(old.lpar))
         return new.with_changes(lpar=[*old.lpar, *new.lpar], rpar=[*new.rpar, *old.rpar])
 
     # Suites
@@ -353,6 +353,15 @@ def _without_comment(space: cst.BaseParenthesizableWhitespace) -> cst.BaseParent
         return space
     plain = space.first_line.with_changes(whitespace=cst.SimpleWhitespace(""), comment=None)
     return space.with_changes(first_line=plain, empty_lines=[])
+
+
+def _expression(text: str, *, bracketed: bool) -> cst.BaseExpression:
+    """An expression; one of several lines gets the brackets that it needs, where none stand around it."""
+    try:
+        return cst.parse_expression(text)
+    except cst.ParserSyntaxError:
+        made = cst.parse_expression(f"({text})")
+        return made.with_changes(lpar=made.lpar[1:], rpar=made.rpar[:-1]) if bracketed else made
 
 
 def _statements(node: cst.Module | cst.IndentedBlock) -> Sequence[_Statement]:

@@ -131,7 +131,7 @@ class _Finder:
             case ast.Return() | ast.Pass():
                 op = ReplaceStatement(span, "raise")
             case ast.Expr():
-                op = ReplaceStatement(span, f"{self.module.text(end)}\nraise")
+                op = ReplaceStatement(span, f"{self.module.written(end)}\nraise")
             case _:
                 reason = Reason(
                     "unusual-handler", "the handler ends in a statement that `raise` can't follow; put it there"
@@ -163,7 +163,7 @@ class _Finder:
             reason = Reason("unusual-handler", f"the handler begins with a block; put {name}.rollback() in front of it")
             return Refusal(ID, handler.lineno, end, reason, fault)
         wait = "await " if self.reader.held.is_async(_receiver(sending[0])) else ""
-        rest = "" if isinstance(first, ast.Pass) else f"\n{self.module.text(first)}"
+        rest = "" if isinstance(first, ast.Pass) else f"\n{self.module.written(first)}"
         op = ReplaceStatement(self.module.span(first), f"{wait}{name}.rollback(){rest}")
         goes_on = f"line {again} failed with PendingRollbackError, and now goes on without what was rolled back"
         effects: tuple[Effect, ...] = (Effect("goes-on", again, goes_on),)

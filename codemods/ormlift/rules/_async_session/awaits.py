@@ -50,7 +50,7 @@ class Awaits:
         fails = "raises TypeError behind the call" if func.attr.startswith(("add", "exp")) else "raises TypeError"
         text = f"{words} is no coroutine: `await` {fails}, object can't be used in 'await' expression"
         fault = Fault("not-awaitable", Severity.CRITICAL, text)
-        op = ReplaceExpr(self.module.span(outer), self.module.text(call))
+        op = ReplaceExpr(self.module.span(outer), self.module.written(call))
         return repaired(outer.lineno, _end(outer), (op,), fault, "raised TypeError")
 
     def _is_used_at_once(self, call: ast.Call) -> bool:
@@ -96,9 +96,9 @@ class Awaits:
         if why:
             reason = Reason("not-in-coroutine", f"{why}; make it async, or use a Session that is not")
             return refused(place.lineno, _end(place), reason, fault)
-        inner, whole = self.module.text(call), self.module.text(place)
+        inner, whole = self.module.written(call), self.module.written(place)
         if isinstance(place, ast.Await):
-            chain = self.module.text(place.value)
+            chain = self.module.written(place.value)
             op = ReplaceExpr(self.module.span(place), f"(await {inner}){chain[len(inner) :]}")
         else:
             bare = isinstance(self.module.parents[call], ast.Expr | ast.Assign | ast.AnnAssign | ast.Call)
@@ -160,7 +160,7 @@ class Awaits:
             f"{words} of a result gives it at once: `await` of it raises TypeError, can't be used in 'await' expression"
         )
         fault = Fault("not-awaitable", Severity.CRITICAL, text)
-        op = ReplaceExpr(self.module.span(node), self.module.text(node.value))
+        op = ReplaceExpr(self.module.span(node), self.module.written(node.value))
         return repaired(node.lineno, _end(node), (op,), fault, "raised TypeError")
 
 

@@ -192,7 +192,7 @@ class Entered:
             route = self._into_parameter(statement, gone, item.optional_vars.id, call, fault)
             if route is not None:
                 return route
-        new = self._opened(call, given, self.module.text(call))
+        new = self._opened(call, given, self.module.written(call))
         op = ReplaceExpr(self.module.span(node), new)
         return repaired(statement.lineno, _end(node), (op,), fault, "raised TypeError", imports=self._needs(given))
 
@@ -213,7 +213,7 @@ class Entered:
             return refused(line, statement.lineno, reason, fault)
         span = self.module.span
         name = f" as {ast.unparse(item.optional_vars)}" if item.optional_vars is not None else ""
-        header = f"async with {self._opened(call, given, self.module.text(call))}{name}"
+        header = f"async with {self._opened(call, given, self.module.written(call))}{name}"
         ops: tuple[Op, ...] = (
             DropWithItem(span(node)),
             Wrap(span(statement.body[0]), span(statement.body[-1]), header),
@@ -240,7 +240,7 @@ class Entered:
             return refused(assign.lineno, _end(assign), extent, fault)
         if why := coroutine_around(self.module, assign):
             return refused(assign.lineno, _end(assign), Reason("not-in-coroutine", f"{why}; make it async"), fault)
-        header = f"async with {self._opened(call, given, self.module.text(call))} as {name}"
+        header = f"async with {self._opened(call, given, self.module.written(call))} as {name}"
         span = self.module.span
         ops = (ReplaceStatement(span(assign)), Wrap(span(extent.body[0]), span(extent.body[-1]), header))
         raised = "raised TypeError" if awaited else "led to AttributeError"
@@ -289,7 +289,7 @@ class Entered:
         if isinstance(extent, Reason):
             return refused(assign.lineno, _end(assign), extent, fault)
         now = Effect("now-closed", extent.end_line, f"the session is closed behind line {extent.end_line}, and was not")
-        header = f"async with {self._opened(call, given, self.module.text(call))} as {name}"
+        header = f"async with {self._opened(call, given, self.module.written(call))} as {name}"
         span = self.module.span
         ops = (ReplaceStatement(span(assign)), Wrap(span(extent.body[0]), span(extent.body[-1]), header))
         return Rewrite(ID, assign.lineno, extent.end_line, ops, effects=(now,), fault=fault)
@@ -314,7 +314,7 @@ class Entered:
             reason = Reason("not-one-block", f"{shape.message}, so `async with` can't hold it")
             return refused(assign.lineno, _end(assign), reason, fault)
         span = self.module.span
-        header = f"async with {self._opened(call, given, self.module.text(call))} as {name}"
+        header = f"async with {self._opened(call, given, self.module.written(call))} as {name}"
         ops: list[Op] = [ReplaceStatement(span(s)) for s in shape.removed]
         ops.append(Wrap(span(shape.body[0]), span(shape.body[-1]), header))
         if shape.opened is not None:

@@ -14,6 +14,7 @@ from ormlift.syntax import Module, dotted
 
 _KEPT = frozenset({"filter", "filter_by", "where", "order_by", "limit", "offset", "join", "outerjoin", "options",
                    "distinct", "group_by", "having", "with_for_update", "execution_options"})  # fmt: skip
+_BUILDS = frozenset({"subquery", "scalar_subquery", "cte"})  # run nothing: a select has them too
 _LOADS_MANY = frozenset({"joinedload", "contains_eager"})
 _EAGER = frozenset({"joined", "False"})
 
@@ -27,6 +28,12 @@ class _Chain:
     kept: tuple[ast.Call, ...]  # the calls that a select has as well
     end: ast.Call | None  # the call that runs it
     odd: str = ""  # a call that a select has not
+
+    @property
+    def builds(self) -> bool:
+        """Whether it is made a part of another statement, and not run."""
+        func = self.end.func if self.end is not None else None
+        return isinstance(func, ast.Attribute) and func.attr in _BUILDS and not isinstance(self.whole, ast.Await)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Queries:
         inner = self._inside(chain)
         line, end = chain.whole.lineno, chain.whole.end_lineno or chain.whole.lineno
         why = coroutine_around(self.module, call)
-        if why:
+        if why and not chain.builds:
             reason = Reason("not-in-coroutine", f"{why}; make it async, or use a Session that is not")
             return refused(line, end, reason, fault)
         if chain.end is None:
@@ -96,7 +103,7 @@ class Queries:
             node = outer
         around = self.module.parents[outer]
         whole = around if isinstance(around, ast.Await) else outer
-        ends = ("all", "first", "one", "one_or_none", "scalar", "count", "get", "exists")
+        ends = ("all", "first", "one", "one_or_none", "scalar", "count", "get", "exists", *_BUILDS)
         odd = "" if attribute.attr in ends else f"{attribute.attr}()"
         after = self.module.parents[whole]
         if isinstance(after, ast.Attribute) and attribute.attr in ("exists",):
@@ -107,17 +114,19 @@ class Queries:
         """The new text and the imports that it needs, or None."""
         assert chain.end is not None
         assert isinstance(chain.end.func, ast.Attribute)
-        names = [ast.unparse(a) for a in chain.what.args]
+        names = [self.module.written(a) for a in chain.what.args]
         if not names or chain.what.keywords:
             return None
         entity = len(names) == 1 and self._is_model(chain.what.args[0])
-        parts = [f".{c.func.attr}({_arguments(c)})" for c in chain.kept if isinstance(c.func, ast.Attribute)]
-        statement = f"select({', '.join(names)}){''.join(parts)}"
+        head = f"select({', '.join(names)})"
+        statement = head + self._as_written(chain, chain.kept[-1] if chain.kept else chain.what)
         needs = (ImportNeed("sqlalchemy", "select"),)
         rows = f"(await {session}.execute({{}}))"
         if entity:
             rows += ".scalars()" + (".unique()" if self._joins(chain) else "")
         match chain.end.func.attr:
+            case "subquery" | "scalar_subquery" | "cte" if chain.builds and _is_plain(chain.end):
+                return head + self._as_written(chain, chain.end), needs
             case "all" if not chain.end.args:
                 return f"{rows.format(statement)}.all()", needs
             case "first":
@@ -130,9 +139,13 @@ class Queries:
                 inner = f"select(func.count()).select_from({statement}.subquery())"
                 return f"(await {session}.execute({inner})).scalar()", (*needs, ImportNeed("sqlalchemy", "func"))
             case "get" if entity and not chain.kept and len(chain.end.args) == 1:
-                return f"await {session}.get({names[0]}, {_arguments(chain.end)})", ()
+                return f"await {session}.get({names[0]}, {self.module.written(chain.end.args[0])})", ()
             case _:
                 return None
+
+    def _as_written(self, chain: _Chain, last: ast.Call) -> str:
+        """What stands behind the call of query(), to the end of another call of the chain."""
+        return self.module.written(last)[len(self.module.written(chain.what)) :]
 
     def _is_model(self, node: ast.expr) -> bool:
         last = dotted(node).rpartition(".")[2]
@@ -146,11 +159,14 @@ class Queries:
         return any(dotted(n.func).rpartition(".")[2] in _LOADS_MANY or _is_join(n) for n in nodes)
 
 
+def _is_plain(call: ast.Call) -> bool:
+    """Whether a subquery is given a name at the most."""
+    return (
+        not call.keywords
+        and all(isinstance(a, ast.Constant) and isinstance(a.value, str) for a in call.args)
+        and len(call.args) < 2
+    )
+
+
 def _is_join(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "outerjoin")
-
-
-def _arguments(call: ast.Call) -> str:
-    given = [ast.unparse(a) for a in call.args]
-    given += [f"{k.arg}={ast.unparse(k.value)}" if k.arg else f"**{ast.unparse(k.value)}" for k in call.keywords]
-    return ", ".join(given)

@@ -14,7 +14,7 @@ from ormlift.project.held import Held
 from ormlift.project.index import ProjectIndex
 from ormlift.project.scopes import EVERYTHING, ExitFacts, handled, read_exit
 from ormlift.schema import SourceKind, Tri
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, indented
 
 ID = "dependency-lifecycle"
 _OWNED = frozenset({SourceKind.SESSION, SourceKind.ASYNC_SESSION})
@@ -127,12 +127,7 @@ class Generators:
         """The statement, and another behind it."""
         if isinstance(statement, ast.Pass):
             return ReplaceStatement(self.module.span(statement), text)
-        return ReplaceStatement(self.module.span(statement), f"{self._text(statement)}\n{text}")
-
-    def _text(self, statement: ast.stmt) -> str:
-        """A statement as it is written, where it can be written anew at another place as it stands."""
-        text = self.module.text(statement)
-        return text if "\n" not in text else ast.unparse(statement)
+        return ReplaceStatement(self.module.span(statement), f"{self.module.written(statement)}\n{text}")
 
     # A commit that is made in spite of an error
 
@@ -214,7 +209,7 @@ class Generators:
 
     def _in_try(self, found: Generator, inside: list[ast.stmt], close: str) -> ReplaceStatement:
         body = [found.statement, *inside]
-        lines = ["try:", *(f"    {self._text(s)}" for s in body), "finally:", f"    {close}"]
+        lines = ["try:", *(indented(self.module.written(s)) for s in body), "finally:", f"    {close}"]
         return ReplaceStatement(self.module.span(found.statement), "\n".join(lines))
 
     def _is_owned_by_with(self, found: Generator) -> bool:
@@ -290,8 +285,8 @@ class Generators:
         """The commit/rollback/close form: the try around the yield anew, or a try of its own inside it."""
         around = self.module.parents[found.statement]
         commit, rollback = (f"{found.wait}{found.name}.{action}()" for action in ("commit", "rollback"))
-        text = self._text(found.statement)
-        new = ["try:", f"    {text}", f"    {commit}", "except Exception:", f"    {rollback}", "    raise"]
+        text = indented(self.module.written(found.statement))
+        new = ["try:", text, f"    {commit}", "except Exception:", f"    {rollback}", "    raise"]
         if (
             isinstance(around, ast.Try)
             and around.body == [found.statement]
@@ -300,7 +295,7 @@ class Generators:
         ):
             lines = self.module.lines[around.lineno - 1 : around.end_lineno]
             if not any("#" in line for line in lines):
-                final = ["finally:", *(f"    {x}" for s in around.finalbody for x in self._text(s).split("\n"))]
+                final = ["finally:", *(indented(self.module.written(s)) for s in around.finalbody)]
                 op = ReplaceStatement(self.module.span(around), "\n".join([*new, *final]))
                 return around.lineno, around.end_lineno or around.lineno, (op,)
         first, last = found.statement.lineno, found.statement.end_lineno or found.statement.lineno

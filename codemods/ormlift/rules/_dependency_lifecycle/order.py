@@ -84,7 +84,7 @@ class Order:
             )
             return Refusal(ID, closer.lineno, end, reason, fault)
         span = self.module.span
-        new = f"{self.module.text(commit)}\n{self.module.text(closer)}"
+        new = f"{self.module.written(commit)}\n{self.module.written(closer)}"
         ops = (ReplaceStatement(span(closer), new), ReplaceStatement(span(commit)))
         effects = (
             Effect("now-commits", closer.lineno, "what was rolled back by the close is committed in front of it"),
