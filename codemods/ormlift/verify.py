@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import builtins
 import io
+import re
 import symtable
+import sys
 import tokenize
 import warnings
 from collections import Counter
@@ -17,6 +19,14 @@ from collections.abc import Iterable, Sequence
 from ormlift.model import Source
 from ormlift.source import encode, split_lines
 from ormlift.syntax import Module
+
+_COMMENT_OR_STRING = re.compile(
+    r"#[^\r\n]*"
+    r'|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|"[^"\\]*(?:\\.[^"\\]*)*"'
+    r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|'[^'\\]*(?:\\.[^'\\]*)*'",
+    re.DOTALL,
+)
+_NESTED_QUOTES = sys.version_info >= (3, 12)  # from then on an f-string may hold its own quotes and comments
 
 
 class VerificationError(Exception):
@@ -38,9 +48,10 @@ def verify_edit(
         message = f"the new text does not parse (line {error.lineno}: {error.msg})"
         raise VerificationError(message) from error
     known = {node.id for node in before.nodes(ast.Name)}
-    loose = sorted((undefined(after.text) - undefined(before.source.text)) & known)
+    loose = undefined(after.text) & known
+    loose -= undefined(before.source.text) if loose else set()
     if loose:
-        message = f"{loose[0]} would be read and is bound nowhere any more"
+        message = f"{min(loose)} would be read and is bound nowhere any more"
         raise VerificationError(message)
     lost = _lost(comments(before.source.text), comments(after.text))
     if lost:
@@ -91,9 +102,11 @@ def _lost(before: Counter[str], after: Counter[str]) -> list[str]:
 
 
 def comments(text: str) -> Counter[str]:
-    """How often each comment stands in `text`. Empty for text that cannot be tokenized."""
+    """How often each comment stands in `text`, which can be parsed. Empty for text that cannot be tokenized."""
     if "#" not in text:
         return Counter()
+    if not _NESTED_QUOTES:
+        return Counter(m.group().rstrip() for m in _COMMENT_OR_STRING.finditer(text) if m.group().startswith("#"))
     try:
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         return Counter(t.string.rstrip() for t in tokens if t.type == tokenize.COMMENT)

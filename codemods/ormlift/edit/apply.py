@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ormlift.edit.errors import LayoutError
@@ -58,7 +59,7 @@ def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
         out += lines[done : chunk.first - 1]
         origin += range(done + 1, chunk.first)
         old = lines[chunk.first - 1 : chunk.last]
-        new = _edited_chunk(old, chunk, newline)
+        new = _edited_chunk(old, chunk, newline, _function_of(module, chunk))
         out += new
         origin += (None if i is None else i + chunk.first for i in _line_map(old, new))
         done = chunk.last
@@ -84,15 +85,33 @@ def _within(inner: Span, outer: Span) -> bool:
     return starts and (inner.end_line, inner.end_col) <= (outer.end_line, outer.end_col)
 
 
-def _edited_chunk(old: list[str], chunk: _Chunk, newline: str) -> list[str]:
-    from ormlift.edit.tree import edit_chunk
+def _function_of(module: Module, chunk: _Chunk) -> FunctionNode | None:
+    """The function that a piece is, if it is one."""
+    functions: list[FunctionNode] = [*module.nodes(ast.FunctionDef), *module.nodes(ast.AsyncFunctionDef)]
+    return next((f for f in functions if (f.lineno, f.end_lineno) == (chunk.first, chunk.last)), None)
 
+
+def _edited_chunk(old: list[str], chunk: _Chunk, newline: str, function: FunctionNode | None) -> list[str]:
     body = [*old[:-1], old[-1].rstrip("\r\n") + newline]
-    new = split_lines(edit_chunk("".join(body), chunk.first, chunk.ops, newline))
+    new = split_lines(_edited_text(body, chunk, newline, function))
     ending = old[-1][len(old[-1].rstrip("\r\n")) :]
     while old[-1].strip() and len(new) > 1 and not new[-1].strip():
         del new[-1]  # blank lines that stood above a last statement that is gone
     return [*new[:-1], new[-1].rstrip("\r\n") + ending]
+
+
+def _edited_text(body: list[str], chunk: _Chunk, newline: str, function: FunctionNode | None) -> str:
+    """The text after its ops; folded for the edit, if that can be."""
+    from ormlift.edit.fold import fold
+    from ormlift.edit.tree import edit_chunk
+
+    folded = fold(body, chunk.first, function, chunk.ops) if function is not None else None
+    if folded is not None:
+        with suppress(LayoutError):  # whole, it gets the same error, or is judged better
+            text = folded.unfold(edit_chunk(folded.text, chunk.first, chunk.ops, newline))
+            if text is not None:
+                return text
+    return edit_chunk("".join(body), chunk.first, chunk.ops, newline)
 
 
 def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:

@@ -28,53 +28,72 @@ def edit_imports(
 
     In this order, so that an import that is replaced gives its place to the new one.
     """
-    where = list(origin)
+    text = _Text(lines, list(origin))
     for need in needs:
-        _add(lines, where, need, newline)
+        _add(text, need, newline)
     for name in unused:
-        _remove(lines, where, name)
-        while _remove_local(lines, where, name):
+        _remove(text, name)
+        while _remove_local(text, name):
             pass
-    return "".join(lines), tuple(where)
+    return "".join(text.lines), tuple(text.where)
 
 
-def _parse(lines: list[str]) -> Module:
-    try:
-        return Module.parse(Source("", "".join(lines)))
-    except SyntaxError as error:
-        message = f"the new text does not parse: {error.msg}"
-        raise LayoutError(message) from error
+class _Text:
+    """Lines and where they come from; parsed anew only where they have changed."""
+
+    def __init__(self, lines: list[str], where: list[int | None]) -> None:
+        self.lines = lines
+        self.where = where
+        self._parsed: Module | None = None
+
+    @property
+    def module(self) -> Module:
+        """The lines, parsed. Raises LayoutError."""
+        if self._parsed is None:
+            try:
+                self._parsed = Module.parse(Source("", "".join(self.lines)))
+            except SyntaxError as error:
+                message = f"the new text does not parse: {error.msg}"
+                raise LayoutError(message) from error
+        return self._parsed
+
+    def changed(self) -> None:
+        """The lines are others now."""
+        self._parsed = None
 
 
-def _remove(lines: list[str], where: list[int | None], name: str) -> None:
+def _imports(module: Module) -> list[ast.Import | ast.ImportFrom]:
+    return [*module.nodes(ast.Import), *module.nodes(ast.ImportFrom)]
+
+
+def _remove(text: _Text, name: str) -> None:
     """Take `name` out of the import that binds it, if nothing in the file uses it and the import is a plain line."""
-    module = _parse(lines)
-    if _is_used(module.tree, name):
+    module = text.module
+    if _is_used(module, name):
         return
-    bindings = [n for n in ast.walk(module.tree) if isinstance(n, ast.stmt) and name in import_targets(n)]
+    bindings = [n for n in _imports(module) if name in import_targets(n)]
     if len(bindings) != 1 or bindings[0] not in module.tree.body:
         return
-    _take_out(lines, where, bindings[0], name)
+    _take_out(text, bindings[0], name)
 
 
-def _remove_local(lines: list[str], where: list[int | None], name: str) -> bool:
+def _remove_local(text: _Text, name: str) -> bool:
     """The same for one import inside a function that was edited, if nothing in the function uses the name any more."""
-    module = _parse(lines)
-    for node in module.nodes(ast.Import, ast.ImportFrom):
+    module = text.module
+    for node in _imports(module):
         function = module.enclosing_function(node)
         if function is None or name not in import_targets(node):
             continue
-        edited = None in where[function.lineno - 1 : function.end_lineno]
+        edited = None in text.where[function.lineno - 1 : function.end_lineno]
         used = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(function))
-        assert isinstance(node, ast.stmt)
-        if edited and not used and len(module.suite(node)) > 1 and _take_out(lines, where, node, name):
+        if edited and not used and len(module.suite(node)) > 1 and _take_out(text, node, name):
             return True
     return False
 
 
-def _take_out(lines: list[str], where: list[int | None], node: ast.stmt, name: str) -> bool:
+def _take_out(text: _Text, node: ast.Import | ast.ImportFrom, name: str) -> bool:
     """Take `name` out of an import, the line with it if it was all; false where the import is no plain line."""
-    assert isinstance(node, ast.Import | ast.ImportFrom)
+    lines = text.lines
     line = lines[node.lineno - 1]
     if node.lineno != node.end_lineno or "#" in line or ";" in line or "\\" in line or line[: node.col_offset].strip():
         return False
@@ -83,19 +102,19 @@ def _take_out(lines: list[str], where: list[int | None], node: ast.stmt, name: s
         ending = line[len(line.rstrip("\r\n")) :]
         lines[node.lineno - 1] = line[: node.col_offset] + _import_line(node, rest) + ending
     else:
-        del lines[node.lineno - 1], where[node.lineno - 1]
+        del lines[node.lineno - 1], text.where[node.lineno - 1]
+    text.changed()
     return True
 
 
-def _is_used(tree: ast.Module, name: str) -> bool:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == name:
-            return True
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and name in node.value.split():
-            return True  # in __all__, or in an annotation that is a string
-        if isinstance(node, ast.Global | ast.Nonlocal) and name in node.names:
-            return True
-    return False
+def _is_used(module: Module, name: str) -> bool:
+    if any(node.id == name for node in module.nodes(ast.Name)):
+        return True
+    texts = (node.value for node in module.nodes(ast.Constant) if isinstance(node.value, str))
+    if any(name in text and name in text.split() for text in texts):
+        return True  # in __all__, or in an annotation that is a string
+    declared: list[ast.Global | ast.Nonlocal] = [*module.nodes(ast.Global), *module.nodes(ast.Nonlocal)]
+    return any(name in node.names for node in declared)
 
 
 def _import_line(node: ast.Import | ast.ImportFrom, names: Sequence[ast.alias]) -> str:
@@ -105,18 +124,19 @@ def _import_line(node: ast.Import | ast.ImportFrom, names: Sequence[ast.alias]) 
     return f"from {'.' * node.level}{node.module or ''} import {listed}"
 
 
-def _add(lines: list[str], where: list[int | None], need: ImportNeed, newline: str) -> None:
-    module = _parse(lines)
+def _add(text: _Text, need: ImportNeed, newline: str) -> None:
+    module, lines = text.module, text.lines
     if _is_bound(module, need):
         return
-    if need.name and _extend(lines, module.tree, need):
+    text.changed()
+    if need.name and _extend(lines, module, need):
         return
-    text = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
-    at = _place(module.tree, need)
+    line = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
+    at = _place(module, need)
     if at and lines and not lines[at - 1].endswith(("\n", "\r")):
         lines[at - 1] += newline
-    lines.insert(at, text + newline)
-    where.insert(at, None)
+    lines.insert(at, line + newline)
+    text.where.insert(at, None)
 
 
 def _is_bound(module: Module, need: ImportNeed) -> bool:
@@ -126,7 +146,7 @@ def _is_bound(module: Module, need: ImportNeed) -> bool:
     if taken or name in _defined(module.tree):
         message = f"the name {name} is bound to something else in this file"
         raise LayoutError(message)
-    return bound is not None and name not in _typing_only(module.tree)
+    return bound is not None and name not in _typing_only(module)
 
 
 def _defined(tree: ast.Module) -> set[str]:
@@ -143,24 +163,30 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def _typing_only(tree: ast.Module) -> set[str]:
+def _typing_only(module: Module) -> set[str]:
     """The names that only an `if TYPE_CHECKING:` imports: when the program runs they are not bound."""
     inside: set[str] = set()
     outside: set[str] = set()
-    for node in tree.body:
-        guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        statements = [node, *(s for s in ast.walk(node) if isinstance(s, ast.stmt))]
-        for name in (n for s in statements for n in import_targets(s)):
-            (inside if guarded else outside).add(name)
+    for node in module.nodes(ast.Import, ast.ImportFrom):
+        top = _top(module, node)
+        guarded = isinstance(top, ast.If) and "TYPE_CHECKING" in ast.unparse(top.test)
+        (inside if guarded else outside).update(import_targets(node))
     return inside - outside
 
 
-def _extend(lines: list[str], tree: ast.Module, need: ImportNeed) -> bool:
+def _top(module: Module, node: ast.AST) -> ast.stmt:
+    """The top-level statement that holds a node."""
+    *_, top, _ = (node, *module.ancestors(node))
+    assert isinstance(top, ast.stmt)
+    return top
+
+
+def _extend(lines: list[str], module: Module, need: ImportNeed) -> bool:
     """Add the name to a one-line from-import of the same module, where it fits; sorted where the names there are."""
-    for node in tree.body:
+    for node in module.tree.body:
         if not isinstance(node, ast.ImportFrom) or node.level or node.module != need.module:
             continue
-        if node.lineno >= _first_use(tree, need):
+        if node.lineno >= _first_use(module, need):
             break
         line = lines[node.lineno - 1]
         body = line.rstrip("\r\n")
@@ -179,9 +205,9 @@ def _with_name(names: Sequence[ast.alias], name: str) -> list[ast.alias]:
     return [*names, ast.alias(name)]
 
 
-def _place(tree: ast.Module, need: ImportNeed) -> int:
+def _place(module: Module, need: ImportNeed) -> int:
     """How many lines stand above the new import: behind the nearest import of the same package, or its group's last."""
-    limit = _first_use(tree, need)
+    tree, limit = module.tree, _first_use(module, need)
     block = [n for n in _import_block(tree) if n.lineno < limit]
     package = need.module.split(".")[0]
     near = [n for n in block if package in {t.split(".")[0] for t in import_targets(n).values()}]
@@ -206,14 +232,12 @@ def _path_set(tree: ast.Module, limit: float) -> int:
     return lines[-1]
 
 
-def _first_use(tree: ast.Module, need: ImportNeed) -> float:
+def _first_use(module: Module, need: ImportNeed) -> float:
     """The line of the first statement that uses the name when the module is run; infinity where only functions do."""
     name = need.name or need.module.split(".")[0]
-    for statement in tree.body:
-        later = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.Import | ast.ImportFrom)
-        if not later and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement)):
-            return statement.lineno
-    return math.inf
+    later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Import, ast.ImportFrom)
+    tops = (_top(module, node) for node in module.nodes(ast.Name) if node.id == name)
+    return min((top.lineno for top in tops if not isinstance(top, later)), default=math.inf)
 
 
 def _before_own_code(block: Sequence[ast.stmt]) -> list[ast.stmt]:
