@@ -143,6 +143,151 @@ def test_a_buffered_cursor_counts(server: Server) -> None:
         assert results[0] == results[1]
 
 
+# Rows of changes, and behind a commit
+
+_OVER: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "a row behind a commit": (
+        """def f(stage):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        conn.commit()
+        row = cur.fetchone()
+        return row and (row[0], row[1])
+""",
+        (1, 2, 7),
+    ),
+    "rows behind a commit": (
+        """def f(stage):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        conn.commit()
+        return [code for _, code in cur.fetchall()]
+""",
+        (1, 2, 7),
+    ),
+    "a row on either side of a commit": (
+        """def f(stage):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        first = cur.fetchone()
+        conn.commit()
+        second = cur.fetchone()
+        return first and first[1], second and second[1], len(list(cur))
+""",
+        (1, 2, 7),
+    ),
+    "a commit for each row": (
+        """def f(stage):
+    conn = OPEN
+    try:
+        cur, other = conn.cursor(), 0
+        other = conn.cursor()
+        cur.execute("SELECT id FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        while True:
+            row = cur.fetchone()
+            if row is None:
+                break
+            other.execute("UPDATE ormlift_parcels SET owner = 'x' WHERE id = %s", (row[0],))
+            conn.commit()
+""".replace("cur, other = conn.cursor(), 0", "cur = conn.cursor()"),
+        (1, 2, 7),
+    ),
+}
+_RETURNED: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "the id of an INSERT": (
+        """def f(code):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("INSERT INTO ormlift_parcels (code, stage, rush) VALUES (%s, 1, false) RETURNING id", (code,))
+        new = cur.fetchone()[0]
+        conn.commit()
+        return new > 3
+""",
+        ("X", "A"),
+    ),
+    "the id of an INSERT behind its commit": (
+        """def f(code):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("INSERT INTO ormlift_parcels (id, code, stage, rush) VALUES (9, %s, 1, true) RETURNING id", (code,))
+        conn.commit()
+        return cur.fetchone()[0]
+""",
+        ("X", "A"),
+    ),
+    "the rows of a DELETE": (
+        """def f(stage):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("DELETE FROM ormlift_parcels WHERE stage = %s RETURNING id, code", (stage,))
+        gone = sorted((number, code) for number, code in cur.fetchall())
+        conn.commit()
+        return gone
+""",
+        (1, 2, 7),
+    ),
+    "the row of an UPDATE": (
+        """def f(code):
+    conn = OPEN
+    try:
+        cur = conn.cursor()
+        cur.execute("UPDATE ormlift_parcels SET stage = stage + 1 WHERE code = %s RETURNING stage", (code,))
+        row = cur.fetchone()
+        conn.commit()
+        return row and row[0]
+""",
+        ("A", "none"),
+    ),
+}
+
+
+def _same(before: str, outcome: Any, server: Server, arguments: tuple[Any, ...]) -> None:
+    assert isinstance(outcome, Planned), outcome
+    assert "cursor()" not in outcome.after.text
+    for given in arguments:
+        results = [server.run(text, lambda s, a=given: s["f"](a)) for text in (outcome.after.text, before)]
+        assert repr(results[0]) == repr(results[1])
+
+
+@pytest.mark.parametrize("name", list(_OVER))
+def test_rows_fetched_behind_a_commit_are_the_same(server: Server, name: str) -> None:
+    body, arguments = _OVER[name]
+    before = server.text(body + _END)
+    outcome = _outcome(before, server)
+    if _name(server) not in _BUFFERED:
+        assert [s.reason.code for s in outcome.sites] == ["commit-before-fetch"]
+        return
+    _same(before, outcome, server, arguments)
+
+
+@pytest.mark.parametrize("name", list(_RETURNED))
+def test_rows_of_changes_are_the_same(server: Server, name: str) -> None:
+    body, arguments = _RETURNED[name]
+    if server.driver.dialect == "mysql":
+        pytest.skip("no RETURNING that is known of")
+    before = server.text(body + _END)
+    outcome = _outcome(before, server)
+    if "behind" in name and _name(server) not in _BUFFERED:
+        assert [s.reason.code for s in outcome.sites] == ["commit-before-fetch"]
+        return
+    _same(before, outcome, server, arguments)
+
+
+def test_what_gives_no_rows_is_not_fetched_from(server: Server) -> None:
+    body = _RETURNED["the row of an UPDATE"][0].replace(" RETURNING stage", "")
+    (site,) = _outcome(server.text(body + _END), server).sites
+    assert site.reason.code == "unclear-cursor"
+
+
 # Ids
 
 _MADE = """def f(code):

@@ -333,3 +333,50 @@ def test_a_later_row_that_is_a_dict_is_not_fetched_twice(server: Server) -> None
     (site,) = plan_file(Source("app/parcels.py", program), index, settings).sites
     assert site.reason is not None
     assert site.reason.code == "row-leaves"
+
+
+_PAIR = """def opened():
+    conn = OPEN
+    cur = DICTS
+    return conn, cur
+
+
+def f(stage):
+    conn, cur = opened()
+    try:
+        cur.execute("SELECT code, owner FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+        return list(cur.fetchall())
+    finally:
+        conn.close()
+"""
+_GIVEN = """def with_connection(function):
+    def wrapper(*args):
+        conn = OPEN
+        try:
+            cur = DICTS
+            return function(*args, cur=cur)
+        finally:
+            conn.close()
+
+    return wrapper
+
+
+@with_connection
+def f(stage, cur=None):
+    cur.execute("SELECT code, owner FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+    rows = cur.fetchall()
+    return [row for row in rows]
+"""
+
+
+@pytest.mark.parametrize("body", [_PAIR, _GIVEN], ids=["a pair", "a decorator"])
+def test_dicts_of_a_cursor_that_is_made_elsewhere_are_dicts(server: Server, body: str) -> None:
+    if not server.driver.dicts:
+        pytest.skip("the driver has no such cursor")
+    before = server.text(body)
+    after = _after(before, server, opens=True)
+    assert "session.execute" in after
+    (new, _, rows), (old, _, same) = (server.run(text, lambda s: s["f"](2)) for text in (after, before))
+    assert new == old
+    assert all(isinstance(row, dict) for row in new)
+    assert rows == same

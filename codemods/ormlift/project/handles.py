@@ -14,7 +14,7 @@ from ormlift.project.bodies import flat
 from ormlift.syntax import FunctionNode, dotted
 
 YIELDING = {"Iterator", "Generator", "AsyncIterator", "AsyncGenerator", "ContextManager", "AsyncContextManager"}
-DEPTH = 8  # how far local variables are followed: enough for real code, and an end to cycles
+DEPTH = 10  # how far local variables are followed: enough for real code, and an end to cycles
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Injector:
     name: str
     line: int
     passes: tuple[tuple[str | int, bool], ...]  # a keyword or a position, and whether it is a cursor
+    made: str = ""  # the calls that make the connections and cursors, as source text
 
 
 def read_injectors(definitions: Definitions) -> Iterator[Injector]:
@@ -30,7 +31,7 @@ def read_injectors(definitions: Definitions) -> Iterator[Injector]:
             if isinstance(inner, FunctionNode) and inner is not definition.node:
                 passes = tuple(_passes(inner, taken))
                 if passes:
-                    yield Injector(definition.node.name, definition.node.lineno, passes)
+                    yield Injector(definition.node.name, definition.node.lineno, passes, _made(inner))
                     break
 
 
@@ -49,8 +50,20 @@ def _passes(wrapper: FunctionNode, taken: set[str]) -> Iterator[tuple[str | int,
                 yield key, value.id in cursors
 
 
+def _made(wrapper: FunctionNode) -> str:
+    names = set().union(*_bound(wrapper))
+    return "\n".join(ast.unparse(call) for name, call in _calls(wrapper).items() if name in names)
+
+
 def _bound(wrapper: FunctionNode) -> tuple[set[str], set[str]]:
     """The names that a wrapper binds to connections and to their cursors."""
+    names = {name: dotted(call.func) for name, call in _calls(wrapper).items()}
+    opened = {name for name, said in names.items() if _OPENS.search(said.rpartition(".")[2])}
+    return opened, {name for name, said in names.items() if said in {f"{o}.cursor" for o in opened}}
+
+
+def _calls(wrapper: FunctionNode) -> dict[str, ast.Call]:
+    """The names that a wrapper binds to what calls give."""
     calls: dict[str, ast.Call] = {}
     for node in every_node(wrapper):
         match node:
@@ -61,6 +74,4 @@ def _bound(wrapper: FunctionNode) -> tuple[set[str], set[str]]:
                 calls[name] = call
             case _:
                 pass
-    names = {name: dotted(call.func) for name, call in calls.items()}
-    opened = {name for name, said in names.items() if _OPENS.search(said.rpartition(".")[2])}
-    return opened, {name for name, said in names.items() if said in {f"{o}.cursor" for o in opened}}
+    return calls

@@ -141,7 +141,7 @@ def with_settings(made: SessionSource, settings: list[tuple[str, str]]) -> Sessi
 def _rows(text: str) -> tuple[str, str]:
     """What a row factory or cursor class makes of a row, and whether it is read by name."""
     if last(text) in DICT_CURSORS:
-        return "dict", "mapping"
+        return "DictCursor" if last(text) == "DictCursor" else "dict", "mapping"
     if last(text) == "Row":
         return "sqlite3.Row", "mapping"
     if last(text) in ("None", "tuple_row", "Cursor", "cursor"):

@@ -465,7 +465,9 @@ class Values:
             and handed[1].kind is SourceKind.CURSOR
         ):
             stored = any(i.stored for i in items if i is not None)
-            return Value("handed", handed=replace(handed[0], kind=SourceKind.CONNECTION_AND_CURSOR), stored=stored)
+            rows, factory = handed[1].rows, handed[1].row_factory
+            both = replace(handed[0], kind=SourceKind.CONNECTION_AND_CURSOR, rows=rows, row_factory=factory)
+            return Value("handed", handed=both, stored=stored)
         return None
 
 

@@ -1,4 +1,4 @@
-"""The row count of a SELECT: all rows are read at once into a list, which is counted and fetched from.
+"""The row count of a SELECT, and rows fetched behind a commit: all are read at once into a list, and fetched from it.
 
 A driver that has all rows at once counts them; one that reads them as they come says -1, or how many it has read.
 """
@@ -9,13 +9,14 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from ormlift.model import Effect
-from ormlift.sql.life.executions import Execution, is_alone
+from ormlift.sql.life.executions import Execution, Form, is_alone
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.rowkind import made_by
 from ormlift.sql.statement import Kind, Statement
 from ormlift.syntax import FunctionNode, Module
 
+FIRST_NAMES = ("row", "first", "found_row", "row_")
 COUNTED_NAMES = ("rows", "found", "matches", "rows_")
 _COUNTING = frozenset(["pymysql", "MySQLdb", "psycopg2", "psycopg"])
 _PLAIN = frozenset(["DictCursor", "RealDictCursor", "Cursor", "cursor", "dict_row", "tuple_row", "True"])
@@ -26,6 +27,41 @@ def is_counted(execution: Execution, statement: Statement) -> bool:
     """Whether nothing but the number of its rows is asked of a SELECT, besides its rows."""
     asked = {use.does for use in execution.asks}
     return statement.kind is Kind.SELECT and asked == {Does.ROWCOUNT}
+
+
+def is_over_commit(execution: Execution, life: Life) -> bool:
+    """Whether rows that the driver has all at once are fetched behind a commit, which closes a session's result."""
+    if execution.form is not Form.RESULT or execution.asks or commit_between(execution, life) is None:
+        return False
+    sized = any(fetch.does is Does.FETCHMANY or fetch.receiver is None for fetch in execution.fetches)
+    return not sized and is_alone(execution, life.module) and _counts(execution, life)
+
+
+def commit_between(execution: Execution, life: Life) -> tuple[Use, Use] | None:
+    """A commit between an execute and its fetch, and the fetch."""
+    for use in execution.fetches:
+        for other in life.where(Does.COMMIT, Does.ROLLBACK):
+            between = execution.line < other.line <= (use.node.end_lineno or use.line)
+            if between or _goes_on(use, other, life):
+                return other, use
+    return None
+
+
+def _goes_on(use: Use, other: Use, life: Life) -> bool:
+    """Whether a commit stands in a loop that goes on fetching."""
+    loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
+    return any(a in loops for a in life.module.ancestors(other.node))
+
+
+def is_first(execution: Execution, module: Module) -> bool:
+    """Whether nothing is asked but one row, so that no list is needed."""
+    rows = any(fetch.does is not Does.FETCHONE for fetch in execution.fetches)
+    return not execution.asks and not rows and _is_one(execution, module)
+
+
+def rows_key(execution: Execution, module: Module) -> str:
+    """What the rows of a cursor's executions are known by."""
+    return f"{'row' if is_first(execution, module) else 'rows'}:{execution.use.cursor}"
 
 
 def check_counted(execution: Execution, life: Life) -> None:
@@ -55,7 +91,7 @@ def _counts(execution: Execution, life: Life) -> bool:
     """Whether the cursor has all rows when it has executed."""
     made = [n for node in made_by(life, execution) for n in ast.walk(node) if isinstance(n, ast.Call)]
     calls = [n for n in made if isinstance(n.func, ast.Attribute) and n.func.attr == "cursor"]
-    if any(not _is_plain(call) for call in calls) or life.source.row_factory not in ("", "tuple", "dict"):
+    if any(not _is_plain(call) for call in calls) or life.source.row_factory not in ("", "tuple", "dict", "DictCursor"):
         return False
     opened = {k.arg: ast.unparse(k.value) for k in life.call.keywords if k.arg}
     if any(word in text for text in opened.values() for word in ("SSCursor", "SSDictCursor")):
@@ -75,6 +111,8 @@ def _is_plain(call: ast.Call) -> bool:
 
 def counted_texts(execution: Execution, name: str, module: Module) -> dict[ast.expr, str]:
     """What becomes of the counts and the fetches, now that `name` is the list of the rows."""
+    if is_first(execution, module):
+        return {use.node: name for use in execution.fetches}
     texts = {use.node: name if _is_asked(use.node, module) else f"len({name})" for use in execution.asks}
     if not _is_one(execution, module):
         steps = f"{name}_left"
@@ -199,6 +237,6 @@ def _leaves_without(statement: ast.stmt, counts: set[ast.expr]) -> bool:
 
 def counted_effects(execution: Execution, life: Life) -> Iterator[Effect]:
     """What is not seen of the connection's cursors is taken to be as the driver has them."""
-    if life.source.rows == "" or any(k.arg is None for k in life.call.keywords):
+    if execution.asks and (life.source.rows == "" or any(k.arg is None for k in life.call.keywords)):
         message = "the row count of a SELECT is taken to be known at once, as it is of the driver's own cursors"
         yield Effect("row-count", execution.asks[0].line, message)

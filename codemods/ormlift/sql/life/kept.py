@@ -19,6 +19,7 @@ from ormlift.schema import SessionSource, SourceKind, Tri
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import flow
 from ormlift.sql.life.model import Host, How, Life, Receiver
+from ormlift.sql.life.rowkind import given_rows
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -80,8 +81,14 @@ def given_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Lif
         beside = [s for s in index.sources if s.path == facts.path and s.driver]
         driver = beside[0].driver if len({s.driver for s in beside}) == 1 else ""
         home = beside[0].module if beside else ""
+        rows, factory = given_rows(injector.made)
+        if not rows and {s.rows for s in beside} == {"mapping"}:
+            rows, factory = beside[0].rows, beside[0].row_factory
         kind = SourceKind.CONNECTION
-        source = SessionSource(injector.name, home, facts.path, injector.line, kind, driver=driver, autocommit=Tri.NO)
+        source = SessionSource(
+            injector.name, home, facts.path, injector.line, kind, driver=driver, autocommit=Tri.NO, rows=rows,
+            row_factory=factory,
+        )  # fmt: skip
         call = decorator if isinstance(decorator, ast.Call) else ast.copy_location(_called(decorator), decorator)
         reached = flow(host.body, arguments=host.args)
         life = Life(module, host, reached, host.body[0], call, How.KEPT, source, connection or uses[0][0].id)

@@ -28,12 +28,16 @@ from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
 from ormlift.sql.life.counted import (
     COUNTED_NAMES,
+    FIRST_NAMES,
     check_apart,
+    commit_between,
     counted_effects,
     counted_lines,
     counted_texts,
     is_counted,
+    is_over_commit,
     left_name,
+    rows_key,
 )
 from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
@@ -199,11 +203,14 @@ class _Rewriter:
             self._name_asked(insert, {self.manner.session, *self.names.values()})
 
     def _name_counted(self) -> None:
-        """Names of lists of rows that are counted."""
-        for execution in (p.execution for p in self.prepared if is_counted(p.execution, p.statement)):
+        """Names of rows that are counted, or fetched behind a commit."""
+        for prepared in self.prepared:
+            execution, key = prepared.execution, rows_key(prepared.execution, self.module)
+            if not is_counted(execution, prepared.statement) and not is_over_commit(execution, self.life):
+                continue
             check_apart(execution, (p.execution for p in self.prepared))
-            key, taken = f"rows:{execution.use.cursor}", set(self.names.values())
-            name = self.names.get(key) or free_name(COUNTED_NAMES, self.life, taken)
+            taken, names = set(self.names.values()), FIRST_NAMES if key.startswith("row:") else COUNTED_NAMES
+            name = self.names.get(key) or free_name(names, self.life, taken)
             self.names[key] = name
             if left := left_name(execution, name, self.module):
                 free_name([left], self.life, taken - {left})
@@ -632,20 +639,10 @@ def _check_setting(use: Use, life: Life) -> None:
 
 def _check_between(prepared: Prepared, life: Life) -> None:
     """A commit between an execute and its fetch would close the result."""
-    execution = prepared.execution
-    if execution.form is not Form.RESULT:
-        return
-    for use in execution.fetches:
-        for other in life.where(Does.COMMIT, Does.ROLLBACK):
-            if execution.line < other.line <= (use.node.end_lineno or use.line) or _loops(use, other, life):
-                message = f"line {other.line} commits before line {use.line} has fetched; fetch first"
-                raise Refused("commit-before-fetch", message)
-
-
-def _loops(use: Use, other: Use, life: Life) -> bool:
-    """Whether a commit stands in a loop that goes on fetching."""
-    loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
-    return any(a in loops for a in life.module.ancestors(other.node))
+    between = commit_between(prepared.execution, life) if prepared.execution.form is Form.RESULT else None
+    if between is not None:
+        message = f"line {between[0].line} commits before line {between[1].line} has fetched; fetch first"
+        raise Refused("commit-before-fetch", message)
 
 
 def _formats(call: ast.Call) -> bool:

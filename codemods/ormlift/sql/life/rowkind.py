@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from ormlift.sql.life.executions import Execution
@@ -31,8 +32,18 @@ def row_kind(life: Life, execution: Execution) -> RowKind:
         if isinstance(statement, ast.Assign) and "row_factory" in life.module.text(statement):
             return RowKind(by_name=True)
     if life.source.rows == "mapping":
-        return RowKind(by_name=True, by_place=life.source.driver in ("sqlite3", "aiosqlite"))
+        lists = life.source.driver == "psycopg2" and life.source.row_factory == "DictCursor"
+        return RowKind(by_name=True, by_place=lists or life.source.driver in ("sqlite3", "aiosqlite"))
     return RowKind()
+
+
+def given_rows(made: str) -> tuple[str, str]:
+    """The rows and the row factory of cursors that are made by calls of which the text is known."""
+    if any(word in made for word in _NAMED):
+        return "", "named tuples"
+    if any(word in made for word in _DICTS):
+        return "mapping", "DictCursor" if re.search(r"\bDictCursor", made) else "dict"
+    return "", ""
 
 
 def made_by(life: Life, execution: Execution) -> list[ast.expr]:

@@ -11,7 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
 from ormlift.sql.life.awaits import awaited_text, is_async_loop
 from ormlift.sql.life.commits import autocommits
-from ormlift.sql.life.counted import check_counted, is_counted
+from ormlift.sql.life.counted import check_counted, is_counted, is_first, is_over_commit, rows_key
 from ormlift.sql.life.dquotes import loose_names, with_texts
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
@@ -266,13 +266,16 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
     """Decide what of the code the written expression takes the place of, and what it gives."""
     execution = prepared.execution
     module = life.module
-    if prepared.statement.kind is not Kind.SELECT and execution.fetches:
+    if execution.fetches and not prepared.statement.gives_rows:
         message = f"line {execution.line} writes, and line {execution.fetches[0].line} fetches from it"
-        raise Refused("sql-not-supported", f"{message}; RETURNING is not written yet")
+        raise Refused("unclear-cursor", f"{message}, which gives nothing; mend it")
     if prepared.head:
         _check_many(prepared, life)
     if execution.asks:
         _place_asked(prepared, life, names)
+        return
+    if is_over_commit(execution, life):
+        _place_listed(prepared, life, names)
         return
     match execution.form:
         case Form.CHAIN | Form.NEXT:
@@ -291,6 +294,14 @@ def place(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
                 raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
 
 
+def _place_listed(prepared: Prepared, life: Life, names: Mapping[str, str]) -> None:
+    """All rows are read where the execute stands, or the first."""
+    execution = prepared.execution
+    prepared.fetch = Fetch.FIRST if is_first(execution, life.module) else Fetch.ALL
+    prepared.counted = names[rows_key(execution, life.module)]
+    prepared.prefix, execution.form = f"{prepared.counted} = ", Form.ALONE
+
+
 def _check_many(prepared: Prepared, life: Life) -> None:
     execution = prepared.execution
     if execution.asks or execution.fetches or prepared.statement.kind is Kind.SELECT:
@@ -306,8 +317,7 @@ def _place_asked(prepared: Prepared, life: Life, names: Mapping[str, str]) -> No
     wanted = {use.does for use in execution.asks}
     if is_counted(execution, prepared.statement):
         check_counted(execution, life)
-        prepared.fetch, prepared.counted = Fetch.ALL, names[f"rows:{execution.use.cursor}"]
-        prepared.prefix, execution.form = f"{prepared.counted} = ", Form.ALONE
+        _place_listed(prepared, life, names)
         return
     if len(wanted) > 1 or execution.fetches or prepared.statement.kind is Kind.SELECT:
         line = execution.asks[0].line
