@@ -70,6 +70,7 @@ class MappedClass:
     methods: tuple[str, ...] = ()  # all methods and properties, inherited ones too
     plain_properties: tuple[str, ...] = ()  # properties that read no more of the instance than its columns
     mutating_properties: tuple[str, ...] = ()  # properties whose getter changes the instance or may
+    changed_on_load: bool = False  # a method that runs when an instance is loaded changes it, or may
     hybrids: tuple[str, ...] = ()  # hybrid properties and methods: attributes that are no columns
     registry: str = ""  # the declarative base, as `path:name` of its definition; empty where it was not found
     own_columns: tuple[str, ...] = ()  # attributes of the columns that the class itself writes, not a mixin or base

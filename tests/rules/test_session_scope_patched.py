@@ -185,6 +185,17 @@ PATCHED = (
         rest="from app import db\n",
     ),
     _case(
+        "safe: the function, and the factory that both ask for",
+        """
+        def check():
+            with patch("app.db.SessionLocal", ArchiveLocal):
+                with patch("app.db.get_session", ArchiveLocal):
+                    return jobs.count()
+        """,
+        "db.get_session()",
+        rest="from app import db\n",
+    ),
+    _case(
         "safe: a fake of its own",
         "import unittest\n"
         + dedent("""

@@ -32,6 +32,7 @@ class ImportLine:
     names: tuple[str, ...]  # of a from-import; empty: `import module`
     at_import: bool  # runs when the file is imported, not inside a function
     patched: int = 0  # no import: the line that gives that name of the module another value
+    made: str = ""  # what is so patched is an object of this class, which a test makes
 
 
 def import_lines(text: str) -> tuple[ImportLine, ...]:
@@ -56,7 +57,7 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
 def _patched(text: str) -> Iterator[ImportLine]:
     """What is replaced in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
     for found in patches(text, is_test=any(word in text for word in _TESTS)):
-        yield ImportLine(found.holder, (found.name,), at_import=False, patched=found.line)
+        yield ImportLine(found.holder, (found.name,), at_import=False, patched=found.line, made=found.made)
 
 
 def _runs_at_import(headers: list[tuple[int, str]], position: int) -> bool:
@@ -104,8 +105,36 @@ class ImportGraph:
         for path, lines in self.files.items():
             for line in lines:
                 for name in line.names if line.patched else ():
-                    found.setdefault(name, []).append((path, Patch(line.module, name, line.patched)))
+                    found.setdefault(name, []).append((path, Patch(line.module, name, line.patched, line.made)))
         return found
+
+    def may_run(self, test: str, path: str) -> bool:
+        """Whether a test, or one that takes something from it, may run code of a file: leads there by its imports."""
+        folder = test.removesuffix("conftest.py") if test.endswith("conftest.py") else None
+        below = (other for other in self.files if folder is not None and other.startswith(folder))
+        return any(path in self._reach(user) for user in (*below, *_closure(self._users, test)))
+
+    def _reach(self, path: str) -> set[str]:
+        if path not in self._reached:
+            self._reached[path] = _closure(self._all_edges, path)
+        return self._reached[path]
+
+    @cached_property
+    def _reached(self) -> dict[str, set[str]]:
+        return {}
+
+    @cached_property
+    def _users(self) -> dict[str, set[str]]:
+        users: dict[str, set[str]] = {}
+        for path, targets in self._all_edges.items():
+            for target in targets:
+                users.setdefault(target, set()).add(path)
+        return users
+
+    @cached_property
+    def _all_edges(self) -> dict[str, frozenset[str]]:
+        """By file, what it imports or patches, at its top or inside functions."""
+        return {path: frozenset(self._imported_by(path)) for path in self.files}
 
     def held_in(self, path: str, dotted: str) -> list[tuple[str, str]]:
         """The files and the names in them that a dotted path of a test may lead to; none: it leads out of the project.
@@ -251,6 +280,18 @@ class ImportGraph:
         for end in range(root + 1, len(parts)):
             if _parts(path)[:end] != parts[:end] and parts[:end] in self._paths:
                 yield self._paths[parts[:end]]
+
+
+def _closure(edges: Mapping[str, Iterable[str]], path: str) -> set[str]:
+    """All that can be reached from a file, itself included."""
+    seen: set[str] = set()
+    stack = [path]
+    while stack:
+        current = stack.pop()
+        if current not in seen:
+            seen.add(current)
+            stack += edges.get(current, ())
+    return seen
 
 
 def _parts(path: str) -> tuple[str, ...]:

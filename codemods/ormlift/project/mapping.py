@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ormlift.project.columns import PYTHON_TYPES, RawColumn, last
-from ormlift.project.methods import mutating
+from ormlift.project.methods import changes_others, mutating
 from ormlift.project.models import ClassFacts, TableFacts
 from ormlift.project.names import Names, is_test_path
 from ormlift.schema import MappedClass, MappedColumn, Relationship
@@ -230,7 +230,8 @@ class ModelLinker:
             and (inner is not None or not facts.table_variable)
         )
         methods = [m for _, f in lineage for m in f.methods]
-        changing = mutating(methods)
+        related = {r.attr for _, f in lineage for r in f.relationships}
+        changing = mutating(methods, columns.keys() if complete else (), related, self._changing)
         plain = {m.name for m in methods if m.is_property and not m.whole and set(m.reads) <= columns.keys()} - changing
         return MappedClass(
             facts.name,
@@ -254,11 +255,22 @@ class ModelLinker:
             methods=tuple(sorted({m.name for m in methods})),
             plain_properties=tuple(sorted(plain)),
             mutating_properties=tuple(sorted({m.name for m in methods if m.is_property} & changing)),
+            changed_on_load=any(m.on_load for m in methods) and changes_others(methods, related, self._changing),
             hybrids=tuple(dict.fromkeys(h for _, f in lineage for h in f.hybrids)),
             registry=self._registry(lineage),
             own_columns=tuple(attr for attr, (owner, _) in columns.items() if owner == key),
             composite_keys=any(f.foreign_keys for _, f in lineage),
         )
+
+    @cached_property
+    def _changing(self) -> frozenset[str]:
+        """The names of all methods of mapped classes, and what they inherit from, that change their object."""
+        mapped = dict(pair for key in self.classes if self.is_declarative(key) for pair in self._lineage(key))
+        found: frozenset[str] = frozenset()
+        while True:
+            more = [mutating(f.methods, (), {r.attr for r in f.relationships}, found) for f in mapped.values()]
+            if found == (found := found.union(*more)):
+                return found
 
     def _registry(self, lineage: list[tuple[Key, ClassFacts]]) -> str:
         """The declarative base at the root of a class, by which classes find one another by name."""

@@ -20,17 +20,15 @@ _NAMED = re.compile(
     r"(?P<target>[^\"'\n]+)(?P=quote)"
 )
 _HELD = re.compile(
-    r"\b(?:setattr|delattr|object)\(\s*(?:target\s*=\s*)?(?P<held>[^,\"'\n]{1,90}?|sys\.modules\[[^\]\n]+\])\s*,\s*"
+    r"\b(?:setattr|delattr|object)\(\s*(?:target\s*=\s*)?(?P<held>[A-Za-z_][\w.]*(?:[\[(][^,\n]{0,60}?)?)\s*,\s*"
     r"(?:attribute\s*=\s*)?[\"'](?P<name>\w+)[\"']"
 )
 _MULTIPLE = re.compile(r"\bmultiple\(\s*(?:[\"'](?P<target>[\w.]+)[\"']|(?P<held>[\w.]+))\s*,(?P<rest>[^)]*)")
 _COMPUTED = re.compile(r"\bpatch\(\s*[A-Za-z_][\w.]*\s*[,)+%]")
 _TEXT = re.compile(r"(?P<form>[fF]?)[\"'](?P<target>[^\"'\n]*\.\w+)[\"']")
 _ASSIGNED = re.compile(r"^[ \t]*(?P<held>[A-Za-z_][\w.]*)\.(?P<name>\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
-_FAKE = re.compile(
-    r"(?P<name>[\w.]+)[ \t]*=[ \t]*(?:\w+\.)*(?:\w*Mock|create_autospec|SimpleNamespace|type)\("
-    r"|\bas[ \t]+(?P<given>\w+)[ \t]*:"
-)
+_MOCKS = re.compile(r"(?:\w*Mock|create_autospec|SimpleNamespace|type)$")
+_CALLED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\(")
 _SOUNDS_FAKE = re.compile(r"(?:^|_)(?:mock|fake|stub|dummy)|(?:mock|fake|stub)(?:$|_)", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 
@@ -42,6 +40,63 @@ class Patch:
     holder: str  # what has the name: a dotted path, as imports lead to it; UNKNOWN where that can't be told
     name: str
     line: int
+    made: str = ""  # the class that the test makes the holder of, so that it is no object of a module
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """What an expression before the dot means."""
+
+    path: str = UNKNOWN
+    made: str = ""
+    fake: bool = False  # a mock, or named like one
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of a test file."""
+
+    text: str
+    imports: Mapping[str, str]  # what the names lead to that imports bind
+
+    def holder(self, held: str) -> _Holder:
+        """What has the attribute: by the imports, or by the one kind of value that the file gives it."""
+        root = held.partition(".")[0]
+        if not re.fullmatch(r"[\w.]+", held):
+            return _Holder()
+        if root in self.imports:
+            return _Holder(self.imports[root] + held.removeprefix(root))
+        if any(_SOUNDS_FAKE.search(part) for part in held.split(".")):
+            return _Holder(fake=True)
+        parts = held.split(".")
+        for end in range(len(parts), 0, -1):
+            values = self._values(".".join(parts[:end]))
+            if values:
+                return self._valued(values, ".".join(parts[end:]))
+        bound = re.search(rf"\bdef [^)]*\b{root}\b|\b(?:as|for) {root}\b", self.text)
+        return _Holder() if bound or root in ("self", "cls") else _Holder(held)
+
+    def _values(self, name: str) -> list[str]:
+        pattern = rf"(?<![\w.]){re.escape(name)}[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*([^\n]+)"
+        return [value.partition("\\n")[0] for value in re.findall(pattern, self.text)]  # code may stand in a string
+
+    def _valued(self, values: list[str], rest: str) -> _Holder:
+        names = {value.partition("#")[0].strip() for value in values}
+        aliases = {
+            self.imports[n.partition(".")[0]] + n[n.find(".") :] if "." in n else self.imports[n]
+            for n in names
+            if re.fullmatch(r"[\w.]+", n) and n.partition(".")[0] in self.imports
+        }
+        if len(names) == len(aliases) == 1:
+            return _Holder(f"{aliases.pop()}.{rest}" if rest else aliases.pop())
+        calls = [_CALLED.match(name) for name in names]
+        made = {call["name"] for call in calls if call is not None}
+        if made and all(calls) and all(_MOCKS.search(name) for name in made):
+            return _Holder(fake=True)
+        if len(made) == len(names) == 1 and not rest and (root := min(made).partition(".")[0]) in self.imports:
+            name = min(made).rpartition(".")[2]
+            return _Holder(made=name if name[:1].isupper() and root else "")
+        return _Holder()
 
 
 def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
@@ -49,25 +104,34 @@ def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
     mocks = "patch" in text
     if not mocks and not is_test:
         return
-    bound = _bound(text)
+    names = _Names(text, _bound(text))
     if mocks:
-        yield from _by_call(text, bound)
+        yield from _by_call(text, names)
     if is_test:
-        yield from _by_assignment(text, bound)
+        yield from _by_assignment(text, names)
 
 
-def _by_call(text: str, bound: Mapping[str, str]) -> Iterator[Patch]:
+def _by_call(text: str, names: _Names) -> Iterator[Patch]:
     for match in _NAMED.finditer(text):
         yield from _of_text(match["target"], match["form"], _line(text, match.start()))
     for match in _HELD.finditer(text):
-        yield Patch(_meant(match["held"], bound), match["name"], _line(text, match.start()))
+        yield from _held(names, match["held"], match["name"], _line(text, match.start()))
     for match in _MULTIPLE.finditer(text):
-        holder = match["target"] or _meant(match["held"], bound)
         for name in re.findall(r"(\w+)\s*=", match["rest"]):
-            yield Patch(holder, name, _line(text, match.start()))
+            line = _line(text, match.start())
+            if match["target"]:
+                yield Patch(match["target"], name, line)
+            else:
+                yield from _held(names, match["held"], name, line)
     if computed := _COMPUTED.search(text):
         for match in _TEXT.finditer(text):
             yield from _of_text(match["target"], match["form"], _line(text, computed.start()))
+
+
+def _held(names: _Names, held: str, name: str, line: int) -> Iterator[Patch]:
+    holder = names.holder(held)
+    if not holder.fake:
+        yield Patch(holder.path, name, line, holder.made)
 
 
 def _of_text(target: str, form: str, line: int) -> Iterator[Patch]:
@@ -79,26 +143,10 @@ def _of_text(target: str, form: str, line: int) -> Iterator[Patch]:
     yield Patch(holder if known else UNKNOWN, name, line)
 
 
-def _by_assignment(text: str, bound: Mapping[str, str]) -> Iterator[Patch]:
-    fakes: set[str] | None = None
+def _by_assignment(text: str, names: _Names) -> Iterator[Patch]:
     for match in _ASSIGNED.finditer(text):
-        held = match["held"]
-        if held in ("self", "cls"):
-            continue
-        holder = _meant(held, bound)
-        if holder == UNKNOWN:
-            if fakes is None:
-                fakes = {m["name"] or m["given"] for m in _FAKE.finditer(text)}
-            if held in fakes or any(_SOUNDS_FAKE.search(part) for part in held.split(".")):
-                continue
-        yield Patch(holder, match["name"], _line(text, match.start("held")))
-
-
-def _meant(held: str, bound: Mapping[str, str]) -> str:
-    """What an expression before the dot means, by the file's imports."""
-    root, dot, rest = held.partition(".")
-    known = bound.get(root)
-    return f"{known}{dot}{rest}" if known and re.fullmatch(r"[\w.]+", held) else UNKNOWN
+        if match["held"] not in ("self", "cls"):
+            yield from _held(names, match["held"], match["name"], _line(text, match.start("held")))
 
 
 def _bound(text: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from ormlift.project.flow.implied import implied, reads_by_name
 from ormlift.project.flow.knowledge import (
     ATTRIBUTE_SETTERS,
     CONTAINER_CHANGERS,
@@ -61,7 +62,20 @@ class Reader:
 
     def events(self, node: ast.AST) -> list[Event]:
         """The acts of one expression or simple statement, in the order of evaluation."""
-        return list(self._visit(node, sure=True))
+        found = list(self._visit(node, sure=True))
+        if self.knowledge.changed_on_load:
+            loads = [event.line for event in found if event.act is Act.LOAD]
+            found += [
+                Event(Act.MAY_WRITE, line, "loads instances, which change as they are loaded") for line in loads[:1]
+            ]
+        return found
+
+    def implied(self, node: ast.AST) -> Iterator[Event]:
+        """The act of a method of an instance that a node runs without naming it."""
+        if (found := implied(node, self.values)) is not None:
+            methods, of = found
+            words = f"runs {min(methods)} of {_short(of)}, which changes the instance"
+            yield Event(Act.MAY_WRITE, of.lineno, words)
 
     def _visit(self, node: ast.AST, *, sure: bool) -> Iterator[Event]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
@@ -92,6 +106,7 @@ class Reader:
                 yield from ((child, sure) for child in child_nodes(node))
 
     def _own(self, node: ast.AST) -> Iterator[Event]:
+        yield from self.implied(node)
         match node:
             case ast.Call():
                 yield from self._call(node)
@@ -208,6 +223,9 @@ class Reader:
         handed = self._hands_on(call, Kind.SESSION | Kind.HOLDER)
         trusted = self.knowledge.is_harmless if handed is None else self.knowledge.is_harmless_with_session
         if trusted(call.func):
+            if self.knowledge.writing and (of := reads_by_name(call, self.values)) is not None:
+                read = f"which may read {min(self.knowledge.writing)}, a property that writes"
+                yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(of)} to {_short(call.func)}(), {read}")
             return
         if self.values.kind(call.func) & Kind.CLOSURE:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")

@@ -119,7 +119,7 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
         for handler in outer.handlers:
             places += handler.body
             going_on = going_on or not isinstance(handler.body[-1], ast.Return | ast.Raise)
-        for name, line in _names_read(block, places, outer.end_lineno or 0 if going_on else 0):
+        for name, line in _names_read(block, places, outer.end_lineno or 0 if going_on else 0, values):
             if values.names.get(name, 0) and values.names[name] & KEPT:
                 text = (
                     f"line {line} uses {name}, which may hold an instance, after an error of the block: {words} rolls "
@@ -128,7 +128,7 @@ def _behind_errors(block: Block, scope: Scope, words: str, values: Values, outs:
                 yield Effect("expires-instances", line, text)
 
 
-def _names_read(block: Block, places: list[ast.stmt], behind: int) -> Iterator[tuple[str, int]]:
+def _names_read(block: Block, places: list[ast.stmt], behind: int, values: Values) -> Iterator[tuple[str, int]]:
     """The names read in some statements, and after a line of the function; each once."""
     nodes = [n for place in places for n in [place, *walk_scope(place)]]
     if behind:
@@ -137,7 +137,7 @@ def _names_read(block: Block, places: list[ast.stmt], behind: int) -> Iterator[t
     for node in nodes:
         if isinstance(node, ast.Name) and node.id not in told and not block.covers(node):
             told.add(node.id)
-            if _is_load(node) and not _only_tested(block, node):
+            if _is_load(node) and not _only_tested(block, node, values):
                 yield node.id, node.lineno
             elif _is_load(node):
                 told.discard(node.id)
@@ -161,7 +161,7 @@ def _read_after(block: Block, values: Values) -> Iterator[tuple[str, int]]:
                 rebound.add(node.id)
             elif node.id in told or node.id in rebound or not values.names.get(node.id, 0):
                 continue
-            elif values.names[node.id] & KEPT and not _only_tested(block, node):
+            elif values.names[node.id] & KEPT and not _only_tested(block, node, values):
                 told.add(node.id)
                 yield node.id, node.lineno
 
@@ -170,9 +170,11 @@ def _is_load(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Load)
 
 
-def _only_tested(block: Block, node: ast.Name) -> bool:
+def _only_tested(block: Block, node: ast.Name, values: Values) -> bool:
     """Whether only the truth, identity or length of a name is asked for, which reads no attribute."""
     parent = block.module.parents[node]
+    if values.knowledge.tested and not isinstance(parent, ast.Compare):
+        return False  # a class answers by itself, and may read its attributes
     match parent:
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
             return test is node

@@ -92,6 +92,9 @@ class Knowledge:
     mutating: frozenset[str]
     methods: frozenset[str] = frozenset()  # all that mapped classes define
     writing: frozenset[str] = frozenset()  # properties that write
+    special: frozenset[str] = frozenset()  # methods such as `__str__`, which run unnamed, and change the instance
+    tested: bool = False  # a class says by a method of its own what its truth or length is
+    changed_on_load: bool = False  # loading an instance of some class changes it, or may
     own: frozenset[str] = frozenset()  # names that the file defines itself or imports from the project
     watched: frozenset[str] = frozenset()  # session factories with listeners of their own, as `path:name`
     listeners: Mapping[str, frozenset[str]] = field(default_factory=dict)  # factory -> events; "": of every session
@@ -111,6 +114,9 @@ class Knowledge:
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
             writing=frozenset(name for m in models for name in m.mutating_properties),
+            special=frozenset(n for m in models for n in m.mutating_methods if n.startswith("__") and n.endswith("__")),
+            tested=any(name in ("__bool__", "__len__") for m in models for name in m.methods),
+            changed_on_load=any(m.changed_on_load or {"load", "refresh"} & set(m.hooks) for m in models),
             own=_own(index, module) if module is not None else frozenset(),
             watched=index.watched_factories,
             listeners=index.session_listeners,

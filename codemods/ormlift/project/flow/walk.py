@@ -107,10 +107,10 @@ class Walker:
             case ast.If():
                 return self._if(node, state)
             case ast.For() | ast.AsyncFor():
-                return self._loop(node.iter, node.body, node.orelse, state, endless=False, target=node.target)
+                return self._loop(node, node.iter, state, endless=False, target=node.target)
             case ast.While(test=test):
                 endless = isinstance(test, ast.Constant) and bool(test.value)
-                return self._loop(test, node.body, node.orelse, state, endless=endless)
+                return self._loop(node, test, state, endless=endless)
             case ast.Try() | ast.TryStar():
                 return self._try(node, state)
             case ast.With() | ast.AsyncWith():
@@ -144,15 +144,15 @@ class Walker:
         outs.normal = NOWHERE
         return outs
 
-    def _expression(self, node: ast.AST | None, state: State) -> Outs:
-        """Evaluate: every state from before it to after it may leave by an exception."""
+    def _expression(self, node: ast.AST | None, state: State, of: ast.AST | None = None) -> Outs:
+        """Evaluate, as a part `of` a compound statement: every state on the way may leave by an exception."""
         outs = Outs(normal=state)
         if node is None:
             return outs
         raised = self._reader.raised(node)
         if raised:
             outs.escape(state, raised)
-        for event in self._reader.events(node):
+        for event in [*self._reader.events(node), *(self._reader.implied(of) if of is not None else ())]:
             outs.normal = frozenset(self._step(point, event) for point in outs.normal)
             if raised and event.act not in (Act.COMMIT, Act.ROLLBACK):
                 outs.raising |= outs.normal
@@ -176,7 +176,7 @@ class Walker:
     # Compound statements
 
     def _if(self, node: ast.If, state: State) -> Outs:
-        outs = self._expression(node.test, state)
+        outs = self._expression(node.test, state, node)
         known = session_test(node.test, self._reader.values.session)
         yes = self.block(node.body, NOWHERE if known is False else outs.normal)
         no = self.block(node.orelse, NOWHERE if known is True else outs.normal)
@@ -187,9 +187,8 @@ class Walker:
 
     def _loop(
         self,
+        node: ast.For | ast.AsyncFor | ast.While,
         head: ast.expr,
-        body: Sequence[ast.stmt],
-        orelse: Sequence[ast.stmt],
         state: State,
         *,
         endless: bool,
@@ -197,17 +196,17 @@ class Walker:
     ) -> Outs:
         entry = state
         while True:
-            test = self._expression(head, entry)
+            test = self._expression(head, entry, node)
             bound = self._expression(target, test.normal)
             test.escape(bound.raising, bound.raised)
-            inner = self.block(body, bound.normal)
+            inner = self.block(node.body, bound.normal)
             again = entry | inner.normal | _states(inner.continues)
             if again == entry:
                 break
             entry = again
         outs = Outs(normal=NOWHERE if endless else test.normal)
         outs.escape(test.raising, test.raised)
-        last = self.block(orelse, outs.normal)
+        last = self.block(node.orelse, outs.normal)
         outs.normal = last.normal | _states(inner.breaks)
         outs.leave(last)
         outs.returns += inner.returns
@@ -217,7 +216,7 @@ class Walker:
     def _with(self, node: ast.With | ast.AsyncWith, state: State) -> Outs:
         outs = Outs(normal=state)
         for item in node.items:
-            step = self._expression(item.context_expr, outs.normal)
+            step = self._expression(item.context_expr, outs.normal, item)
             outs.leave(step)
             bound = self._expression(item.optional_vars, step.normal)
             outs.leave(bound)
@@ -247,7 +246,7 @@ class Walker:
         return bool(self._reader.values.kind(call.func.value) & Kind.SESSION)
 
     def _match(self, node: ast.Match, state: State) -> Outs:
-        outs = self._expression(node.subject, state)
+        outs = self._expression(node.subject, state, node)
         start = outs.normal
         for case in node.cases:
             inner = self.block(case.body, start)
