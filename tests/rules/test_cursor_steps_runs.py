@@ -310,11 +310,6 @@ STAYS = {
     "the parameters are executed twice": (
         f'{OPEN}{STEP}n = conn.execute("SELECT COUNT(*) FROM jobs WHERE stage = ?", params).fetchone()[0]\n    {END}'
     ),
-    "a list of conditions": (
-        'conn = open_db()\n    conditions = []\n    params = []\n    if a:\n        conditions.append("stage = ?")\n'
-        '        params.append(a)\n    sql = "SELECT id FROM jobs"\n    if conditions:\n'
-        f'        sql += " WHERE " + " AND ".join(conditions)\n    {END}'
-    ),
     "columns of SET": (
         'conn = open_db()\n    sql = "UPDATE jobs SET stage = 1"\n    params = []\n    if a:\n'
         '        sql += ", title = ?"\n        params.append(a)\n    conn.execute(sql, params)\n'

@@ -26,6 +26,11 @@ SQL that is put together step by step becomes a statement that is: `sql += " AND
 each way through the branches (up to 64) is proven by itself. What is appended must be a literal with its parameters
 beside it; OR, loops, lists of columns, and a text or list that is used for more are refused.
 
+Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
+expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict
+whose keys the function says is passed as it is. The text of each way must be a statement, also where nothing was
+appended: leave the function first where there is nothing to change.
+
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`. JSON stays text in such a dict.
 
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
@@ -134,8 +139,8 @@ REASONS = {
     "autocommit": "A write in autocommit mode stands inside an expression. Give it a statement of its own.",
     "dynamic-sql": (
         "The SQL is put together at run time, of more than literals, values and lists of placeholders, or by more than "
-        "steps that add a condition or a clause each, beside their parameters. Write each statement as one literal, "
-        "with parameters, or build a select() step by step."
+        "steps that add a condition or a clause each, or lists of conditions and assignments. Write each statement as "
+        "one literal, with parameters, or build a select() step by step."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
     "execute-many": (

@@ -32,6 +32,10 @@ each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes
 literal, with its parameters set right beside it; OR, loops, lists of columns, and a text or dict that is used for more
 are refused.
 
+Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
+expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict
+whose keys the function says is passed as it is. The executions that share such a list are one site.
+
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
@@ -51,15 +55,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ormlift.model import Refusal, Site
+from ormlift.model import Refusal, Rewrite, Site
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.text_to_orm import EXAMPLES
+from ormlift.sql.built.built import BUILT
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.sql.textual.find import Textual, find_textual
 from ormlift.sql.textual.migration import check_migration
 from ormlift.sql.textual.rewrite import rewrite_textual
+from ormlift.sql.textual.together import rewrite_together, sharing
 from ormlift.sql.textual.wrap import wrap_in_text
 from ormlift.syntax import Module
 
@@ -68,8 +74,24 @@ ID = "text-to-orm"
 
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every execution of text in the file, as a rewrite or a refusal."""
-    for site in find_textual(module, context.index):
-        yield _site(site, context)
+    found = {site: _site(site, context) for site in find_textual(module, context.index)}
+    left = [s for s, made in found.items() if isinstance(made, Refusal) and made.reason.code in BUILT]
+    for sites in sharing(list(found), left):
+        made = _together(sites, context)
+        if made is not None:
+            for site in sites:
+                del found[site]
+            yield made
+    yield from found.values()
+
+
+def _together(sites: list[Textual], context: Context) -> Rewrite | None:
+    try:
+        for site in sites:
+            check_migration(site)
+        return rewrite_together(sites, ID, context.index, context.settings)
+    except Refused:
+        return None
 
 
 def _site(site: Textual, context: Context) -> Site:
@@ -86,8 +108,8 @@ REASONS = {
     **SQL_REASONS,
     "receiver-unknown": "It cannot be told what executes the text. Annotate it as a Session, a Connection or Engine.",
     "dynamic-sql": (
-        "The SQL is put together at run time, and not by steps that add a condition or a clause each, beside their "
-        "parameters. Write each statement as one literal with parameters, or build a select() step by step."
+        "The SQL is put together at run time, and not by steps that add a condition or a clause each, or from lists of "
+        "conditions and assignments. Write each statement as one literal, or build a select() step by step."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a dict of them, or a variable of one.",
     "execute-many": "A list of parameters, one for each row, is not written yet.",

@@ -128,26 +128,35 @@ class ChangeWriter(Changes):
         )  # fmt: skip
         if tree.this.args.get("joins"):
             raise unsupported("UPDATE with a join")
+        if not tree.expressions:
+            raise Refused("sql-not-parsed", "Nothing stands behind SET; mend the statement.")
         entity = self.scope.add(tree.this)
         if tree.args.get("from_") and self.dialect == "sqlite":
             self.names.since("2.0", "UPDATE .. FROM on sqlite")
         self._others([tree.args["from_"].this] if tree.args.get("from_") else [])
         where = self._where()
-        written = []
+        written: list[tuple[ColumnRef, Node]] = []
+        spread: list[Node] = []
+        place = 0
         for item in tree.expressions:
             if type(item).__name__ != "EQ" or type(item.this).__name__ != "Column":
                 raise unsupported("UPDATE of a row of columns")
+            if item.this.name in self.request.spreads:
+                spread += [Atom(text) for text in self.request.spreads[item.this.name]]
+                place = len(written)
+                continue
             ref = self.scope.column(item.this)
             written.append((ref, self._written(ref, item.args["expression"])))
         refs = [ref for ref, _ in written]
         self._updated(entity, refs)
-        if query and not entity.model.is_table and not self.tree.args.get("returning"):
+        if query and not spread and not entity.model.is_table and not self.tree.args.get("returning"):
             base = self._query(entity, where)
             mapping = Items("", "{", tuple(Pair(ref.text, ": ", node) for ref, node in written), "}")
             return method(base, "update", mapping, Pair("synchronize_session", "=", Atom("False")))
         chain: Node = call(self.names.sa("update"), Atom(entity.said))
         chain = method(chain, "where", *where) if where else chain
-        chain = method(chain, "values", *self._pairs(written))
+        pairs = self._pairs(written)
+        chain = method(chain, "values", *pairs[:place], *spread, *pairs[place:])
         return self._unsynchronised(self._returning(chain), entity)
 
     def _updated(self, entity: Entity, refs: list[ColumnRef]) -> None:

@@ -47,7 +47,14 @@ class Conditions(Operands):
         from sqlglot import exp
 
         parts = [part for part in flattened(tree, exp.And) if not is_true(part)]
-        return [self.condition(part, positive=True) for part in parts]
+        spreads = self.names.request.spreads
+        found: list[Node] = []
+        for part in parts:
+            if isinstance(part, exp.Column) and part.name in spreads:
+                found += [Atom(text) for text in spreads[part.name]]
+            else:
+                found.append(self.condition(part, positive=True))
+        return found
 
     def condition(self, tree: exp.Expr, *, positive: bool) -> Node:
         """A condition; `positive`: here unknown counts as false, and stays so up to the top."""

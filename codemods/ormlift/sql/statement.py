@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PARAMSTYLES = ("qmark", "numeric", "named", "format", "pyformat")
 DIALECTS = ("sqlite", "postgresql", "mysql")
+MARK = "ormlift_part_"  # begins a name in SQL that stands for a list of the code: see `Request.spreads`
 
 
 class Kind(StrEnum):
@@ -124,6 +125,8 @@ class Request:
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
     variables: bool = False  # statements may be written above, for aliases, subqueries and tables of WITH
     taken: frozenset[str] = frozenset()  # names that mean something where the statement stands
+    # Names in the SQL that stand for conditions or assignments of the code, each with what is written: `*conditions`.
+    spreads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,6 @@ from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.handing import RETURNED
 from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import Kind
-from ormlift.sql.textual.grown import step_ops
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
 _KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
@@ -124,7 +123,7 @@ class _Rewriter:
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
         self._choose_names(found)
-        self.prepared = [self.stepper.prepare(e) for e in found]
+        self.prepared = self.stepper.prepare_all(found)
         self._settle_last_ids()
         self._name_counted()
         for prepared in self.prepared:
@@ -248,10 +247,9 @@ class _Rewriter:
             row_edits.remove(edit)
         for prepared in self.prepared:
             self._put(prepared)
-            if prepared in self.stepper.grown:
-                self.ops += step_ops(self.stepper.grown[prepared], self.module)
             for way in self.stepper.ways(prepared):
                 self._settle_way(way)
+        self.ops += self.stepper.ops()
         self.ops += row_edits
         self._names()
         self.effects += row_effects

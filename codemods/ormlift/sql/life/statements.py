@@ -35,7 +35,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.tables import Asked, is_catalog, mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
-from ormlift.sql.statement import Argument, Fetch, Kind, Request, Statement, Written
+from ormlift.sql.statement import MARK, Argument, Fetch, Kind, Request, Statement, Written
 from ormlift.syntax import Module
 
 
@@ -62,6 +62,7 @@ class Prepared:
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
     kept: frozenset[int] = frozenset()  # columns whose values must come as the driver gave them
+    spreads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # see `Request`
 
 
 def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Settings) -> Prepared:
@@ -224,7 +225,7 @@ def named_columns(statement: Statement) -> frozenset[str]:
     written = tree.this if isinstance(tree, exp.Insert) else None
     names |= {i.name for i in written.expressions} if isinstance(written, exp.Schema) else set()
     aliases = {a.alias for a in tree.find_all(exp.Alias)}
-    return frozenset(names - aliases)
+    return frozenset(name for name in names - aliases if not name.startswith(MARK))
 
 
 def models_of(
@@ -436,6 +437,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         variables=manner.variables,
         taken=_names_of(module) if manner.variables else frozenset(),
         kept=prepared.kept,
+        spreads=prepared.spreads,
     )
     written = write(prepared.statement, prepared.request)
     if isinstance(written, Reason):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ormlift.model import Settings, Span
+from ormlift.model import Op, Settings, Span
 from ormlift.project.index import ProjectIndex
+from ormlift.sql.built.built import BUILT, Built, Group, group_of, walked
+from ormlift.sql.built.edits import Editor
+from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of, together
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.drivers import paramstyle
 from ormlift.sql.life.executions import Execution
@@ -26,7 +29,7 @@ from ormlift.sql.life.statements import (
 )
 from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.find import Textual
-from ormlift.sql.textual.grown import Grown, grow, put_together
+from ormlift.sql.textual.grown import Grown, grow, put_together, step_ops
 from ormlift.sql.textual.steps import Steps, steps_of
 
 _STYLES = ("qmark", "format", "pyformat")
@@ -41,6 +44,45 @@ class Stepper:
     settings: Settings
     steps: dict[Prepared, Steps] = field(default_factory=dict)
     grown: dict[Prepared, Grown] = field(default_factory=dict)
+    group: Group | None = None  # those that are built from lists
+    built: dict[Prepared, Built] = field(default_factory=dict)
+    expressed: dict[Prepared, Expressed] = field(default_factory=dict)
+
+    def prepare_all(self, found: Sequence[Execution]) -> list[Prepared]:
+        """Read all of them; those whose SQL is no literal, and grows by no steps, as built from lists."""
+        prepared: dict[Execution, Prepared] = {}
+        left: dict[Execution, Refused] = {}
+        for execution in found:
+            try:
+                prepared[execution] = self.prepare(execution)
+            except Refused as refused:
+                if refused.reason.code not in BUILT or not execution.call.args or is_many(execution.call):
+                    raise
+                left[execution] = refused
+        if left:
+            prepared |= self._build(left)
+        return [prepared[execution] for execution in found]
+
+    def _build(self, left: Mapping[Execution, Refused]) -> dict[Execution, Prepared]:
+        dialect = dialect_of(self.life, self.index, self.settings)
+        style = paramstyle(self.life.source.driver, dialect)
+        calls = {e.call: (e.call.args[0], e.call.args[1] if len(e.call.args) > 1 else None) for e in left}
+        plain = style in _STYLES and all(len(call.args) < 3 and not call.keywords for call in calls)
+        walk = walked(calls, self.life) if plain else None
+        if walk is None:
+            raise next(iter(left.values()))
+        self.group = group_of(walk, style, dialect)
+        found: dict[Execution, Prepared] = {}
+        for execution, built in zip(left, self.group.built, strict=True):
+            found[execution] = self._read(execution, *built.own())
+            found[execution].spreads = spreads_of(built)
+            self.built[found[execution]] = built
+        return found
+
+    def ops(self) -> list[Op]:
+        """What becomes of the statements that put texts together."""
+        ops = [op for grown in self.grown.values() for op in step_ops(grown, self.life.module)]
+        return ops + (Editor(self.group, together(self.expressed.values())).ops() if self.group is not None else [])
 
     def prepare(self, execution: Execution) -> Prepared:
         """Read one execution; of one with steps, the longest of its statements stands for all. Raises Refused."""
@@ -67,12 +109,18 @@ class Stepper:
         dialect = dialect_of(self.life, self.index, self.settings)
         statement = read_statement(sql, paramstyle(self.life.source.driver, dialect), dialect, execution)
         check_parameters(statement, passed, execution)
+        if passed.many:
+            slots = tuple(replace(slot, many=slot.key in passed.many) for slot in statement.slots)
+            statement = replace(statement, slots=slots)
         models, chosen = models_of(statement, self.index, self.settings, execution, self.life.module)
         statement, texts = with_texts(statement, models)
         return Prepared(execution, statement, passed, models, (), chosen, texts=texts)
 
     def compose(self, prepared: Prepared, manner: Manner, edits: Mapping[Span, str]) -> None:
         """Write one execution; of one with steps, the statement of each way too. Raises Refused."""
+        if prepared in self.built:
+            self._express(prepared, manner, edits)
+            return
         steps = self.steps.get(prepared)
         if steps is None:
             compose(prepared, self.life, manner, edits)
@@ -98,6 +146,24 @@ class Stepper:
                 message = f"the rows of line {prepared.execution.line} differ by the way the SQL is put together"
                 raise Refused("dynamic-sql", f"{message}; execute each statement by itself")
 
+    def _express(self, prepared: Prepared, manner: Manner, edits: Mapping[Span, str]) -> None:
+        built = self.built[prepared]
+        plain = manner_of(built, manner, prepared.statement.kind)
+
+        def make(sql: str, passed: Parameters, spreads: Spreads) -> Prepared:
+            made = self._read(prepared.execution, sql, passed)
+            made.fetch, made.target, made.prefix, made.kept = (
+                prepared.fetch, prepared.target, prepared.prefix, prepared.kept,
+            )  # fmt: skip
+            made.spreads = spreads
+            compose(made, self.life, plain, edits)
+            return made
+
+        compose(prepared, self.life, plain, edits)
+        self.expressed[prepared] = express(built, prepared, make)
+
     def ways(self, prepared: Prepared) -> list[Prepared]:
         """The statements that an execution may execute."""
+        if prepared in self.expressed:
+            return self.expressed[prepared].whole
         return self.grown[prepared].whole if prepared in self.grown else [prepared]

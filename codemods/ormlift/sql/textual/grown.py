@@ -61,7 +61,7 @@ def grow(steps: Steps, module: Module, make: Make) -> Grown:
     def known(done: tuple[Step, ...]) -> tuple[Prepared, Form]:
         if done not in made:
             prepared = _made(make, steps, done, module)
-            made[done] = (prepared, _form(prepared))
+            made[done] = (prepared, form_of(prepared))
         return made[done]
 
     grown = Grown(steps, known(())[0])
@@ -101,7 +101,7 @@ def put_together(steps: Steps, done: Sequence[Step], module: Module) -> tuple[st
     return "".join([steps.base.sql, *(step.sql for step in done)]), Parameters(texts, nodes)
 
 
-def _form(prepared: Prepared) -> Form:
+def form_of(prepared: Prepared) -> Form:
     """The statement alone, taken apart."""
     text = statement_text(prepared, _FLAT, 0)
     node = ast.parse(text, mode="eval").body

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.model import Effect, ImportNeed, Op, Reason, ReplaceExpr, ReplaceStatement, Rewrite, Settings
 from ormlift.project.index import ProjectIndex
+from ormlift.sql.built.built import Built
+from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
 from ormlift.sql.life.executions import Form
 from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
@@ -42,7 +44,7 @@ _KINDS = {Fetch.FIRST: Is.ROW, Fetch.ALL: Is.ROWS, Fetch.SCALAR: Is.CELL}
 
 def rewrite_textual(site: Textual, codemod: str, index: ProjectIndex, settings: Settings) -> Rewrite:
     """The rewrite of one execution. Raises Refused."""
-    return _Rewriter(site, codemod, index, settings).run()
+    return Rewriter(site, codemod, index, settings).run()
 
 
 @dataclass
@@ -56,7 +58,9 @@ class _Part:
 
 
 @dataclass
-class _Rewriter:
+class Rewriter:
+    """The rewrite of one execution."""
+
     site: Textual
     codemod: str
     index: ProjectIndex
@@ -64,6 +68,9 @@ class _Rewriter:
     parts: list[_Part] = field(default_factory=list)
     stepped: bool = False  # the text is put together step by step
     grown: Grown | None = None
+    built: Built | None = None  # the text is built from lists
+    own: _Part | None = None  # then: the code's statement, of which those of `parts` are the ways
+    expressed: Expressed | None = None
     target: ast.expr = field(init=False)  # the expression that the written one takes the place of
 
     def run(self) -> Rewrite:
@@ -74,13 +81,10 @@ class _Rewriter:
             raise Refused("receiver-unknown", f"{message}; annotate it as a Session or a Connection")
         if any(isinstance(around, ast.JoinedStr) for around in site.module.ancestors(site.call)):
             raise Refused("unusual-layout", f"line {site.line} executes inside an f-string; give it a variable first")
-        steps = (
-            steps_of(site, self.settings.sqlalchemy) if site.clause.sql is None and not site.clause.problem else None
-        )
-        if steps is not None:
-            self._grow(steps)
+        if self.built is not None:
+            self._express(self.built)
         else:
-            self._read()
+            self._read_or_grow()
         imports = {need for p in self.parts for need in self._needs(p.prepared)}
         self._check_names(imports)
         edits = dict.fromkeys(edit for p in self.parts for edit in p.outcome.edits)
@@ -88,14 +92,23 @@ class _Rewriter:
         check_mappings(ops, self.settings)
         return Rewrite(
             self.codemod,
-            min([site.line, *(line for op in ops for line in _lines(op))]),
-            max(line for op in ops for line in _lines(op)),
+            min([site.line, *(line for op in ops for line in lines_of(op))]),
+            max(line for op in ops for line in lines_of(op)),
             ops,
             tuple(sorted(imports)),
             self._unused(imports),
             tuple(sorted(set(self._effects()), key=lambda e: (e.line, e.code))),
             tuple(certify(part.prepared) for part in self.parts),
         )
+
+    def _read_or_grow(self) -> None:
+        site, steps = self.site, None
+        if site.clause.sql is None and not site.clause.problem:
+            steps = steps_of(site, self.settings.sqlalchemy)
+        if steps is not None:
+            self._grow(steps)
+        else:
+            self._read()
 
     def _read(self) -> None:
         """The one statement, or each of those that the code before chooses from."""
@@ -132,6 +145,24 @@ class _Rewriter:
         self.parts = [made[prepared] for prepared in self.grown.whole]
         if any(part.outcome.edits != self.parts[0].outcome.edits for part in self.parts):
             message = f"the rows of line {self.site.line} are read otherwise after some of the steps"
+            raise Refused("row-use", f"{message}; execute each statement by itself")
+
+    def _express(self, built: Built) -> None:
+        """The statement that is built from lists: the code's, and one for each way through the branches."""
+        made: dict[Prepared, _Part] = {}
+
+        def make(sql: str, passed: Parameters, spreads: Spreads) -> Prepared:
+            part = self._part(Clause(Text(sql), self.site.clause.node, passed=passed))
+            part.prepared.spreads = spreads
+            self._compose(part)
+            made[part.prepared] = part
+            return part.prepared
+
+        own = make(*built.own(), spreads_of(built))
+        self.own, self.expressed = made[own], express(built, own, make)
+        self.parts = [made[prepared] for prepared in self.expressed.whole]
+        if any(part.outcome.edits != self.own.outcome.edits for part in self.parts):
+            message = f"the rows of line {self.site.line} are read otherwise on some way"
             raise Refused("row-use", f"{message}; execute each statement by itself")
 
     # Where the new expression stands, and what it gives
@@ -193,10 +224,12 @@ class _Rewriter:
     def _write(self, prepared: Prepared) -> None:
         """Write the statement; with others above it, for aliases and subqueries, where it cannot be without."""
         manner = self._manner(prepared)
+        if self.built is not None:
+            manner = manner_of(self.built, manner, prepared.statement.kind)
         try:
             compose(prepared, self.site.life, manner, {})
         except Refused as refused:
-            above = not self.stepped and can_stand_above(self.site, self.target)
+            above = not self.stepped and self.built is None and can_stand_above(self.site, self.target)
             if refused.reason.code != "sql-not-supported" or not above:
                 raise
             compose(prepared, self.site.life, replace(manner, variables=True), {})
@@ -252,7 +285,7 @@ class _Rewriter:
         if site.clause.ways:
             yield from self._way_ops()
             return
-        (part,) = self.parts
+        (part,) = [self.own] if self.own is not None else self.parts
         text = self._named(self._text(part), part.prepared)
         holder = module.parents.get(self.target)
         written = part.prepared.written
@@ -409,6 +442,7 @@ def missing_text(site: Textual) -> Effect:
     return Effect("text-missing", site.line, message)
 
 
-def _lines(op: Op) -> tuple[int, int]:
+def lines_of(op: Op) -> tuple[int, int]:
+    """The first line and the last that an edit touches."""
     assert isinstance(op, ReplaceExpr | ReplaceStatement)
     return op.span.line, op.span.end_line

@@ -1,0 +1,202 @@
+"""What the calls of a function execute whose SQL is built from lists: the statement of each way, and that of the code.
+
+A list that is joined into the text is a *region*. In the code's statement a mark stands for its items; the writer puts
+`*conditions` there. Each item is written by itself, where it is put into the list; and the statement of each way,
+written whole and proven, must be the code's with the items of that way in the mark's place, to the letter.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ormlift.sql.built.names import built_from
+from ormlift.sql.built.pieces import Manner, Piece, pieces_of, put_together
+from ormlift.sql.built.values import Item, Keyed, Part
+from ormlift.sql.built.walk import Walk
+from ormlift.sql.life.literals import Parameters
+from ormlift.sql.life.model import Life
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.statement import MARK
+from ormlift.syntax import FunctionNode, Module
+
+Variant = tuple[str, Parameters]
+_SET = re.compile(r"(?i)\bSET\s+(?:[^;]*,\s*)?$")
+_WHERE = re.compile(r"(?i)\bWHERE\b")
+
+
+class Is(StrEnum):
+    """What a region is in its statement."""
+
+    CONDITIONS = "conditions"  # behind WHERE, joined by AND
+    ASSIGNMENTS = "assignments"  # behind SET, joined by commas
+
+
+@dataclass(frozen=True)
+class Region:
+    """A list, or a dict, whose items stand in the text."""
+
+    name: str
+    what: Is
+    mark: str
+    keyed: bool  # a dict
+
+
+@dataclass(eq=False)
+class Built:
+    """One call whose text is built."""
+
+    call: ast.Call
+    module: Module
+    ways: list[list[Piece]]
+    regions: dict[str, Region]
+
+    def variants(self) -> list[Variant]:
+        """The text and parameters of each way."""
+        return [put_together(pieces, self.module, self.call.lineno) for pieces in self.ways]
+
+    def own(self) -> Variant:
+        """The statement of the code, with marks in it."""
+        return put_together(self._marked(self._fullest(), None), self.module, self.call.lineno)
+
+    def alone(self, item: Item) -> Variant:
+        """The statement with one item in the place of its list, and marks for all others."""
+        way = next(w for w in self.ways if any(piece.part.item is item for piece in w))
+        return put_together(self._marked(way, item), self.module, self.call.lineno)
+
+    def items(self) -> dict[ast.expr, tuple[Region, Item]]:
+        """All items of all lists, by their expression."""
+        pieces = (piece for way in self.ways for piece in way)
+        return {p.part.item.node: (self.regions[p.part.region], p.part.item) for p in pieces if p.part.item is not None}
+
+    def items_of(self, way: Sequence[Piece], region: Region) -> list[ast.expr]:
+        """The items of a list on one way, in order."""
+        nodes = (p.part.item.node for p in way if p.part.item is not None and p.part.region == region.name)
+        return list(dict.fromkeys(nodes))
+
+    def _fullest(self) -> list[Piece]:
+        return max(self.ways, key=lambda way: len({p.part.region for p in way}))
+
+    def _marked(self, way: Sequence[Piece], kept: Item | None) -> list[Piece]:
+        found: list[Piece] = []
+        inside = ""
+        for piece in way:
+            region = piece.part.region
+            if not region:
+                found.append(piece)
+            elif region != inside:
+                found += self._stand_in(way, self.regions[region], kept)
+            inside = region
+        return found
+
+    def _stand_in(self, way: Sequence[Piece], region: Region, kept: Item | None) -> list[Piece]:
+        if kept is None or all(p.part.item is not kept for p in way if p.part.region == region.name):
+            assigned = " = 0" if region.what is Is.ASSIGNMENTS else ""
+            return [Piece(Part(f"{region.mark}{assigned}"))]
+        alone = [p for p in way if p.part.item is kept and p.part.region == region.name]
+        if region.what is Is.ASSIGNMENTS:
+            return alone
+        return [Piece(Part("1 = 1 AND ")), *alone, Piece(Part(" AND 1 = 1"))]  # an OR would fall apart
+
+
+@dataclass
+class Group:
+    """The calls of one function that are built from the same variables."""
+
+    life: Life
+    walk: Walk
+    built: list[Built] = field(default_factory=list)
+
+    @property
+    def regions(self) -> dict[str, Region]:
+        """All lists, by their variables."""
+        return {name: region for built in self.built for name, region in built.regions.items()}
+
+
+BUILT = ("dynamic-sql", "parameters-unknown", "arguments-mismatch")  # reasons that another reading may overcome
+
+
+def walked(calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]], life: Life) -> Walk | None:
+    """All ways to the calls, with what each executes; None where a text or its parameters are not built here."""
+    if not isinstance(life.host, FunctionNode):
+        return None
+    nodes = [node for pair in calls.values() for node in pair if node is not None]
+    walk = Walk(life, built_from(nodes, life.host), calls)
+    try:
+        walk.run()
+    except Refused:
+        return None
+    return walk if all(call in walk.found for call in calls) else None
+
+
+def group_of(walk: Walk, style: str, dialect: str) -> Group:
+    """The calls with their lists. Raises Refused."""
+    module = walk.life.module
+    group = Group(walk.life, walk)
+    manner = Manner(style, dialect, module)
+    for call in walk.calls:
+        ways = [pieces_of(seen, manner, call.lineno) for seen in walk.found[call]]
+        built = Built(call, module, ways, _regions(ways, walk, call))
+        _check_held(built, [seen.held for seen in walk.found[call]])
+        group.built.append(built)
+    _check_same(group)
+    return group
+
+
+def _regions(ways: Sequence[Sequence[Piece]], walk: Walk, call: ast.Call) -> dict[str, Region]:
+    found: dict[str, Region] = {}
+    for way in ways:
+        before = ""
+        for number, piece in enumerate(way):
+            name = piece.part.region
+            if name and (number == 0 or way[number - 1].part.region != name):
+                what = _what(before, name, way, call)
+                if found.setdefault(name, Region(name, what, f"{MARK}{name}", _is_keyed(name, walk))).what is not what:
+                    raise _unclear(call)
+            before += piece.part.text
+    return found
+
+
+def _is_keyed(name: str, walk: Walk) -> bool:
+    return any(isinstance(value, Keyed) for s, value in walk.held.items() if name in walk.touched[s])
+
+
+def _what(before: str, name: str, way: Sequence[Piece], call: ast.Call) -> Is:
+    joints = {p.part.text.strip().upper() for p in way if p.part.joint and p.part.region == name}
+    if joints <= {","} and _SET.search(before) and not _WHERE.search(before):
+        return Is.ASSIGNMENTS
+    if joints <= {"AND"} and _WHERE.search(before):
+        return Is.CONDITIONS
+    raise _unclear(call)
+
+
+def _unclear(call: ast.Call) -> Refused:
+    message = f"a list that is joined into the SQL of line {call.lineno} is none of conditions (AND) or assignments"
+    return Refused("dynamic-sql", f"{message}; write each statement as one literal")
+
+
+def _check_held(built: Built, held: Sequence[dict[str, tuple[ast.expr, ...]]]) -> None:
+    """A list holds the same when it is joined and when the call executes. Raises Refused."""
+    for way, lists in zip(built.ways, held, strict=True):
+        for name, region in built.regions.items():
+            if name in lists and list(lists[name]) != built.items_of(way, region):
+                message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
+                raise Refused("dynamic-sql", f"{message}; join it last")
+
+
+def _check_same(group: Group) -> None:
+    """An item has the same parameters on every way. Raises Refused."""
+    known: dict[ast.expr, list[ast.expr]] = {}
+    for built in group.built:
+        for way in built.ways:
+            taken: dict[ast.expr, list[ast.expr]] = {}
+            for piece in way:
+                if piece.part.item is not None:
+                    taken.setdefault(piece.part.item.node, []).extend(item.node for item in piece.items)
+            for node, items in taken.items():
+                if known.setdefault(node, items) != items:
+                    line = node.lineno
+                    raise Refused("dynamic-sql", f"what line {line} adds to the SQL takes other parameters on some way")

@@ -1,0 +1,289 @@
+"""What becomes of the statements that built a text: lists hold expressions, and what held text or parameters goes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ormlift.model import Op, ReplaceStatement
+from ormlift.sql.built.built import Group, Is, Region
+from ormlift.sql.built.values import Items, Keyed
+from ormlift.sql.layout import Atom, Node, Pair, lay_out
+from ormlift.sql.layout import Items as Bracketed
+from ormlift.sql.life.literals import is_stable
+from ormlift.sql.life.pure import acts
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.text import has_comment, line_length
+from ormlift.syntax import Module
+
+_ADVICE = "write each statement as one literal, or build a select() step by step"
+Texts = Mapping[ast.expr, tuple[str, ...]]
+
+
+@dataclass
+class Editor:
+    """Edits one group, all of whose calls are written anew."""
+
+    group: Group
+    texts: Texts  # what each item of a list becomes
+    gone: list[ast.stmt] = field(default_factory=list)
+    turned: list[ast.stmt] = field(default_factory=list)  # their items become expressions
+
+    @property
+    def module(self) -> Module:
+        """The file."""
+        return self.group.life.module
+
+    def ops(self) -> list[Op]:
+        """All edits but those of the calls. Raises Refused."""
+        self._sort()
+        self._check_moves()
+        self._check_reads()
+        ops: list[Op] = [ReplaceStatement(self.module.span(s), self._turned(s)) for s in self.turned]
+        return [*ops, *(ReplaceStatement(self.module.span(s)) for s in self._emptied())]
+
+    def statements(self) -> list[ast.stmt]:
+        """All statements that go or change."""
+        return [*self.gone, *self.turned]
+
+    # Which statements go, and which change
+
+    def _sort(self) -> None:
+        walk, regions = self.group.walk, self.group.regions
+        for statement, names in walk.touched.items():
+            held = walk.held.get(statement)
+            if held is None:
+                continue
+            region = next((regions[name] for name in names if name in regions), None)
+            if region is None or not isinstance(held, Items | Keyed):
+                if not self._may_stay(statement, names):
+                    self.gone.append(statement)
+            elif not region.keyed:
+                self.turned.append(statement)
+            else:
+                self._check_kept(held)
+        for statement in self.statements():
+            if has_comment(statement, self.module):
+                message = f"a comment stands inside the statement on line {statement.lineno}; move it above"
+                raise Refused("unusual-layout", message)
+
+    def _may_stay(self, statement: ast.stmt, names: set[str]) -> bool:
+        """Whether a text by itself is used for more: it stays."""
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Constant):
+            return False
+        (name,) = names
+        return any(n.id == name and not self._is_ours(n) for n in self._loads())
+
+    def _check_kept(self, held: Items | Keyed) -> None:
+        """The dict whose keys and values are set is passed as it is. Raises Refused."""
+        items = held.items.values() if isinstance(held, Keyed) else held.items
+        for item in items:
+            said = self.texts.get(item.node)
+            if said is not None and said != (f"{item.key}={self.module.text(item.node)}",):
+                message = f"what line {item.node.lineno} sets is called or written otherwise on the model"
+                raise Refused("dynamic-sql", f"{message}; write the statement as one literal")
+
+    # What moves, and what still reads
+
+    def _check_moves(self) -> None:
+        """A parameter has the same value where it is written now. Raises Refused."""
+        known = self.group.walk.builders
+        doing: set[ast.expr] = set()
+        for built in self.group.built:
+            goal = self.module.statement(built.call)
+            for piece in (piece for way in built.ways for piece in way):
+                to = piece.part.item.place if piece.part.item is not None else goal
+                kept = piece.part.item is not None and self.group.regions[piece.part.region].keyed
+                for item in () if kept else piece.items:
+                    doing |= {item.node} if acts(item.node) else set()
+                    if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
+                        raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
+                    if not self._is_near(item.place, to) and not is_stable(item.node, self.group.life, built.call):
+                        message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
+                        raise self._refused(message)
+        if len(doing) > 1:
+            line = min(node.lineno for node in doing)
+            raise self._refused(f"several parameters from line {line} on are calls, which could run in another order")
+
+    def _is_near(self, place: ast.stmt, to: ast.stmt) -> bool:
+        """Whether nothing but what builds stands between two statements."""
+        if place is to:
+            return True
+        first, last = sorted((place, to), key=lambda s: s.lineno)
+        suite = self.module.suite(first)
+        around = [last, *self.module.ancestors(last)]
+        end = next((n for n, s in enumerate(suite) if s in around), None)
+        if end is None:
+            return False
+        between = suite[suite.index(first) + 1 : end]
+        goal = suite[end]
+        while goal is not last:  # the first statement of a block that does nothing before it
+            if not isinstance(goal, ast.Try):
+                return False
+            inner = next((n for n, s in enumerate(goal.body) if s in around), None)
+            if inner is None:
+                return False
+            between += goal.body[:inner]
+            goal = goal.body[inner]
+        return all(self._builds(s) for s in between)
+
+    def _builds(self, statement: ast.stmt) -> bool:
+        if isinstance(statement, ast.If):
+            return not acts(statement.test) and all(self._builds(s) for s in [*statement.body, *statement.orelse])
+        if isinstance(statement, ast.Return):
+            return True
+        return statement in self.gone or statement in self.turned
+
+    def _check_reads(self) -> None:
+        going = {inner for s in self.statements() for inner in ast.walk(s)}
+        going |= {inner for built in self.group.built for inner in ast.walk(built.call)}
+        for name in self._loads():
+            if name in going or not self._is_ours(name):
+                continue
+            region = self.group.regions.get(name.id)
+            if region is not None and (self._is_test(name) or (region.keyed and self._is_listing(name))):
+                continue
+            if self._is_kept_set(name):
+                continue
+            raise self._refused(f"{name.id} is used on line {name.lineno} too, for more than to build SQL")
+        captured = [n for n in self.group.walk.names if n in self.group.life.flow.captured and self._builder(n)]
+        if captured:
+            raise self._refused(f"{min(captured)} is shared with other functions")
+
+    def _builder(self, name: str) -> bool:
+        return any(name in names for s, names in self.group.walk.touched.items() if s in self.statements())
+
+    def _is_kept_set(self, name: ast.Name) -> bool:
+        """Whether a statement that sets an item of a dict that stays reads it."""
+        statement = self.module.statement(name)
+        region = self.group.regions.get(name.id)
+        return region is not None and region.keyed and statement in self.group.walk.touched
+
+    def _loads(self) -> Iterator[ast.Name]:
+        for node in ast.walk(self.group.life.host):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in self.group.walk.names:
+                yield node
+
+    def _is_ours(self, name: ast.Name) -> bool:
+        """Whether it reads what one of the statements that go or change has bound."""
+        ours = set(self.statements()) | {
+            s for s, names in self.group.walk.touched.items() if names & set(self.group.regions)
+        }
+        definitions = self.group.life.flow.of(name)
+        return any(self.module.statement(d) in ours for d in definitions if not isinstance(d, ast.arg))
+
+    def _is_test(self, name: ast.Name) -> bool:
+        """`if conditions:`, `if not conditions:`, `x if conditions else y`, `len(conditions)`."""
+        parent = self.module.parents[name]
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id == "len":
+            return True
+        if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
+            return True
+        return isinstance(parent, ast.If | ast.IfExp) and parent.test is name
+
+    def _is_listing(self, name: ast.Name) -> bool:
+        """`data.get(..)`, `data["x"]`, `"x" in data`, `f"{data}"`, or a use behind all calls: nothing changes it."""
+        parent = self.module.parents[name]
+        if isinstance(parent, ast.FormattedValue | ast.Compare) or self._is_behind(name):
+            return True
+        if isinstance(parent, ast.Subscript):
+            return isinstance(parent.ctx, ast.Load) and parent.value is name
+        return isinstance(parent, ast.Attribute) and parent.attr in ("get", "keys", "values", "items", "copy")
+
+    def _is_behind(self, name: ast.Name) -> bool:
+        """Whether it is read when all has been executed."""
+        loops = [a for a in self.module.ancestors(name) if isinstance(a, ast.For | ast.AsyncFor | ast.While)]
+        return not loops and all((b.call.end_lineno or b.call.lineno) < name.lineno for b in self.group.built)
+
+    def _emptied(self) -> list[ast.stmt]:
+        """The statements that go; an `if` of which nothing is left goes as a whole."""
+        gone = set(self.gone)
+        while True:
+            found = {self._if_of(s, gone) for s in gone} - {None}
+            if not found:
+                break
+            for outer in found:
+                assert outer is not None
+                gone = {s for s in gone if outer not in self.module.ancestors(s)} | {outer}
+        return sorted(gone, key=lambda s: s.lineno)
+
+    def _if_of(self, statement: ast.stmt, gone: set[ast.stmt]) -> ast.stmt | None:
+        """The statement around whose suite would be left empty, if it can go."""
+        if not all(s in gone for s in self.module.suite(statement)):
+            return None
+        around = self.module.parents[statement]
+        if isinstance(around, ast.If) and all(s in gone for s in [*around.body, *around.orelse]):
+            if acts(around.test):
+                raise self._refused(f"nothing is left of the if on line {around.lineno}, and its test does something")
+            return around
+        raise self._refused(f"nothing is left in the block of line {statement.lineno}")
+
+    def _refused(self, message: str) -> Refused:
+        return Refused("dynamic-sql", f"{message}; {_ADVICE}")
+
+    # Lists of expressions
+
+    def _turned(self, statement: ast.stmt) -> str:
+        name = next(n for n in self.group.walk.touched[statement] if n in self.group.regions)
+        region = self.group.regions[name]
+        match statement:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
+                return self._made(statement, region, self._displayed(value))
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=[value])):
+                return self._added(statement, region, [value])
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="extend"), args=[value])) | ast.AugAssign(value=value):
+                return self._added(statement, region, self._displayed(value))
+        raise self._refused(f"line {statement.lineno} does more with {name} than to fill it")
+
+    def _displayed(self, node: ast.expr) -> Sequence[ast.expr]:
+        match node:
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                return elts
+            case ast.Call(func=ast.Name(id="list"), args=[], keywords=[]):
+                return ()
+            case _:
+                raise self._refused(f"line {node.lineno} fills a list with what is not written there")
+
+    def _texts(self, nodes: Sequence[ast.expr]) -> list[str]:
+        found: list[str] = []
+        for node in nodes:
+            texts = self.texts.get(node)
+            if not texts:
+                raise self._refused(f"what line {node.lineno} puts into a list becomes no condition")
+            found += texts
+        return found
+
+    def _made(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
+        texts = self._texts(nodes)
+        head = f"{region.name} = "
+        if region.what is Is.CONDITIONS:
+            return head + self._laid(Bracketed("", "[", tuple(_atoms(texts)), "]"), statement, head)
+        pairs = tuple(Pair(f'"{name}"', ": ", Atom(value)) for name, value in map(_pair, texts))
+        return head + self._laid(Bracketed("", "{", pairs, "}"), statement, head)
+
+    def _added(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
+        texts = self._texts(nodes)
+        if region.what is Is.ASSIGNMENTS:
+            return "\n".join(self._set(statement, region, *_pair(text)) for text in texts)
+        if len(texts) == 1:
+            return self._laid(Bracketed(f"{region.name}.append", "(", tuple(_atoms(texts)), ")"), statement, "")
+        inner = Bracketed("", "[", tuple(_atoms(texts)), "]")
+        return self._laid(Bracketed(f"{region.name}.extend", "(", (inner,), ")"), statement, "")
+
+    def _set(self, statement: ast.stmt, region: Region, name: str, value: str) -> str:
+        head = f'{region.name}["{name}"] = '
+        return head + self._laid(Atom(value), statement, head)
+
+    def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
+        return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))
+
+
+def _atoms(texts: Sequence[str]) -> list[Node]:
+    return [Atom(text) for text in texts]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """The name and the value of `name=value`."""
+    name, _, value = text.partition("=")
+    return name, value

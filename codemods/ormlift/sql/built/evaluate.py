@@ -1,0 +1,292 @@
+"""What an expression gives on one way through the code: a text with its pieces, or the parameters one by one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from ormlift.sql.built.values import Item, Items, Keyed, Part, State, Text, Value, Words
+from ormlift.sql.life.holes import listed
+from ormlift.sql.life.literals import sql_text
+from ormlift.sql.life.model import Life
+from ormlift.sql.textual.clause import is_text
+
+_MARK = re.compile("[\ue000-\uf8ff]")
+
+
+class Evaluator:
+    """Evaluates in the state of one way; `decide` says how a test comes out."""
+
+    def __init__(self, life: Life, state: State, decide: Callable[[ast.expr], bool]) -> None:
+        self.life, self.state, self.decide = life, state, decide
+
+    def value(self, node: ast.expr, place: ast.stmt) -> Value | None:
+        """What a variable holds that it is assigned to; None: unknown."""
+        if isinstance(node, ast.Name) and node.id in self.state:
+            return self.state[node.id]
+        text = self.text(node)
+        if text is not None:
+            return Words(text)
+        keyed = self.keyed(node, place)
+        if keyed is not None:
+            return keyed
+        items = self.items(node, place)
+        return Items(items) if items is not None else None
+
+    # Text
+
+    def text(self, node: ast.expr) -> Text | None:
+        """The text that an expression gives."""
+        match node:
+            case ast.Constant(value=str(value)):
+                return (Part(value),)
+            case ast.JoinedStr(values=values):
+                return _together(self._filled(value) for value in values)
+            case ast.BinOp(op=ast.Add(), left=left, right=right):
+                return _together([self.text(left), self.text(right)])
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.text(body if self.decide(test) else orelse)
+            case ast.BoolOp(op=ast.Or(), values=[first, second]):
+                text = self.text(first)
+                return text if text is None or any(part.text for part in text) else self.text(second)
+            case ast.Name(id=name) if name in self.state:
+                held = self.state[name]
+                return held.parts if isinstance(held, Words) else None
+            case ast.Call(func=ast.Attribute(value=value, attr="strip"), args=[], keywords=[]):
+                return self._stripped(value)
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(joint)), attr="join"), args=[made]):
+                return self._joined(joint, made)
+            case ast.Call(func=ast.Attribute(value=template, attr="format"), args=args, keywords=keywords):
+                return self._formatted(template, args, {k.arg: k.value for k in keywords})
+            case ast.Call(args=[inner], keywords=[]) if is_text(node, self.life.module):
+                return self.text(inner)
+            case _:
+                return self._constant(node)
+
+    def _filled(self, value: ast.expr) -> Text | None:
+        if isinstance(value, ast.FormattedValue):
+            plain = value.conversion == -1 and value.format_spec is None
+            return self.text(value.value) if plain else None
+        return self.text(value)
+
+    def _constant(self, node: ast.expr) -> Text | None:
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return None
+        known = sql_text(node, self.life)
+        return (Part(known.value),) if known is not None and not _MARK.search(known.value) else None
+
+    def _stripped(self, node: ast.expr) -> Text | None:
+        text = self.text(node)
+        if not text or any(part.item or part.many for part in (text[0], text[-1])):
+            return text
+        first, last = replace(text[0], text=text[0].text.lstrip()), text[-1]
+        text = (first, *text[1:])
+        return (*text[:-1], replace(text[-1], text=text[-1].text.rstrip())) if last is not first else text
+
+    def _formatted(self, node: ast.expr, args: list[ast.expr], named: dict[str | None, ast.expr]) -> Text | None:
+        template = self.text(node)
+        if template is None or len(template) != 1 or None in named:
+            return None
+        pieces = re.split(r"(\{\w*\}|\{\{|\}\})", template[0].text)
+        found: list[Text | None] = []
+        for number, piece in enumerate(pieces):
+            if number % 2 == 0:
+                found.append((Part(piece),) if not set(piece) & set("{}") else None)
+            elif piece in ("{{", "}}"):
+                found.append((Part(piece[0]),))
+            else:
+                value = _argument(piece[1:-1], pieces[:number:1], args, named)
+                found.append(self.text(value) if value is not None else None)
+        return _together(found)
+
+    # Lists that are joined
+
+    def _joined(self, joint: str, made: ast.expr) -> Text | None:
+        counted = listed(ast.Call(ast.Attribute(ast.Constant(joint), "join"), [made], []))
+        if counted is not None and not self._is_known(counted):
+            return (Part("?", many=counted),)
+        found = self._listed(made)
+        if found is None:
+            return None
+        name, texts = found
+        parts: list[Part] = []
+        for number, (item, text) in enumerate(texts):
+            if text is None:
+                return None
+            parts += [Part(joint, region=name, joint=True)] if number else []
+            parts += [replace(part, item=item, region=name) for part in text]
+        return tuple(parts)
+
+    def _is_known(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and self.state.get(node.id) is not None
+
+    def _listed(self, node: ast.expr) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+        """The variable of a list that is joined, and the text of each of its items."""
+        match node:
+            case ast.Name(id=name):
+                return self._held(name)
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                return "", [(None, self.text(e)) for e in elts]
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="keys"), args=[]):
+                return self._held(name)
+            case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
+                return self._listed(inner)
+            case (
+                ast.ListComp(elt=elt, generators=[ast.comprehension(target=target, iter=source, ifs=[])])
+                | ast.GeneratorExp(elt=elt, generators=[ast.comprehension(target=target, iter=source, ifs=[])])
+            ):
+                return self._comprehended(elt, target, source)
+            case _:
+                return None
+
+    def _held(self, name: str) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+        match self.state.get(name):
+            case Items(items=items):
+                return name, [(item, item.text) for item in items]
+            case Keyed(items=keyed):
+                return name, [(item, (Part(key),)) for key, item in keyed.items()]
+            case _:
+                return None
+
+    def _comprehended(
+        self, elt: ast.expr, target: ast.expr, source: ast.expr
+    ) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+        if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr == "items":
+            held = self._listed(source.func.value)
+            target = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
+        else:
+            held = self._listed(source)
+        if held is None or not isinstance(target, ast.Name):
+            return None
+        name, texts = held
+        found: list[tuple[Item | None, Text | None]] = []
+        for item, text in texts:
+            inner = Evaluator(
+                self.life, {**self.state, target.id: Words(text) if text is not None else None}, self.decide
+            )
+            found.append((item, inner.text(elt)))
+        return name, found
+
+    # Lists and dicts
+
+    def items(self, node: ast.expr, place: ast.stmt) -> tuple[Item, ...] | None:
+        """The items of a list or tuple."""
+        match node:
+            case ast.Name(id=name) if name in self.state:
+                held = self.state[name]
+                return held.items if isinstance(held, Items) else None
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                return _all(self._element(element, place) for element in elts)
+            case ast.Call(func=ast.Name(id="list" | "tuple"), args=[], keywords=[]):
+                return ()
+            case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
+                return self.items(inner, place)
+            case ast.Call(func=ast.Attribute(value=inner, attr="copy"), args=[], keywords=[]):
+                return self.items(inner, place)
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return _all([self.items(left, place), self.items(right, place)])
+            case ast.Call(func=ast.Attribute(value=inner, attr="values"), args=[], keywords=[]):
+                keyed = self.keyed(inner, place)
+                return tuple(keyed.items.values()) if keyed is not None else None
+            case _:
+                return None
+
+    def _element(self, node: ast.expr, place: ast.stmt) -> tuple[Item, ...] | None:
+        return self.several(node.value, place) if isinstance(node, ast.Starred) else (self.item(node, place),)
+
+    def several(self, node: ast.expr, place: ast.stmt) -> tuple[Item, ...]:
+        """What `extend(..)` or `*` adds: items that are known, or all of a list that is not."""
+        known = self.items(node, place)
+        return known if known is not None else (Item(node, place, many=True),)
+
+    def item(self, node: ast.expr, place: ast.stmt, key: str = "") -> Item:
+        """One item."""
+        return Item(node, place, self.text(node), key=key)
+
+    def keyed(self, node: ast.expr, place: ast.stmt) -> Keyed | None:
+        """The items of a dict."""
+        match node:
+            case ast.Name(id=name) if name in self.state:
+                held = self.state[name]
+                return held if isinstance(held, Keyed) else None
+            case ast.Call(func=ast.Name(id="dict"), args=args, keywords=keywords) if len(args) < 2:
+                start = self.keyed(args[0], place) if args else Keyed()
+                pairs = [(k.arg, k.value) for k in keywords]
+            case ast.Dict(keys=keys, values=values):
+                start = Keyed()
+                pairs = [(_name(k), v) for k, v in zip(keys, values, strict=True)]
+            case _:
+                return None
+        return self._with(start, pairs, place)
+
+    def _with(self, start: Keyed | None, pairs: list[tuple[str | None, ast.expr]], place: ast.stmt) -> Keyed | None:
+        if start is None:
+            return None
+        found = dict(start.items)
+        for key, value in pairs:
+            if key is None:
+                inner = self.keyed(value, place)
+                if inner is None:
+                    return None
+                found.update(inner.items)
+            elif not key:
+                return None
+            else:
+                found[key] = self.item(value, place, key)
+        return Keyed(found)
+
+
+def _name(key: ast.expr | None) -> str | None:
+    """The key of a dict; None for `**`, empty where it is not known."""
+    if key is None:
+        return None
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
+
+
+def _argument(said: str, before: list[str], args: list[ast.expr], named: dict[str | None, ast.expr]) -> ast.expr | None:
+    if said and not said.isdigit():
+        return named.get(said)
+    place = int(said) if said else sum(piece == "{}" for piece in before)
+    return args[place] if place < len(args) else None
+
+
+def _together(texts: Iterable[Text | None]) -> Text | None:
+    found: list[Part] = []
+    for text in texts:
+        if text is None:
+            return None
+        found += text
+    return tuple(found)
+
+
+def _all(groups: Iterable[tuple[Item, ...] | None]) -> tuple[Item, ...] | None:
+    found: list[Item] = []
+    for group in groups:
+        if group is None:
+            return None
+        found += group
+    return tuple(found)
+
+
+def empty_or_not(value: Value | None) -> bool | None:
+    """How a test of the variable comes out; None: not known."""
+    match value:
+        case Items(items=items):
+            return bool(items) if not any(item.many for item in items) else None
+        case Keyed(items=keyed):
+            return bool(keyed)
+        case Words():
+            return bool(value.value)
+        case _:
+            return None
+
+
+def elements(text: Text) -> Iterator[Item]:
+    """The items of lists that are in a text, each once for each time it is there."""
+    last: Item | None = None
+    for part in text:
+        if part.item is not None and part.item is not last:
+            yield part.item
+        last = part.item

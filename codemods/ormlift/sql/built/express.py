@@ -1,0 +1,136 @@
+"""The statements of a built call as SQLAlchemy text: that of the code, each item of its lists, and each way's."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ormlift.model import Reason
+from ormlift.sql.built.built import Built, Is, Region
+from ormlift.sql.life.literals import Parameters
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.statements import Manner, Prepared
+from ormlift.sql.statement import Kind, Written
+from ormlift.sql.textual.grown import Form, form_of
+
+_FLAT = 1_000_000  # a line so long that nothing is wrapped
+Spreads = Mapping[str, tuple[str, ...]]
+Make = Callable[[str, Parameters, Spreads], Prepared]
+
+
+@dataclass
+class Expressed:
+    """All that is written for one call."""
+
+    built: Built
+    own: Prepared  # the code's, with `*conditions` in it
+    whole: list[Prepared] = field(default_factory=list)  # one for each way
+    texts: dict[ast.expr, tuple[str, ...]] = field(default_factory=dict)  # what each item of a list becomes
+
+
+def together(found: Iterable[Expressed]) -> dict[ast.expr, tuple[str, ...]]:
+    """What each item of a list becomes, for all calls. Raises Refused where they do not agree."""
+    texts: dict[ast.expr, tuple[str, ...]] = {}
+    for expressed in found:
+        for node, said in expressed.texts.items():
+            if texts.setdefault(node, said) != said:
+                message = f"what line {node.lineno} adds to the SQL is written otherwise for each statement"
+                raise Refused("dynamic-sql", f"{message}; write each statement as one literal")
+    return texts
+
+
+def spreads_of(built: Built) -> Spreads:
+    """What is written for the marks of the code's statement."""
+    return {region.mark: _spread(region) for region in built.regions.values()}
+
+
+def express(built: Built, own: Prepared, make: Make) -> Expressed:
+    """Write them all; `own` is written. Raises Refused where a way's is not the code's with its items in it."""
+    marks = spreads_of(built)
+    found = Expressed(built, own)
+    form = form_of(own)
+    for node, (region, item) in built.items().items():
+        alone = form_of(_made(built, make, built.alone(item), marks))
+        found.texts[node] = _between(region, form, alone, built)
+    for way, variant in zip(built.ways, built.variants(), strict=True):
+        whole = _made(built, make, variant, {})
+        _check(found, whole, {r.mark: _texts(found, built.items_of(way, r)) for r in built.regions.values()})
+        found.whole.append(whole)
+    return found
+
+
+def _spread(region: Region) -> tuple[str, ...]:
+    return (f"**{region.name}" if region.what is Is.ASSIGNMENTS else f"*{region.name}",)
+
+
+def _texts(found: Expressed, nodes: Sequence[ast.expr]) -> tuple[str, ...]:
+    return tuple(text for node in nodes for text in found.texts[node])
+
+
+def manner_of(built: Built, manner: Manner, kind: Kind) -> Manner:
+    """How all of the statements are written, so that they can be compared."""
+    what = {region.what for region in built.regions.values()}
+    style = "select" if Is.ASSIGNMENTS in what else manner.style
+    never = Is.CONDITIONS in what and kind is not Kind.SELECT and manner.synchronize == "evaluable"
+    return replace(manner, style=style, variables=False, synchronize="never" if never else manner.synchronize)
+
+
+def _made(built: Built, make: Make, variant: tuple[str, Parameters], spreads: Spreads) -> Prepared:
+    try:
+        return make(*variant, spreads)
+    except Refused as refused:
+        if refused.reason.code != "sql-not-parsed":
+            raise
+        line = built.call.lineno
+        message = f"the SQL of line {line} is no whole statement on some way, as where a list is empty"
+        raise Refused("dynamic-sql", f"{message}; leave the function first where there is nothing to do") from None
+
+
+def _between(region: Region, form: Form, alone: Form, built: Built) -> tuple[str, ...]:
+    """What stands in the place of the mark."""
+    before, after = _arguments(region, form), _arguments(region, alone)
+    (mark,) = _spread(region)
+    if before.count(mark) == 1:
+        place, left = before.index(mark), len(before) - before.index(mark) - 1
+        end = len(after) - left
+        if place <= end and after[:place] == before[:place] and after[end:] == before[place + 1 :]:
+            return after[place:end]
+    raise _odd(built)
+
+
+def _arguments(region: Region, form: Form) -> tuple[str, ...]:
+    if region.what is Is.CONDITIONS:
+        return form.where
+    return next((arguments for name, arguments in form.clauses if name == "values"), ())
+
+
+def _check(found: Expressed, whole: Prepared, spreads: Spreads) -> None:
+    if _flat(whole, {}) != _flat(found.own, spreads):
+        raise _odd(found.built)
+    own, other = found.own, whole
+    assert own.written is not None
+    assert other.written is not None
+    one_row = own.statement.gives_one_row == other.statement.gives_one_row
+    if own.written.columns != other.written.columns or not one_row:
+        message = f"the rows of line {found.built.call.lineno} differ by the way the SQL is put together"
+        raise Refused("dynamic-sql", f"{message}; execute each statement by itself")
+
+
+def _flat(prepared: Prepared, spreads: Spreads) -> str:
+    from ormlift.sql.write import write
+
+    assert prepared.request is not None
+    request = replace(prepared.request, line_length=_FLAT, indent=0, base_indent=0, spreads=spreads)
+    written = write(prepared.statement, request)
+    if isinstance(written, Reason):
+        raise Refused(written.code, f"line {prepared.execution.line}: {written.message}")
+    assert isinstance(written, Written)
+    return "\n".join([*written.above, written.text])
+
+
+def _odd(built: Built) -> Refused:
+    message = (
+        f"a list that is joined into the SQL of line {built.call.lineno} holds more than conditions or assignments"
+    )
+    return Refused("dynamic-sql", f"{message} that stand by themselves; write each statement as one literal")

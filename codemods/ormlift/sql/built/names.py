@@ -1,0 +1,106 @@
+"""The variables that a text or its parameters are built from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ormlift.syntax import FunctionNode, walk_scope
+
+_METHODS = frozenset(["join", "format", "keys", "values", "items", "copy", "strip"])
+_MAKERS = frozenset(["text", "tuple", "list", "dict", "len", "map"])
+CHANGES = frozenset(["append", "extend", "update", "insert", "pop", "remove", "clear", "setdefault", "sort", "reverse"])
+
+
+def built_from(nodes: list[ast.expr], host: FunctionNode) -> frozenset[str]:
+    """The names that the expressions hang on as texts, lists and dicts; not those of single values."""
+    known: set[str] = set()
+    wanted = {name for node in nodes for name in holders(node)}
+    changes = [(name, value) for s in walk_scope(host) for name, value in changed(s)]
+    while wanted - known:
+        known |= wanted
+        wanted |= {inner for name, value in changes if name in known and value is not None for inner in holders(value)}
+    return frozenset(known)
+
+
+def changed(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
+    """The variables that a statement binds or changes, each with the value it takes in."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _bound(target, value)
+        case (
+            ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            | ast.AugAssign(target=ast.Name(id=name), value=value)
+        ):
+            yield name, value
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr), args=args, keywords=keywords) if (
+            attr in CHANGES
+        ):
+            for value in (*args, *(k.value for k in keywords)):
+                yield name, value if attr != "append" or not isinstance(value, ast.Name) else None
+            if not args and not keywords:
+                yield name, None
+        case ast.For(target=target, iter=source) | ast.AsyncFor(target=target, iter=source):
+            yield from ((n.id, source) for n in ast.walk(target) if isinstance(n, ast.Name))
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name, None
+        case _:
+            return
+
+
+def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | None]]:
+    match target:
+        case ast.Name(id=name):
+            yield name, value
+        case ast.Subscript(value=ast.Name(id=name)):
+            yield name, None
+        case _:
+            yield from ((n.id, None) for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
+def holders(node: ast.expr) -> Iterator[str]:  # noqa: C901
+    """The names in an expression that stand for texts, lists or dicts."""
+    match node:
+        case ast.Name(id=name):
+            yield name
+        case ast.JoinedStr(values=values):
+            for value in values:
+                if isinstance(value, ast.FormattedValue):
+                    yield from holders(value.value)
+        case ast.BinOp(left=left, right=right):
+            yield from (*holders(left), *holders(right))
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from holders(value)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*holders(body), *holders(orelse))
+        case ast.List(elts=elts) | ast.Tuple(elts=elts):
+            for element in elts:
+                yield from () if isinstance(element, ast.Name) else holders(element)
+        case ast.Starred(value=value):
+            yield from holders(value)
+        case ast.Dict(keys=keys, values=values):
+            yield from (name for k, v in zip(keys, values, strict=True) if k is None for name in holders(v))
+        case ast.ListComp(elt=elt, generators=loops) | ast.GeneratorExp(elt=elt, generators=loops):
+            own = {n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+            yield from (name for name in holders(elt) if name not in own)
+            for loop in loops:
+                yield from holders(loop.iter)
+        case ast.Call(func=func, args=args, keywords=keywords):
+            yield from _of_call(func, [*args, *(k.value for k in keywords)])
+        case _:
+            return
+
+
+def _of_call(func: ast.expr, passed: list[ast.expr]) -> Iterator[str]:
+    if isinstance(func, ast.Attribute) and func.attr in _METHODS:
+        yield from holders(func.value)
+    elif not (isinstance(func, ast.Name | ast.Attribute) and _last(func) in _MAKERS):
+        return
+    for value in passed:
+        yield from holders(value)
+
+
+def _last(func: ast.Name | ast.Attribute) -> str:
+    return func.id if isinstance(func, ast.Name) else func.attr

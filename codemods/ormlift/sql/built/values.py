@@ -1,0 +1,61 @@
+"""What a variable that SQL is built from holds on one way through the code. Plain data."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One thing in a list or dict: a piece of SQL, or a parameter."""
+
+    node: ast.expr
+    place: ast.stmt  # where it is evaluated
+    text: tuple[Part, ...] | None = None  # where it is text
+    many: bool = False  # all items of a list that is not known
+    key: str = ""  # in a dict
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of SQL text."""
+
+    text: str
+    item: Item | None = None  # the item of a list that it is of
+    region: str = ""  # the variable of that list
+    joint: bool = False  # what joins two items
+    many: ast.expr | None = None  # a placeholder for each item of this list
+
+
+Text = tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list."""
+
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A dict with keys that the code says."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text in a variable."""
+
+    parts: Text = ()
+
+    @property
+    def value(self) -> str:
+        """The text as one string."""
+        return "".join(part.text for part in self.parts)
+
+
+Value = Items | Keyed | Words
+State = dict[str, Value | None]

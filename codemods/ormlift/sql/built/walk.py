@@ -1,0 +1,348 @@
+"""The ways through a function, as far as they matter to a text that is built in it, and what is executed on each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ormlift.sql.built.evaluate import Evaluator, empty_or_not
+from ormlift.sql.built.names import CHANGES, changed
+from ormlift.sql.built.values import Item, Items, Keyed, State, Text, Value, Words
+from ormlift.sql.life.model import Life
+from ormlift.sql.life.pure import acts
+from ormlift.sql.life.refuse import Refused
+from ormlift.syntax import walk_scope
+
+MOST = 64
+_ADVICE = "write each statement as one literal, or build a select() step by step"
+_LOOPS = ast.For | ast.AsyncFor | ast.While
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one call executes on one way."""
+
+    text: Text
+    given: tuple[Item, ...] | dict[str, Item]
+    held: dict[str, tuple[ast.expr, ...]] = field(default_factory=dict)  # what lists and dicts hold when it executes
+
+
+class _EndError(Exception):
+    """The way leaves the function, or the loop."""
+
+
+@dataclass
+class Walk:
+    """All ways, each walked by itself."""
+
+    life: Life
+    names: frozenset[str]  # the variables that the texts are built from
+    calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]]  # with the expressions of the text and the parameters
+    found: dict[ast.Call, list[Seen]] = field(default_factory=dict)
+    touched: dict[ast.stmt, set[str]] = field(default_factory=dict)  # statements that build, and what they change
+    held: dict[ast.stmt, Value | None] = field(default_factory=dict)  # what each of them leaves in its variable
+    _changes: dict[ast.AST, frozenset[str]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Walk them. Raises Refused where what is built cannot be followed."""
+        pending: list[dict[str, bool]] = [{}]
+        walked = 0
+        while pending:
+            walked += 1
+            if walked > MOST:
+                self._cover()
+                return
+            way = _Way(self, pending.pop())
+            way.run()
+            fixed = list(way.forced)
+            for number, key in enumerate(way.asked):
+                if key not in fixed:
+                    pending.append({**way.forced, **dict.fromkeys(way.asked[:number], False), key: True})
+
+    def _cover(self) -> None:
+        """Too many ways: none of the branches, all of them, each alone, and all but one."""
+        self.found.clear()
+        keys: dict[str, None] = {}
+        for answer in (False, True):
+            way = _Way(self, {}, answer)
+            way.run()
+            keys |= dict.fromkeys(way.asked)
+        for key in keys:
+            for answer in (False, True):
+                _Way(self, {key: not answer}, answer).run()
+
+    def changes(self, node: ast.AST) -> frozenset[str]:
+        """The variables of the text that a statement binds or changes."""
+        if node not in self._changes:
+            found = {name for inner in (node, *walk_scope(node)) for name, _ in changed(inner)}
+            self._changes[node] = frozenset(found & self.names)
+        return self._changes[node]
+
+    @property
+    def builders(self) -> frozenset[str]:
+        """The variables that hold texts, lists or dicts that are known."""
+        return frozenset(n for s, names in self.touched.items() if self.held.get(s) is not None for n in names)
+
+    def see(self, call: ast.Call, seen: Seen) -> None:
+        """Note what is executed."""
+        known = self.found.setdefault(call, [])
+        if all(not _same(seen, other) for other in known):
+            known.append(seen)
+
+
+def _same(one: Seen, other: Seen) -> bool:
+    def told(seen: Seen) -> list[object]:
+        given = seen.given.values() if isinstance(seen.given, dict) else seen.given
+        return [*((p.text, p.item and p.item.node) for p in seen.text), *((g.node, g.key) for g in given)]
+
+    return told(one) == told(other)
+
+
+class _Way:
+    """One way, by the answers that its tests are given."""
+
+    def __init__(self, walk: Walk, forced: dict[str, bool], otherwise: bool = False) -> None:
+        self.walk, self.forced, self.otherwise = walk, forced, otherwise
+        self.state: State = {}
+        self.asked: list[str] = []
+        self.evaluate = Evaluator(walk.life, self.state, self.decide)
+
+    def run(self) -> None:
+        try:
+            self.suite(self.walk.life.host.body)
+        except _EndError:
+            return
+
+    # Tests
+
+    def decide(self, test: ast.expr) -> bool:
+        """How a test comes out: as the state says, else as this way is told."""
+        known = self._known(test)
+        if known is not None:
+            return known
+        match test:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self.decide(operand)
+            case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[right]):
+                return not self.decide(ast.copy_location(ast.Compare(left, [ast.Is()], [right]), test))
+        key = self._key(test)
+        if key in self.forced:
+            return self.forced[key]
+        if key not in self.asked:
+            self.asked.append(key)
+        return self.otherwise
+
+    def _known(self, test: ast.expr) -> bool | None:
+        match test:
+            case ast.Name(id=name) if name in self.walk.names:
+                return empty_or_not(self.state.get(name))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._known(operand)
+                return None if inner is None else not inner
+            case ast.Call(func=ast.Name(id="len" | "bool"), args=[ast.Name() as inner], keywords=[]):
+                return self._known(inner)
+            case ast.Compare(left=left, ops=[ast.Gt() | ast.NotEq()], comparators=[ast.Constant(value=0)]):
+                return self._known(left) if isinstance(left, ast.Call) else None
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=0)]):
+                inner = self._known(left) if isinstance(left, ast.Call) else None
+                return None if inner is None else not inner
+            case _:
+                return None
+
+    def _key(self, test: ast.expr) -> str:
+        """The same for tests that come out the same: of names that are bound once, and nothing done."""
+        definitions = self.walk.life.flow.definitions
+        names = [n.id for n in ast.walk(test) if isinstance(n, ast.Name)]
+        stable = all(len(definitions.get(name, ())) < 2 for name in names)
+        plain = not acts(test) and not any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(test))
+        return ast.dump(test) if stable and plain else f"{id(test)} {test.lineno}"
+
+    # Statements
+
+    def suite(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            self._statement(statement)
+
+    def _statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.If():
+                self._if(statement)
+            case ast.With() | ast.AsyncWith():
+                self._see(*(item.context_expr for item in statement.items))
+                self.suite(statement.body)
+            case ast.Try():
+                self._try(statement)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                self._loop(statement)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                pass
+            case ast.Match() if self._matters(statement):
+                self._lost(statement)
+            case _:
+                self._see(statement)
+                self._build(statement)
+                if isinstance(statement, ast.Return | ast.Raise | ast.Break | ast.Continue):
+                    raise _EndError
+
+    def _if(self, statement: ast.If) -> None:
+        self._see(statement.test)
+        if not self._matters(statement):
+            known = self._known(statement.test)
+            if known is None or not _leaves(statement.body if known else statement.orelse):
+                return
+            raise _EndError
+        self.suite(statement.body if self.decide(statement.test) else statement.orelse)
+
+    def _try(self, statement: ast.Try) -> None:
+        falls = any(not _leaves(handler.body) for handler in statement.handlers)
+        if falls and self._changes(statement) and not self._holds_all(statement):
+            self._lost(statement)
+        if any(self._matters(handler) for handler in statement.handlers):
+            before = dict(self.state)
+            inner = any(self._matters(s) for s in statement.body)
+            if inner or any(self._changes(h) for h in statement.handlers):
+                self._lost(statement)
+            for handler in statement.handlers:
+                try:
+                    self.suite(handler.body)
+                except _EndError:
+                    continue
+            self.state.clear()
+            self.state.update(before)
+        ended: _EndError | None = None
+        try:
+            self.suite(statement.body)
+            self.suite(statement.orelse)
+        except _EndError as end:
+            ended = end
+        self.suite(statement.finalbody)
+        if ended is not None:
+            raise ended
+
+    def _holds_all(self, statement: ast.stmt) -> bool:
+        inside = set(ast.walk(statement))
+        return all(call in inside for call in self.walk.calls)
+
+    def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
+        head = statement.test if isinstance(statement, ast.While) else statement.iter
+        self._see(head)
+        if self._matters(statement):
+            held = {name for name, value in self.state.items() if value is not None}
+            if held & self._changes(statement):
+                self._lost(statement)
+            with suppress(_EndError):
+                self.suite(statement.body)
+            for name in self._changes(statement):
+                self.state[name] = None
+        self.suite(statement.orelse)
+
+    def _lost(self, statement: ast.stmt) -> None:
+        message = f"what is built cannot be followed through the statement on line {statement.lineno}"
+        raise Refused("dynamic-sql", f"{message}; {_ADVICE}")
+
+    def _changes(self, node: ast.AST) -> frozenset[str]:
+        return self.walk.changes(node)
+
+    def _matters(self, node: ast.AST) -> bool:
+        """Whether a statement builds, or executes what is built."""
+        return bool(self._changes(node)) or any(inner in self.walk.calls for inner in walk_scope(node))
+
+    def _see(self, *nodes: ast.AST) -> None:
+        """Note the calls in a statement or expression."""
+        for inner in (n for node in nodes for n in (node, *walk_scope(node))):
+            if isinstance(inner, ast.Call) and inner in self.walk.calls:
+                self._execute(inner)
+
+    def _execute(self, call: ast.Call) -> None:
+        node, parameters = self.walk.calls[call]
+        text = self.evaluate.text(node)
+        if text is None:
+            raise Refused("dynamic-sql", f"the SQL on line {call.lineno} is put together at run time; {_ADVICE}")
+        given = self._given(parameters, self.walk.life.module.statement(call))
+        if given is None:
+            message = f"the parameters on line {call.lineno} are not written one by one"
+            raise Refused("parameters-unknown", f"{message}; write them as a tuple or a dict")
+        held = {name: _nodes(value) for name, value in self.state.items() if isinstance(value, Items | Keyed)}
+        self.walk.see(call, Seen(text, given, held))
+
+    def _given(self, node: ast.expr | None, place: ast.stmt) -> tuple[Item, ...] | dict[str, Item] | None:
+        if node is None or (isinstance(node, ast.Constant) and node.value is None):
+            return ()
+        keyed = self.evaluate.keyed(node, place)
+        return keyed.items if keyed is not None else self.evaluate.items(node, place)
+
+    # What builds
+
+    def _build(self, statement: ast.stmt) -> None:
+        names = self._changes(statement)
+        if not names:
+            return
+        self.walk.touched.setdefault(statement, set()).update(names)
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                self.state[name] = self.evaluate.value(value, statement)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                self.state[name] = self.evaluate.value(value, statement)
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
+                self.state[name] = self._added(name, value, statement)
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name), slice=slice_)], value=value):
+                self.state[name] = self._set(name, [(slice_, value)], statement)
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr), args=args, keywords=keywords)
+            ) if attr in CHANGES:
+                self.state[name] = self._called(name, attr, args, keywords, statement)
+            case _:
+                self.state.update(dict.fromkeys(names))
+        if len(names) == 1:
+            self.walk.held[statement] = self.state.get(next(iter(names)))
+
+    def _added(self, name: str, value: ast.expr, place: ast.stmt) -> Items | Words | None:
+        match self.state.get(name):
+            case Words(parts=parts):
+                text = self.evaluate.text(value)
+                return Words((*parts, *text)) if text is not None else None
+            case Items(items=items):
+                return Items((*items, *self.evaluate.several(value, place)))
+            case _:
+                return None
+
+    def _set(self, name: str, pairs: Iterable[tuple[ast.expr, ast.expr]], place: ast.stmt) -> Keyed | None:
+        held = self.state.get(name)
+        if not isinstance(held, Keyed):
+            return None
+        found = dict(held.items)
+        for key, value in pairs:
+            if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+                return None
+            found[key.value] = self.evaluate.item(value, place, key.value)
+        return Keyed(found)
+
+    def _called(
+        self, name: str, attr: str, args: list[ast.expr], keywords: list[ast.keyword], place: ast.stmt
+    ) -> Items | Keyed | None:
+        match self.state.get(name), attr, args:
+            case Items(items=items), "append", [value]:
+                return Items((*items, self.evaluate.item(value, place)))
+            case Items(items=items), "extend", [value]:
+                return Items((*items, *self.evaluate.several(value, place)))
+            case Keyed(items=keyed), "update", []:
+                known = [(k.arg, k.value) for k in keywords]
+                if any(key is None for key, _ in known):
+                    return None
+                return Keyed({**keyed, **{k: self.evaluate.item(v, place, k) for k, v in known if k}})
+            case Keyed(items=keyed), "update", [value]:
+                more = self.evaluate.keyed(value, place) if not keywords else None
+                return Keyed({**keyed, **more.items}) if more is not None else None
+            case _:
+                return None
+
+
+def _nodes(value: Items | Keyed) -> tuple[ast.expr, ...]:
+    items = value.items if isinstance(value, Items) else value.items.values()
+    return tuple(item.node for item in items)
+
+
+def _leaves(statements: Sequence[ast.stmt]) -> bool:
+    return bool(statements) and isinstance(statements[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)

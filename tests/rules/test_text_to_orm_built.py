@@ -1,0 +1,162 @@
+"""SQL that is built from lists of conditions and assignments, before and after `text-to-orm`: every way is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ormlift.model import Refused, Status, Verdict
+
+from tests.rules.test_text_to_orm_steps import GO, HEAD
+from tests.rules.text_world import World, effects, plan, rewritten, sites
+
+LISTS = "def run(session, a, b, c):\n    filters = []\n    params = {}\n"
+A = '    if a is not None:\n        filters.append("author_id = :a")\n        params["a"] = a\n'
+B = '    if b:\n        filters.append("title LIKE :b")\n        params["b"] = f"%{b}%"\n'
+# name -> `run(session, a, b, c)`
+SAME: dict[str, str] = {
+    "a count and a page": LISTS
+    + A
+    + B
+    + """\
+    where = " AND ".join(filters) if filters else "1=1"
+    count = text(f"SELECT COUNT(*) FROM books WHERE {where}")
+    total = session.execute(count, params).scalar() or 0
+    skip = 1
+    page = text(f"SELECT id, title FROM books WHERE {where} ORDER BY id LIMIT :size OFFSET :skip")
+    rows = session.execute(page, {**params, "size": 2, "skip": skip}).fetchall()
+    return total, rows
+""",
+    "a text that is made where it executes": LISTS
+    + B
+    + """\
+    clause = f"WHERE {' AND '.join(filters)}" if filters else ""
+    return session.execute(text(f"SELECT id FROM books {clause} ORDER BY id"), params).scalars().all()
+""",
+    "one parameter in several conditions": LISTS
+    + """\
+    if b:
+        filters.append("(title = :b OR title LIKE :b)")
+        filters.append("title <> :not_b")
+        params.update(b=b, not_b="none")
+    if c is not None:
+        filters.append("count >= :c")
+        params["c"] = c
+    sql = "SELECT id FROM books"
+    if filters:
+        sql += " WHERE " + " AND ".join(filters)
+    sql += " ORDER BY id DESC"
+    return [row.id for row in session.execute(text(sql), params)]
+""",
+    "a join": """\
+def run(session, a, b, c):
+    filters = ["b.count > :least"]
+    params = {"least": -5}
+    if a:
+        filters.append("a.id = :a")
+        params["a"] = a
+    if c is None:
+        filters.append("a.name IS NOT NULL")
+    sql = text("SELECT b.id, a.name FROM books b JOIN authors a ON a.id = b.author_id WHERE {} ORDER BY b.id".format(
+        " AND ".join(filters)))
+    return session.execute(sql, params).fetchall()
+""",
+    "assignments": """\
+def run(session, a, b, c):
+    changes = []
+    params = {"id": 2}
+    if b is not None:
+        changes.append("title = :title")
+        params["title"] = b
+    if c is not None:
+        changes.append("count = count + :more")
+        params["more"] = c
+    if changes:
+        result = session.execute(text(f"UPDATE books SET {', '.join(changes)} WHERE id = :id"), params)
+        return result.rowcount
+    return None
+""",
+    "a dict of assignments": """\
+def run(session, a, b, c):
+    data = {"count": 8}
+    if b:
+        data["title"] = b
+    set_clause = ", ".join(f"{name} = :{name}" for name in data)
+    session.execute(text(f"UPDATE books SET {set_clause} WHERE id = :id"), {**data, "id": 2})
+    return data, "count" in data, session.execute(text("SELECT title, count FROM books ORDER BY id")).fetchall()
+""",
+    "a delete": LISTS
+    + A
+    + """\
+    filters.append("count > 0")
+    n = session.execute(text("DELETE FROM books WHERE " + " AND ".join(filters)), params).rowcount
+    return n, session.execute(text("SELECT id FROM books ORDER BY id")).scalars().all()
+""",
+}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_every_way_is_the_same_before_and_after(name: str, world: World) -> None:
+    text = HEAD + SAME[name] + GO
+    after, found = rewritten(text)
+    assert {site.status for site in found} == {Status.REWRITTEN}
+    assert effects(found) <= {"autoflush"}
+    assert {c.verdict for site in found for c in site.certificates} == {Verdict.PROVEN}
+    assert "text(" not in after
+    assert "params" not in after
+    before, now = world.run(text), world.run(after)
+    assert before.error == ""
+    assert before == now
+
+
+def test_executions_that_share_a_list_are_one_site() -> None:
+    after, found = rewritten(HEAD + SAME["a count and a page"])
+    assert len(found) == 1
+    assert (
+        """\
+    filters = []
+    if a is not None:
+        filters.append(Book.author_id == literal(a))
+    if b:
+        filters.append(Book.title.like(f"%{b}%"))
+    total = session.scalar(select(func.count()).select_from(Book).where(*filters)) or 0
+    skip = 1
+    rows = session.execute(
+        select(Book.id, Book.title).where(*filters).order_by(Book.id).limit(2).offset(skip)
+    ).all()
+"""
+        in after
+    )
+
+
+HELD = LISTS.replace("[]", '["id > 0"]') + A
+RUN = '    return session.execute(text("SELECT id FROM books WHERE " + " AND ".join(filters)), params).fetchall()\n'
+STAYS: dict[str, str] = {
+    "no condition on some way": LISTS + A + RUN,
+    "a condition from outside": HELD + "    filters.append(b)\n" + RUN,
+    "an OR without parentheses": HELD.replace("= :a", "= :a OR count = 0") + RUN,
+    "conditions in a loop": HELD + '    for n in b:\n        filters.append("id <> 4")\n' + RUN,
+    "the parameters are returned": HELD + RUN.replace("()\n", "(), params\n"),
+    "the list is handed on": HELD + "    more(filters)\n" + RUN,
+    "a parameter that is not set on some way": HELD.replace('        params["a"] = a\n', "") + RUN,
+    "a parameter of two values": HELD + '    if b:\n        params["a"] = b\n' + RUN,
+    "a call that nothing asks for": HELD + '    params["other"] = b.pop()\n' + RUN,
+    "options of the text": HELD + RUN.replace("), params", ").bindparams(a=1), params"),
+    "another execution that cannot be read": HELD
+    + '    session.execute(text("SELECT id FROM books WHERE " + b + " AND ".join(filters)), params)\n'
+    + RUN,
+    "a parameter that changes": HELD + "    a = c\n    params['a'] = a\n" + RUN,
+}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_it_stays(name: str) -> None:
+    outcome = plan(HEAD + STAYS[name])
+    assert isinstance(outcome, Refused), outcome
+    codes = {site.reason.code for site in sites(outcome) if site.reason is not None}
+    assert codes <= {"dynamic-sql", "parameters-unknown", "arguments-mismatch", "text-options"}
