@@ -328,6 +328,13 @@ STAYS: dict[str, str] = {
         + EXECUTE
         + CLOSE
     ),
+    "a call that would run behind an attribute": (
+        OPEN
+        + '    conditions = ["id > ?"]\n    params = [b.pop()]\n    conditions.append("stage = ?")\n'
+        + "    params.append(b.stage)\n"
+        + EXECUTE
+        + CLOSE
+    ),
     "a list that grows behind the join": (
         OPEN
         + LISTS.replace("[]", '["id > 0"]', 1)

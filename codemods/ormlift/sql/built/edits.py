@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.model import Op, ReplaceStatement
-from ormlift.sql.built.built import Group, Is, Region
-from ormlift.sql.built.values import Items, Keyed
+from ormlift.sql.built.built import Built, Group, Is, Region
+from ormlift.sql.built.values import Item, Items, Keyed
 from ormlift.sql.layout import Atom, Node, Pair, lay_out
 from ormlift.sql.layout import Items as Bracketed
 from ormlift.sql.life.literals import is_stable
-from ormlift.sql.life.pure import acts
+from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.text import has_comment, line_length
 from ormlift.syntax import Module
@@ -89,22 +89,35 @@ class Editor:
     def _check_moves(self) -> None:
         """A parameter has the same value where it is written now. Raises Refused."""
         known = self.group.walk.builders
-        doing: set[ast.expr] = set()
+        given: dict[ast.expr, bool] = {}  # each parameter, and whether it moves
+        for built, item, to in self._given():
+            if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
+                raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
+            near = self._is_near(item.place, to)
+            if not near and not is_stable(item.node, self.group.life, built.call):
+                message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
+                raise self._refused(message)
+            moves = not near or not self._is_beside(item.place, to)
+            given[item.node] = given.get(item.node, False) or moves
+        doing = [node for node in given if acts(node) or does_more(node, self.module)]
+        seeing = [node for node in given if node in doing or looks(node)]
+        if len(doing) > 1 or (any(given[node] for node in doing) and len(seeing) > 1):
+            line = min(node.lineno for node in doing)
+            raise self._refused(f"the parameter on line {line} is a call, which could run before or behind another")
+
+    def _given(self) -> Iterator[tuple[Built, Item, ast.stmt]]:
+        """Each parameter that is written elsewhere from now on, with the statement where."""
         for built in self.group.built:
             goal = self.module.statement(built.call)
             for piece in (piece for way in built.ways for piece in way):
-                to = piece.part.item.place if piece.part.item is not None else goal
-                kept = piece.part.item is not None and self.group.regions[piece.part.region].keyed
-                for item in () if kept else piece.items:
-                    doing |= {item.node} if acts(item.node) else set()
-                    if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
-                        raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
-                    if not self._is_near(item.place, to) and not is_stable(item.node, self.group.life, built.call):
-                        message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
-                        raise self._refused(message)
-        if len(doing) > 1:
-            line = min(node.lineno for node in doing)
-            raise self._refused(f"several parameters from line {line} on are calls, which could run in another order")
+                of = piece.part.item
+                if of is None or not self.group.regions[piece.part.region].keyed:
+                    yield from ((built, item, of.place if of is not None else goal) for item in piece.items)
+
+    def _is_beside(self, place: ast.stmt, to: ast.stmt) -> bool:
+        """Whether one statement is the other, or next to it."""
+        suite = self.module.suite(place)
+        return to in suite and abs(suite.index(to) - suite.index(place)) < 2
 
     def _is_near(self, place: ast.stmt, to: ast.stmt) -> bool:
         """Whether nothing but what builds stands between two statements."""

@@ -574,7 +574,8 @@ class _Rewriter:
             self.effects += database_effects(life, self.index, self.settings)
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
-        self.effects += [e for p in self.prepared for e in (*order_effects(p, self.module), *shape_effects(p, life))]
+        ways = [way for p in self.prepared for way in self.stepper.ways(p)]
+        self.effects += [e for p in ways for e in (*order_effects(p, self.module), *shape_effects(p, life))]
         self.effects += ahead_effects(self.prepared, life)
         if autocommits(life) is Tri.YES:
             self.effects += caught_writes(life, writes)

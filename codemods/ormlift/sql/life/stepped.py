@@ -17,6 +17,7 @@ from ormlift.sql.life.literals import Parameters, sql_text
 from ormlift.sql.life.many import is_many
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.shapes import check_lists
 from ormlift.sql.life.statements import (
     Manner,
     Prepared,
@@ -156,6 +157,7 @@ class Stepper:
                 prepared.fetch, prepared.target, prepared.prefix, prepared.kept,
             )  # fmt: skip
             made.spreads = spreads
+            check_lists(made, self.life)
             compose(made, self.life, plain, edits)
             return made
 
