@@ -330,7 +330,8 @@ STAYS: dict[str, str] = {
     ),
     "a call that would run behind an attribute": (
         OPEN
-        + '    conditions = []\n    params = [b.pop()]\n    conditions.append("stage = ?")\n    params.append(b.stage)\n'
+        + '    conditions = []\n    params = [b.pop()]\n    conditions.append("stage = ?")\n'
+        + "    params.append(b.stage)\n"
         + EXECUTE.replace("WHERE ", "WHERE id > ? AND ")
         + CLOSE
     ),
