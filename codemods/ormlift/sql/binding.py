@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.arguments import completed, dumped
 from ormlift.sql.columntypes import takes
+from ormlift.sql.decoded import decoded_text
 from ormlift.sql.layout import Atom, Node, call
-from ormlift.sql.scope import unsupported
 from ormlift.sql.statement import EFFECTS, Bind, Finding
 
 if TYPE_CHECKING:
@@ -92,6 +92,19 @@ class Binder:
             items.append(Atom(self.names.sa("String")))
         return call(self.names.sa("literal"), *items)
 
+    def document(self, text: Node, said: str) -> Node:
+        """Text that is a JSON document already, so that the column's type must not encode it again."""
+        bound = call(self.names.sa("literal"), text, Atom(self.names.sa("String")))
+        if self.statement.dialect != "postgresql":
+            return bound
+        return call(self.names.sa("cast"), bound, Atom(self.document_type(said)))
+
+    def document_type(self, said: str) -> str:
+        """How the file says JSON or JSONB."""
+        return (
+            f"{self.names.say('sqlalchemy.dialects', 'postgresql')}.JSONB" if said == "JSONB" else self.names.sa(said)
+        )
+
     def _bound(
         self, atom: Atom, argument: Argument, ref: ColumnRef | None, kind: str, use: Use, *, constant: bool = False
     ) -> Node:
@@ -100,12 +113,13 @@ class Binder:
         fits = flag or takes(dialect, kind, argument.type)
         if kind in ("datetime", "date", "unknown", "") and not constant:
             self._stored_otherwise(argument, ref, kind, fits)
-        if kind == "json" and use is Use.WRITE and argument.may_be_none:
+        if kind == "json" and use is Use.WRITE and argument.may_be_none and argument.type != "str":
             if dialect != "postgresql":  # with a type of its own, None stays SQL NULL
                 return call(self.names.sa("literal"), atom, Atom(self.names.sa("String")))
             self.found("json-null", f"`{argument.text}` may be None, which a JSON column stores as JSON null.")
         if kind == "json" and use is Use.WRITE and argument.type == "str" and dialect != "sqlite":
-            raise unsupported("Text written to a JSON column, whose type would encode it again,")
+            decoded = decoded_text(argument.text) if constant else None
+            return decoded or self.document(atom, ref.column.type if ref is not None else "JSON")
         if kind in OWN_NONE and argument.type == "None" and use is not Use.WRITE:
             fits = False
         if use is Use.COMPARE and argument.type == "bool" and kind != "bool":

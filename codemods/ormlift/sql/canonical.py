@@ -62,6 +62,7 @@ class Canonical(Forms):
         if kind not in ("Insert", "Update", "Delete"):
             return self.query(tree)
         self.frames.append(Frame())
+        self._common(tree)
         if kind == "Insert":
             return self._insert(tree)
         key = self._table(tree.this, outer=False)
@@ -186,6 +187,7 @@ class Canonical(Forms):
             self._listed(tree, "order"),
             self._limit(tree),
             self._offset(tree),
+            tuple((str(lock.args.get("update")), str(lock.args.get("wait"))) for lock in tree.args.get("locks") or []),
         )
 
     def _sources(self, tree: exp.Expr) -> tuple[Shape, Shape]:
@@ -263,7 +265,11 @@ class Canonical(Forms):
         return key
 
     def _derived(self, tree: exp.Expr) -> Table | None:
-        """A query for a table, or one of WITH."""
+        """A query for a table, a list of values for one, or one of WITH."""
+        if type(tree).__name__ == "Unnest":
+            columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
+            held = tuple(self.form(item) for item in tree.expressions)
+            return Table(("unnest", held, bool(tree.args.get("offset"))), tuple(c.name.lower() for c in columns))
         if type(tree).__name__ == "Subquery":
             columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
             names = tuple(column.name.lower() for column in columns) or tuple(self.outputs(tree.this))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import keyword
 from typing import TYPE_CHECKING
 
+from ormlift.sql.arguments import dumped
 from ormlift.sql.binding import Use
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import Atom, Items, Node, Pair, call, method
+from ormlift.sql.operands import slot_of
 from ormlift.sql.read import own_nodes
 from ormlift.sql.scope import ColumnRef, Refused, Scope, unsupported
 
@@ -28,6 +30,16 @@ class Changes:
         self.write = Expressions(scope, binder, names, request.timestamps)
         self.dialect = binder.statement.dialect
         self.returned: SelectParts | None = None
+
+    def _common(self) -> None:
+        """The tables of WITH."""
+        from ormlift.sql.queries import Queries
+
+        if with_ := self.tree.args.get("with_"):
+            if self.dialect == "mysql":
+                raise unsupported("WITH before a change, on MySQL,")
+            self.names.since("1.4", "WITH before a change")
+            Queries(self.binder, self.names, self.request.timestamps).common(with_, self.scope)
 
     def _others(self, tables: list[exp.Expr]) -> None:
         """Other tables that the criteria speak of; SQLAlchemy finds them there."""
@@ -91,7 +103,16 @@ class Changes:
 
         if isinstance(tree, exp.Var) or (isinstance(tree, exp.Column) and tree.name.lower() == "default"):
             raise unsupported("DEFAULT as a value")
-        return self.write.against(tree, Value(ref.node, ref.kind, ref), Use.WRITE)
+        return self.write.against(self._uncast(ref, tree), Value(ref.node, ref.kind, ref), Use.WRITE)
+
+    def _uncast(self, ref: ColumnRef, tree: exp.Expr) -> exp.Expr:
+        """`CAST(:x AS JSONB)` of `json.dumps(x)`, written to a column of that type: the type does both."""
+        from sqlglot import exp
+
+        inner = tree.this.unnest() if isinstance(tree, exp.Cast) else None
+        if not isinstance(inner, exp.Placeholder) or tree.args["to"].sql().upper() != ref.column.type.upper():
+            return tree
+        return inner if ref.kind == "json" and dumped(self.binder.arguments[slot_of(inner)].text) else tree
 
     def _pairs(self, written: list[tuple[ColumnRef, Node]], *, by_name: bool = False) -> list[Node]:
         """Keyword arguments, or one dict where a name is none that Python takes as a keyword."""
@@ -123,9 +144,9 @@ class ChangeWriter(Changes):
         """`update(Model).where(...).values(...)`, or `session.query(Model).filter(...).update({...})`."""
         tree = self.tree
         self._refuse(
-            ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"),
-            ("with_", "WITH"), ("alternative", "UPDATE OR …"),
+            ("order", "UPDATE … ORDER BY"), ("limit", "UPDATE … LIMIT"), ("alternative", "UPDATE OR …")
         )  # fmt: skip
+        self._common()
         if tree.this.args.get("joins"):
             raise unsupported("UPDATE with a join")
         if not tree.expressions:
@@ -145,7 +166,7 @@ class ChangeWriter(Changes):
                 spread += [Atom(text) for text in self.request.spreads[item.this.name]]
                 place = len(written)
                 continue
-            ref = self.scope.column(item.this)
+            ref = self._set(item.this, entity)
             written.append((ref, self._written(ref, item.args["expression"])))
         refs = [ref for ref, _ in written]
         self._updated(entity, refs)
@@ -158,6 +179,13 @@ class ChangeWriter(Changes):
         pairs = self._pairs(written)
         chain = method(chain, "values", *pairs[:place], *spread, *pairs[place:])
         return self._unsynchronised(self._returning(chain), entity)
+
+    def _set(self, column: exp.Column, entity: Entity) -> ColumnRef:
+        """What SET names is the table's own, whatever other tables have."""
+        from sqlglot import exp
+
+        owner = column.table.lower()
+        return self.scope.column(column if owner else exp.column(column.name, table=entity.alias))
 
     def _updated(self, entity: Entity, refs: list[ColumnRef]) -> None:
         self._once(refs)
@@ -173,8 +201,9 @@ class ChangeWriter(Changes):
         """`delete(Model).where(...)`, or `session.query(Model).filter(...).delete()`."""
         self._refuse(
             ("order", "DELETE … ORDER BY"), ("limit", "DELETE … LIMIT"),
-            ("tables", "DELETE of several tables"), ("with_", "WITH"),
+            ("tables", "DELETE of several tables"),
         )  # fmt: skip
+        self._common()
         if self.tree.this.args.get("joins"):
             raise unsupported("DELETE with a join")
         entity = self.scope.add(self.tree.this)

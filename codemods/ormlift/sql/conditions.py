@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ormlift.sql.binding import OWN_NONE, SlotAtom, Use
+from ormlift.sql.documents import Documents
 from ormlift.sql.layout import COMPARE, Atom, Infix, Items, Node, Pair, Prefix, call, method
 from ormlift.sql.operands import (
-    Operands,
     Value,
     construct,
     flag_of,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ormlift.sql.queries import Queries
 
 
-class Conditions(Operands):
+class Conditions(Documents):
     """Writes the conditions of one statement."""
 
     @property
@@ -89,7 +89,7 @@ class Conditions(Operands):
             return self._bare(tree)
         if isinstance(tree, exp.Anonymous | exp.Case | exp.Add | exp.Sub | exp.Literal | exp.Cast | exp.Query):
             return self._truth(tree)
-        raise unsupported(construct(tree))
+        return self.special(tree)
 
     def _truth(self, tree: exp.Expr) -> Node:
         from sqlglot import exp
@@ -128,6 +128,8 @@ class Conditions(Operands):
         left, right = tree.this, tree.args["expression"]
         if isinstance(right, exp.Any | exp.All) and isinstance(right.this.unnest(), exp.Placeholder):
             return self._any(left, op, right)
+        if isinstance(right, exp.Any | exp.All) and self._is_value(left):
+            return self._member(left, op, right)
         for side in (left, right):
             if isinstance(side.unnest(), exp.Tuple | exp.All | exp.Any):
                 raise unsupported(f"A comparison with {construct(side.unnest()).lower()}")
@@ -164,6 +166,8 @@ class Conditions(Operands):
         from sqlglot import exp
 
         tree = tree.unnest()
+        if other.kind == "json" and other.ref is None and use is not Use.WRITE:
+            raise unsupported("A comparison with a JSON value")
         if isinstance(tree, exp.Placeholder):
             return self.binder.slot(slot_of(tree), other.ref, other.kind, use)
         if isinstance(tree, exp.Null):

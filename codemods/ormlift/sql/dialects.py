@@ -45,7 +45,47 @@ def _plus(parser: Parser) -> exp.Expr:
 
 def parse(sql: str, name: str) -> list[exp.Expr | None]:
     """The statements of `sql`. Raises sqlglot.errors.SqlglotError where it cannot be parsed."""
-    return [_plainly(tree) if tree is not None else None for tree in dialect(name).parse(sql)]
+    trees = [_plainly(tree) if tree is not None else None for tree in dialect(name).parse(sql)]
+    if name != "postgresql":
+        return trees
+    return [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
+
+
+def _quantified(node: exp.Expr) -> exp.Expr:
+    """`a < ALL(list)`, which is no function."""
+    from sqlglot import exp
+
+    kinds = {"all": exp.All, "any": exp.Any, "some": exp.Any}
+    named = isinstance(node, exp.Anonymous) and len(node.expressions) == 1 and isinstance(node.this, str)
+    kind = kinds.get(str(node.this).lower()) if named else None
+    return kind(this=node.expressions[0].copy()) if kind is not None else node
+
+
+def _arrow(node: exp.Expr) -> exp.Expr:
+    """sqlglot takes `f(a -> 'b')` for a lambda; on PostgreSQL it is a path."""
+    from sqlglot import exp
+
+    if (
+        not isinstance(node, exp.Lambda)
+        or len(node.expressions) != 1
+        or not isinstance(node.expressions[0], exp.Identifier)
+    ):
+        return node
+    body: exp.Expr = exp.Paren(this=node.this.copy())
+    leaf = body.this
+    while isinstance(leaf, exp.JSONExtract | exp.JSONExtractScalar):
+        leaf = leaf.this
+    if not isinstance(leaf, exp.Literal):
+        return node
+    steps = [
+        exp.JSONPathRoot(),
+        exp.JSONPathKey(this=leaf.name) if leaf.is_string else exp.JSONPathSubscript(this=int(leaf.name)),
+    ]
+    leaf.replace(
+        exp.JSONExtract(this=exp.Column(this=node.expressions[0].copy()), expression=exp.JSONPath(expressions=steps))
+    )
+    inner: exp.Expr = body.this
+    return inner
 
 
 def _plainly(tree: exp.Expr) -> exp.Expr:

@@ -46,6 +46,9 @@ class Expressions(Conditions, Functions):
             exp.Extract: self._extract, exp.BitwiseAnd: self._bitwise, exp.BitwiseOr: self._bitwise,
             exp.Window: self._window, exp.Filter: self._filter, exp.Select: self._subquery,
             exp.Union: self._subquery, exp.Intersect: self._subquery, exp.Except: self._subquery,
+            **dict.fromkeys(
+                (exp.JSONExtract, exp.JSONExtractScalar, exp.JSONBExtract, exp.JSONBExtractScalar), self._path
+            ),
             exp.Interval: self._interval, exp.AtTimeZone: self._zone,
         }  # fmt: skip
 
@@ -173,8 +176,14 @@ class Expressions(Conditions, Functions):
 
         if type(tree).__name__ != "Cast":
             raise unsupported(construct(tree))
-        name, arguments, kind = sqlalchemy_type(tree.args["to"], self.dialect)
+        to = tree.args["to"]
+        if self.dialect == "postgresql" and to.sql().upper() in ("JSON", "JSONB"):
+            return self._document(tree)
+        is_array = self.dialect == "postgresql" and to.sql().upper().startswith("ARRAY<") and len(to.expressions) == 1
+        name, arguments, kind = sqlalchemy_type(to.expressions[0] if is_array else to, self.dialect)
         said = self.names.sa(name) + arguments
+        if is_array:
+            said, kind = f"{self.names.sa('ARRAY')}({said})", "unknown"
         inner = self.value(tree.this)
         typed = inner.is_python and kind in CONVERTING  # a type of its own would convert what is bound
         node = self._sql(inner) if typed else inner.node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ CONDITIONS = (
     "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "And", "Or", "Not", "Is", "NullSafeEQ", "NullSafeNEQ", "Like", "ILike",
     "Escape", "In", "Exists",
 )  # fmt: skip
+_PATHS = {"JSONExtract": "->", "JSONExtractScalar": "->>", "JSONBExtract": "#>", "JSONBExtractScalar": "#>>"}
+_TEXTS = ("JSONExtractScalar", "JSONBExtractScalar")
 NEGATED = {"EQ": "NEQ", "NEQ": "EQ", "LT": "GTE", "GTE": "LT", "GT": "LTE", "LTE": "GT"}
 
 
@@ -31,6 +34,7 @@ class Forms:
         self.compiled = compiled
         self.dialect, self.models, self.binds, self.one_row = dialect, models, binds, one_row
         self.steps: set[str] = set()
+        self.keeps_casts = False  # casts of parameters are the statement's own, and stay
 
     def query(self, tree: exp.Expr) -> Shape:
         """The form of a query inside the statement."""
@@ -161,7 +165,12 @@ class Forms:
             return ("call", str(tree.this).upper(), tuple(self.form(item) for item in tree.expressions))
         if kind == "Case":
             return self._case(tree)
-        if kind == "Cast" and self.compiled and type(tree.this).__name__ == "Placeholder":
+        if kind in _PATHS or (kind == "Bracket" and self.compiled):
+            return self._path(tree)
+        if kind == "Cast" and type(tree.this.unnest()).__name__ in _TEXTS and tree.args["to"].sql() == "VARCHAR":
+            self.steps.add("what `->>` gives is text: its cast to VARCHAR changes nothing")
+            return self.form(tree.this)
+        if kind == "Cast" and self.compiled and not self.keeps_casts and type(tree.this).__name__ == "Placeholder":
             return self._cast_of_bind(tree)
         if kind in ("Subquery", "Select", "Union", "Intersect", "Except"):
             return self.query(tree)
@@ -169,9 +178,23 @@ class Forms:
             return self.condition(tree, positive=False)
         return self._other(tree)
 
+    def _path(self, tree: exp.Expr) -> Shape:
+        """A path into JSON; SQLAlchemy says `data['a']` for `data -> 'a'` of a JSONB column."""
+        from ormlift.sql.documents import json_keys
+
+        operator = _PATHS.get(type(tree).__name__, "->")
+        keys = json_keys(tree) if type(tree).__name__ in _PATHS else ()
+        if keys:
+            key: Shape = self.constant(keys if operator[0] == "#" else keys[0])
+        else:
+            found = tree.args.get("expression") or tree.expressions[0]
+            key = self.form(found)
+        return ("path", operator, self.form(tree.this), key)
+
     def _cast_of_bind(self, tree: exp.Expr) -> Shape:
         inner = self.form(tree.this)
-        if inner[0] not in ("slot", "null"):
+        document = inner[0] == "string" and tree.args["to"].sql().upper() in ("JSON", "JSONB")
+        if inner[0] not in ("slot", "null") and not document:
             return self._other(tree)
         self.steps.add("the cast of a parameter to the type of the column it meets changes nothing")
         return inner
@@ -196,6 +219,8 @@ class Forms:
             return ("true" if value else "false",) if self.dialect == "postgresql" else number(str(int(value)))
         if isinstance(value, int | float):
             return number(repr(value))
+        if isinstance(value, dict | list):  # as a JSON column's type encodes it
+            return ("string", json.dumps(value))
         return ("string", value) if isinstance(value, str) else ("value", repr(value))
 
     def _other(self, tree: exp.Expr) -> Shape:

@@ -44,7 +44,7 @@ class Functions(Operands):
         if name in UNITS and len(tree.expressions) == 3:
             unit = call(self.names.sa("text"), Atom(quoted(tree.expressions[0].name.upper())))
             return Value(call(said, unit, *(self.value(item).node for item in tree.expressions[1:])), "")
-        values = [self._argument(item, name) for item in tree.expressions]
+        values = self._documents(tree, [self._argument(item, name) for item in tree.expressions])
         kind = KNOWN_KINDS.get(name, "")
         computed, differ = mixed(values), len({value.kind for value in values if not value.null}) > 1
         if name in FROM_ARGUMENT and values:
@@ -57,6 +57,22 @@ class Functions(Operands):
             kind = "str" if [value.kind for value in values] == ["str"] else ""
         nodes = (Atom("None") if value.null else value.node for value in values)
         return Value(call(said, *nodes), kind, computed=computed)
+
+    def _documents(self, tree: exp.Anonymous, values: list[Value]) -> list[Value]:
+        """JSON beside text, as in COALESCE(data, '{}'): the text is JSON, which a driver that names types must know."""
+        from sqlglot import exp
+
+        if self.dialect != "postgresql" or str(tree.this).lower() != "coalesce" or values[0].kind != "json":
+            return values
+        columns = (self.scope.find(column) for column in tree.expressions[0].find_all(exp.Column))
+        types = {ref.column.type for ref in columns if ref is not None}
+        if not types <= {"JSON", "JSONB"}:
+            raise unsupported("JSON of a type that is not known, beside text,")
+        said = "JSONB" if "JSONB" in types else "JSON"
+        return [
+            Value(self.binder.document(value.node, said), "json") if value.python in ("str", "") else value
+            for value in values
+        ]
 
     def _argument(self, tree: exp.Expr, name: str) -> Value:
         from sqlglot import exp

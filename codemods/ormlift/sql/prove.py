@@ -144,9 +144,20 @@ class Stage:
         before_shape = old.statement(self.statement.tree)
         tree = parse(after.sql, self.statement.dialect)[0]
         assert tree is not None
-        after_shape = new.statement(tree)
+        new.keeps_casts = self.casts_binds
+        after_shape = new.statement(tree.copy())
+        if new.keeps_casts and before_shape != after_shape:
+            new.keeps_casts = False
+            after_shape = new.statement(tree)
         steps.extend(sorted(old.steps | new.steps))
         return "" if before_shape == after_shape else _first_difference(before_shape, after_shape)
+
+    @property
+    def casts_binds(self) -> bool:
+        """Whether the raw statement casts parameters itself."""
+        from sqlglot import exp
+
+        return any(isinstance(cast.this.unnest(), exp.Placeholder) for cast in self.statement.tree.find_all(exp.Cast))
 
     def conversion(self) -> str:
         """Which result SQLAlchemy would convert without the writer's saying so; empty where none."""

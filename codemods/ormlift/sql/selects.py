@@ -10,6 +10,7 @@ from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, call, method
 from ormlift.sql.read import is_aggregate, own_nodes
 from ormlift.sql.scope import Refused, Scope, unsupported
+from ormlift.sql.unnested import unnested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # A `*` of more columns than these is written as the whole table.
 SPELLED_OUT = 8
 _REFUSED = {
-    "laterals": "LATERAL", "windows": "WINDOW", "qualify": "QUALIFY", "locks": "FOR UPDATE",
+    "laterals": "LATERAL", "windows": "WINDOW", "qualify": "QUALIFY",
     "into": "SELECT INTO", "hint": "A hint", "kind": "SELECT AS", "operation_modifiers": "A SELECT modifier",
     "connect": "CONNECT BY", "match": "MATCH", "cluster": "CLUSTER BY", "sort": "SORT BY", "distribute": "DISTRIBUTE",
     "prewhere": "PREWHERE", "sample": "TABLESAMPLE", "settings": "SETTINGS", "format": "FORMAT", "for_": "FOR",
@@ -54,6 +55,7 @@ class SelectParts:
     order: list[Node] = field(default_factory=list)
     limit: Node | None = None
     offset: Node | None = None
+    lock: list[Node] | None = None
     distinct: bool = False
     distinct_on: list[Node] = field(default_factory=list)
     star: bool = False
@@ -93,7 +95,21 @@ class SelectWriter:
         self._order(parts)
         for name in ("limit", "offset"):
             setattr(parts, name, self.bound(name))
+        parts.lock = self._lock()
         return parts
+
+    def _lock(self) -> list[Node] | None:
+        """The arguments of `.with_for_update(..)`; None where the rows are not locked."""
+        locks = self.tree.args.get("locks") or []
+        if not locks:
+            return None
+        (lock, *others) = locks
+        wait = lock.args.get("wait")
+        plain = not (others or lock.expressions or lock.args.get("key") or wait not in (None, True, False))
+        if not plain or self.dialect == "sqlite" or self.scope.parent is not None:
+            raise unsupported("FOR UPDATE of this kind")
+        said = [("read", not lock.args.get("update")), ("nowait", wait is True), ("skip_locked", wait is False)]
+        return [Pair(name, "=", Atom("True")) for name, on in said if on]
 
     def listed(self, parts: SelectParts) -> None:
         """The select list, or that of RETURNING."""
@@ -138,6 +154,8 @@ class SelectWriter:
     def _source(self, table: exp.Expr, *, outer: bool) -> Entity:
         from sqlglot import exp
 
+        if isinstance(table, exp.Unnest) and not outer:
+            return unnested(table, self.scope, self.write, self.names)
         if not isinstance(table, exp.Subquery):
             return self.scope.add(table, outer=outer)
         if table.args.get("joins") or table.args.get("pivots"):
@@ -459,7 +477,7 @@ def assemble(parts: SelectParts, writer: SelectWriter, head: Node, *, query: boo
     for name, node in (("limit", parts.limit), ("offset", parts.offset)):
         if node is not None:
             chain = method(chain, name, node)
-    return chain
+    return chain if parts.lock is None else method(chain, "with_for_update", *parts.lock)
 
 
 def _closed(node: Node) -> Node:
@@ -481,4 +499,4 @@ def _column() -> type[exp.Column]:
 def _constants() -> tuple[type[exp.Expr], ...]:
     from sqlglot import exp
 
-    return (exp.Literal, exp.Placeholder)
+    return (exp.Literal, exp.Placeholder, exp.JSONPath)

@@ -86,6 +86,7 @@ class Synthetic:
     def type_of(self, column: MappedColumn) -> SaType:
         """A SQLAlchemy type that behaves as the column's; for a type that is not known, one that does nothing."""
         import sqlalchemy as sa
+        from sqlalchemy.dialects.postgresql import JSONB
         from sqlalchemy.types import NullType
 
         kind = kind_of(column, self.models)
@@ -95,6 +96,8 @@ class Synthetic:
         if kind == "numeric":
             numeric: SaType = sa.Numeric
             return numeric(10, 2, asdecimal="asdecimal=False" not in column.type_args.replace(" ", ""))
+        if column.type == "JSONB":
+            return JSONB().with_variant(sa.JSON(), "sqlite", "mysql")
         makers: dict[str, Any] = {
             "int": sa.Integer, "float": sa.Float, "str": sa.String, "bool": sa.Boolean, "datetime": sa.DateTime,
             "date": sa.Date, "time": sa.Time, "interval": sa.Interval, "bytes": sa.LargeBinary, "json": sa.JSON,
