@@ -28,6 +28,7 @@ class MappedColumn:
     line: int = 0
     impl: str = ""  # where `type` is a class of the project (a TypeDecorator): the type it is stored as
     nullable_stated: bool = False  # whether it may be NULL is written: `nullable=`, `Mapped[Optional[..]]`
+    deferred: bool = False  # it is loaded when it is read, not with the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Relationship:
     unread: bool = False  # some of it could not be read: `**options`, a call that makes it
     inherited: bool = False  # it is written in a mixin or base, not in the class itself
     lazy: str = ""  # how it is loaded where that is written: `joined`, `selectin`, `dynamic`, `False`
+    backref_lazy: str = ""  # the same of its backref, as `backref("jobs", lazy="joined")` writes it
 
 
 @dataclass(frozen=True, slots=True)

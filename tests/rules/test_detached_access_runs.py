@@ -47,6 +47,8 @@ def keeping_scope():
         session.close()
 """
 HEAD = """
+from contextlib import contextmanager
+
 from sqlalchemy import select
 
 from app.db import KeepingLocal, SessionLocal, keeping_scope, session_scope
@@ -136,6 +138,57 @@ def work():
     assert world.after(program).work() == "one"
 
 
+BACKREF = """
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import backref, declarative_base, relationship
+
+Other = declarative_base()
+
+
+class Desk(Other):
+    __tablename__ = "jobs"
+
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50))
+
+
+class Slip(Other):
+    __tablename__ = "tasks"
+
+    id = Column(Integer, primary_key=True)
+    title = Column(String(50))
+    job_id = Column(Integer, ForeignKey("jobs.id"))
+    desk = relationship("Desk", backref=backref("slips"LAZY))
+
+
+def work():
+    with SessionLocal() as session:
+        desk = session.query(Desk).filter(Desk.name == "one").first()
+    return [slip.title for slip in desk.slips]
+"""
+
+
+def test_a_backref_is_a_relationship_too(world: World) -> None:
+    program = BACKREF.replace("LAZY", "")
+    with pytest.raises(DetachedInstanceError, match="lazy load operation of attribute 'slips'"):
+        world.before(program).work()
+    assert "selectinload(Desk.slips)" in (world.planned(program) or "")
+    assert world.after(program).work() == ["dig", "fill"]
+
+
+def test_a_deferred_column_is_loaded_with_its_row(world: World) -> None:
+    program = """
+def work():
+    with SessionLocal() as session:
+        job = session.query(Job).filter(Job.id == 1).first()
+    return job.notes
+"""
+    with pytest.raises(DetachedInstanceError, match="deferred load operation of attribute 'notes'"):
+        world.before(program).work()
+    assert ".options(undefer(Job.notes))" in (world.planned(program) or "")
+    assert world.after(program).work() == "first"
+
+
 EXPIRED = {
     "by the scope": """
 def work():
@@ -164,6 +217,104 @@ def rename():
 def work():
     job = rename()
     return job.name
+""",
+    "made, stored and read": """
+def work():
+    session = SessionLocal()
+    try:
+        job = Job(name="new")
+        session.add(job)
+        session.commit()
+    finally:
+        session.close()
+    return job.id
+""",
+    "made, stored, and read by the caller": """
+def store(name):
+    with SessionLocal() as session:
+        job = Job(name=name)
+        session.add(job)
+        session.commit()
+        return job
+
+
+def work():
+    job = store("new")
+    return job.id
+""",
+    "found or made": """
+def work():
+    with session_scope() as session:
+        job = session.query(Job).filter(Job.name == "new").first()
+        if job is None:
+            job = Job(name="new")
+            session.add(job)
+    return job.name
+""",
+    "by the end of begin()": """
+def work():
+    with SessionLocal() as session:
+        with session.begin():
+            job = session.get(Job, 1)
+            job.name = "new"
+    return job.name
+""",
+    "on one of two ways": """
+class Desk:
+    def __init__(self, manager=None):
+        self.manager = manager
+
+    def jobs(self):
+        if self.manager is None:
+            with session_scope() as session:
+                return session.query(Job).all()
+        with SessionLocal() as session:
+            return session.query(Job).all()
+
+
+def work():
+    desk = Desk()
+    jobs = desk.jobs()
+    return [job.name for job in jobs]
+""",
+    "by an object that only its name tells of": """
+class ScopeManager:
+    @contextmanager
+    def scope(self):
+        session = SessionLocal()
+        try:
+            yield session
+            session.commit()
+        finally:
+            session.close()
+
+
+class Desk:
+    def __init__(self, **parts):
+        self.scope_manager = parts["manager"]
+
+    def first(self):
+        with self.scope_manager.scope() as session:
+            return session.query(Job).first()
+
+
+def work():
+    desk = Desk(manager=ScopeManager())
+    job = desk.first()
+    return job.name
+""",
+    "by a template": """
+def page():
+    from flask import render_template_string
+    with session_scope() as session:
+        job = session.get(Job, 1)
+    return render_template_string("{{ job.name }}", job=job)
+
+
+def work():
+    from flask import Flask
+    with Flask("app").app_context():
+        return page()
 """,
 }
 
@@ -200,6 +351,59 @@ def work():
         count = len(job.tasks)
     return count, len(job.tasks)
 """,
+    "a query behind the commit loads it anew": """
+def work():
+    with SessionLocal() as session:
+        job = session.get(Job, 1)
+        job.name = "new"
+        session.commit()
+        every = session.query(Job).all()
+    return [job.name, len(every)]
+""",
+    "a statement of a variable may load it anew": """
+def work():
+    with SessionLocal() as session:
+        statement = select(Job)
+        job = session.get(Job, 1)
+        session.commit()
+        every = session.scalars(statement).all()
+    return [job.name, len(every)]
+""",
+    "made and kept": """
+def work():
+    with keeping_scope() as session:
+        job = Job(name="new")
+        session.add(job)
+    return job.name
+""",
+    "no mapped class": """
+class Plan:
+    name = "plan"
+
+
+def work():
+    with session_scope() as session:
+        job = session.get(Job, 1)
+        plan = Plan()
+        job.name = plan.name
+    return plan.name
+""",
+    "a deferred column that the query names": """
+def work():
+    from sqlalchemy.orm import undefer
+    with SessionLocal() as session:
+        job = session.query(Job).options(undefer(Job.notes)).first()
+    return job.notes
+""",
+    "another query has loaded the relationship": """
+def work():
+    from sqlalchemy.orm import selectinload
+    with SessionLocal() as session:
+        job = session.get(Job, 1)
+        every = session.query(Job).options(selectinload(Job.tasks)).all()
+    return [len(job.tasks), len(every)]
+""",
+    "a backref that is joined": BACKREF.replace("LAZY", ', lazy="joined"'),
     "expunged before the commit": """
 def work():
     with session_scope() as session:

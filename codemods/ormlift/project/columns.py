@@ -74,7 +74,8 @@ def read_column(attr: str, value: ast.expr, imports: Mapping[str, str]) -> RawCo
     name = called(value, imports)
     assert isinstance(value, ast.Call) or not name
     if name in WRAPPERS and isinstance(value, ast.Call) and value.args:
-        return read_column(attr, value.args[0], imports)
+        raw = read_column(attr, value.args[0], imports)
+        return raw if raw is None or name != "deferred" else replace(raw, column=replace(raw.column, deferred=True))
     return _column_call(attr, value, imports) if name in COLUMN_CALLS and isinstance(value, ast.Call) else None
 
 
@@ -115,6 +116,7 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
         foreign_key=foreign,
         line=call.lineno,
         nullable_stated="nullable" in options,
+        deferred=_true(options.get("deferred")),
     )
     fixed = primary or "nullable" in options or called(call, imports) == "Column"
     return RawColumn(column, type_name, "", fixed, readable)

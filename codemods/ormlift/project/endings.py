@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.project.gives import Gives
 from ormlift.schema import Scope, SessionSource, SourceKind, Tri
@@ -39,3 +39,14 @@ def ending_of_source(source: SessionSource | None) -> Ending | None:
     if source is None or source.kind not in kinds or source.shared:
         return None
     return Ending(source.name, False, source.expire_on_commit is Tri.YES)
+
+
+def worst_way(ways: list[tuple[Gives, Ending | None]]) -> tuple[Gives, Ending] | None:
+    """Of the ways through a function that gives instances, the one behind which the least can be read."""
+    known = [(gives, ending) for gives, ending in ways if ending is not None]
+    if not known:
+        return None
+    expired = [(g, e) for g, e in known if e.expires and not g.expunged and (e.commits or g.committed)]
+    gives, ending = (expired or known)[0]
+    loaded = set.intersection(*(set(g.loaded) for g, _ in known))
+    return replace(gives, loaded=tuple(sorted(loaded)), is_loader=ways[0][0].is_loader), ending

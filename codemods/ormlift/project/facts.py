@@ -116,6 +116,7 @@ _OF_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)")
 _ASKED = re.compile(
     r"^[ \t]+(?:return|(\w+) =)[ (]+(?:await )?\(?[\w.]*?\.?(\w+)\.(?:query|get|scalars?|execute)\(", re.M
 )
+_STORED = re.compile(r"^[ \t]+[\w.]*?\.?(\w+)\.add\((\w+)\)", re.M)
 _RETURNED = re.compile(r"^[ \t]+return (\w+)[ \t]*(?:#.*)?$", re.M)
 DRIVER_MODULES = frozenset({"sqlite3", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "aiosqlite", "asyncpg"})
 DRIVER_ERROR = re.compile(r"except\b[^\n:]*(?:Error|Warning|Exception)")
@@ -201,8 +202,14 @@ def _may_give(source: Source) -> bool:
     text = source.text
     if not (".close()" in text or "with " in text) or _OF_TESTS.search(source.path):
         return False
-    asked = [m[1] for m in _ASKED.finditer(text) if m[2] == "s" or "sess" in m[2].lower() or "db" in m[2].lower()]
+    asked = [m[1] for m in _ASKED.finditer(text) if _is_sessions(m[2])]
+    asked += [m[2] for m in _STORED.finditer(text) if _is_sessions(m[1])]
     return None in asked or not set(asked).isdisjoint(_RETURNED.findall(text) if asked else ())
+
+
+def _is_sessions(name: str) -> bool:
+    """Whether a name may be that of a session."""
+    return name == "s" or "sess" in name.lower() or "db" in name.lower()
 
 
 def _loose(source: Source) -> FileFacts:

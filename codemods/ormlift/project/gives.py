@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ormlift.project.bodies import flat
 from ormlift.project.handles import Handle, read_handle, read_locals
@@ -39,6 +39,9 @@ class Gives:
     committed: bool  # the block commits behind the last read of it
     expunged: bool
     imports: tuple[tuple[str, str], ...] = ()
+    called: str = ""  # what opens the session, dotted, as written
+    new: bool = False  # it was made there, and stored
+    others: tuple[Gives, ...] = ()  # what it gives on other ways through it, of sessions of their own
     is_loader: bool = False  # Flask-Login's `user_loader`: what it gives is `current_user`
 
 
@@ -46,26 +49,27 @@ def read_gives(module: Module) -> Iterator[Gives]:
     """All of a file."""
     for node in module.parents:
         if isinstance(node, FunctionNode) and not _is_generator(node):
-            found = given_by(module, node)
-            if found is not None:
-                yield _facts(module, node, *found)
+            found = [_facts(module, node, *one) for one in given_by(module, node)]
+            if found:
+                yield replace(found[0], others=tuple(found[1:]))
 
 
-def given_by(module: Module, function: FunctionNode) -> tuple[SessionBlock, Loaded, str] | None:
-    """The block, the query and the variable of what a function returns; None where it returns anything else too."""
+def given_by(module: Module, function: FunctionNode) -> list[tuple[SessionBlock, Loaded, str]]:
+    """The blocks, queries and variables of what a function returns; empty where it returns anything else too."""
     returns = [n for n in walk_scope(function) if isinstance(n, ast.Return) and n.value is not None]
     returns = [r for r in returns if not (isinstance(r.value, ast.Constant) and r.value.value is None)]
     if not returns or not all(_may_be_loaded(r.value) for r in returns):
-        return None
-    for block in session_blocks(module, function):
-        known = loads(block)
-        found = [_returned(r.value, block, known) for r in returns if r.value is not None]
-        if all(f is not None for f in found) and len({(f[0].model, f[0].many) for f in found if f}) == 1:
-            first = found[0]
-            assert first is not None
-            if not handles_by_itself(block) and (not first[1] or touched(block, first[1]) is not None):
-                return block, first[0], first[1]
-    return None
+        return []
+    blocks = [(block, loads(block)) for block in session_blocks(module, function)]
+    found: dict[int, tuple[SessionBlock, Loaded, str]] = {}
+    for node in returns:
+        way = next((w for block, known in blocks if (w := _returned(node, block, known)) is not None), None)
+        if way is None:
+            return []
+        found.setdefault(id(way[0]), way)
+    ways = list(found.values())
+    whole = all(not handles_by_itself(b) and (not name or touched(b, name) is not None) for b, _, name in ways)
+    return ways if whole and len({(made.model, made.many) for _, made, _ in ways}) == 1 else []
 
 
 def _may_be_loaded(node: ast.expr | None) -> bool:
@@ -76,11 +80,16 @@ def _may_be_loaded(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Name)
 
 
-def _returned(node: ast.expr, block: SessionBlock, known: dict[str, list[Loaded]]) -> tuple[Loaded, str] | None:
-    if isinstance(node, ast.Name):
-        return (known[node.id][0], node.id) if len(known.get(node.id, ())) == 1 else None
-    made = read_loaded(node, block.name, {})
-    return (made, "") if made is not None else None
+def _returned(
+    node: ast.Return, block: SessionBlock, known: dict[str, list[Loaded]]
+) -> tuple[SessionBlock, Loaded, str] | None:
+    """What a return gives of what a block has loaded, by a variable or at once."""
+    value = node.value
+    if isinstance(value, ast.Name):
+        return (block, known[value.id][0], value.id) if len(known.get(value.id, ())) == 1 else None
+    inside = block.body[0].lineno <= node.lineno <= (block.body[-1].end_lineno or 0) if block.body else False
+    made = read_loaded(value, block.name, {}) if inside and value is not None else None
+    return (block, made, "") if made is not None else None
 
 
 def _facts(module: Module, function: FunctionNode, block: SessionBlock, made: Loaded, name: str) -> Gives:
@@ -96,10 +105,12 @@ def _facts(module: Module, function: FunctionNode, block: SessionBlock, made: Lo
         made.model,
         made.many,
         tuple(sorted(made.eager | (touched(block, name) or frozenset() if name else frozenset()))),
-        bool(name) and commits_behind(block, name),
+        bool(name) and commits_behind(block, name, made.model),
         expunges(block),
         _imports(module, function, opener),
-        any(d.endswith("user_loader") for d in decorators),
+        dotted(block.call.func),
+        made.new,
+        is_loader=any(d.endswith("user_loader") for d in decorators),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
 from ormlift.project.dependents import Dependent
-from ormlift.project.endings import Ending, Giver, ending_of_scope, ending_of_source
+from ormlift.project.endings import Ending, Giver, ending_of_scope, ending_of_source, worst_way
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of, module_facts
 from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
@@ -22,7 +22,7 @@ from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
 from ormlift.project.health import Health
 from ormlift.project.known import SESSIONS, session_of
-from ormlift.project.mapping import ModelLinker
+from ormlift.project.mapping import ModelLinker, snake
 from ormlift.project.mentions import Mentions
 from ormlift.project.names import Names, Place, is_test_path, module_parts
 from ormlift.project.sessions import FunctionFacts
@@ -175,7 +175,23 @@ class ProjectIndex:
         local = module.local_imports(function) if function is not None else {}
         bound = local.get(head) or module.imports.get(head)
         place = self._names.place(path, name, {head: bound} if bound else {})
-        return self._givers.get((place.path or path, "", place.name))
+        return self._givers.get((place.path or path, "", place.name)) or self._giver_of_object(func, module)
+
+    def _giver_of_object(self, func: ast.expr, module: Module) -> Giver | None:
+        """The method of an object: of the class that the function makes it of, or that it is named after."""
+        receiver, _, method = dotted(func).rpartition(".")
+        name = receiver.rpartition(".")[2].lstrip("_")
+        owners = {(path, owner): g for (path, owner, known), g in self._givers.items() if known == method and owner}
+        made = self._bound_to(receiver, module.enclosing_function(func))
+        fits = [g for (_, owner), g in owners.items() if owner == made or (not made and snake(owner) == name)]
+        return fits[0] if len(fits) == 1 else None
+
+    @staticmethod
+    def _bound_to(name: str, function: FunctionNode | None) -> str:
+        """The class that a function's variable is an instance of, where each value of it is a call of one name."""
+        values = read_locals(function).values.get(name, []) if name.isidentifier() else []
+        made = {dotted(value.func).rpartition(".")[2] if isinstance(value, ast.Call) else "?" for _, value in values}
+        return made.pop() if len(made) == 1 else "?" * bool(made)
 
     def names_giver(self, text: str) -> bool:
         """Whether a file's text names a function that gives an instance."""
@@ -198,20 +214,42 @@ class ProjectIndex:
     @cached_property
     def _givers(self) -> dict[tuple[str, str, str], Giver]:
         found = [(f.path, g) for f in self.facts if not is_test_path(f.path) for g in f.gives]
-        known = ((path, g, self._ending(g, Where(path, g.owner, g.imports))) for path, g in found)
-        return {(path, g.owner, g.name): Giver(path, g, ending) for path, g, ending in known if ending is not None}
+        ways = ((p, g, [(w, self._ending(w, Where(p, w.owner, w.imports))) for w in (g, *g.others)]) for p, g in found)
+        known = ((path, g, worst_way(w)) for path, g, w in ways)
+        return {(path, g.owner, g.name): Giver(path, *way) for path, g, way in known if way is not None}
 
     def _ending(self, gives: Gives, where: Where) -> Ending | None:
         value = self._values.evaluate(gives.opener, where)
         if value is not None and value.what == "scope" and value.function is not None:
             scope = function_scope(value.path, value.function, self._values)
             return ending_of_scope(scope) if scope is not None and gives.entered else None
+        if value is None and gives.entered and (named := self._scope_by_name(gives.called)) is not None:
+            return ending_of_scope(named)
         return ending_of_source(value.handed if value is not None and value.what == "handed" else None)
 
     def ending(self, call: ast.Call, module: Module) -> Ending | None:
         """What becomes of instances when the session that a call opens ends; None where it may not end then."""
         scope = self.scope_of(call, module)
-        return ending_of_scope(scope) if scope is not None else ending_of_source(self.source_of(call, module))
+        if scope is None and (source := self.source_of(call, module)) is not None:
+            return ending_of_source(source)
+        scope = scope or self._scope_by_name(dotted(call.func))
+        return ending_of_scope(scope) if scope is not None else None
+
+    def _scope_by_name(self, called: str) -> Scope | None:
+        """The scope of an object of which only the name tells: `session_manager.scope` of a SessionManager."""
+        receiver, _, method = called.rpartition(".")
+        fits = self._scopes_by_name.get((receiver.rpartition(".")[2].lstrip("_"), method), [])
+        return function_scope(*fits[0], self._values) if len(fits) == 1 else None
+
+    @cached_property
+    def _scopes_by_name(self) -> dict[tuple[str, str], list[tuple[str, FunctionFacts]]]:
+        """By its class in small letters and its own name, each method that is a scope, with its file."""
+        found: dict[tuple[str, str], list[tuple[str, FunctionFacts]]] = defaultdict(list)
+        for facts in self.facts:
+            for function in facts.functions if not is_test_path(facts.path) else ():
+                if function.owner and function.is_scope:
+                    found[snake(function.owner), function.name].append((facts.path, function))
+        return found
 
     def scope_at(self, node: ast.expr, module: Module) -> Scope | None:
         """The scope that a name or attribute names, without calling it; None for what is no context manager."""

@@ -38,6 +38,7 @@ class Loaded:
     anchor: ast.Call  # `session.query(Model)` or `select(Model)`; of `get()` that call
     runs: ast.expr  # the whole expression
     calls: frozenset[str] = frozenset()  # the methods that the query goes through, and options of get()
+    new: bool = False  # it was made here, and added to the session
 
 
 def session_blocks(module: Module, function: FunctionNode) -> Iterator[SessionBlock]:
@@ -102,12 +103,13 @@ def loads(block: SessionBlock) -> dict[str, list[Loaded]]:
     """By name, what the block's queries load into it; names that hold anything else too are left out."""
     nodes = every_node(*block.body)
     statements = _statements(nodes)
+    added = _added(nodes, block.name)
     found: dict[str, list[Loaded]] = {}
     other: set[str] = set()
     for node in nodes:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                made = read_loaded(value, block.name, statements)
+                made = read_loaded(value, block.name, statements) or (_made(value) if name in added else None)
                 if made is not None:
                     found.setdefault(name, []).append(made)
                 elif not (isinstance(value, ast.Constant) and value.value is None):
@@ -118,6 +120,20 @@ def loads(block: SessionBlock) -> dict[str, list[Loaded]]:
                 pass
     bound = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     return {n: made for n, made in found.items() if n not in other and bound.count(n) == len(made)}
+
+
+def _added(nodes: Sequence[ast.AST], session: str) -> set[str]:
+    """The variables whose instances are added to the session."""
+    calls = (n for n in nodes if isinstance(n, ast.Call) and dotted(n.func) in (f"{session}.add", f"{session}.add_all"))
+    given = (e for c in calls for a in c.args for e in (a.elts if isinstance(a, ast.List | ast.Tuple) else [a]))
+    return {e.id for e in given if isinstance(e, ast.Name)}
+
+
+def _made(node: ast.expr) -> Loaded | None:
+    """A new instance, `Job(name="a")`; whether it is of a mapped class shows later."""
+    if not isinstance(node, ast.Call) or not dotted(node.func).rpartition(".")[2][:1].isupper():
+        return None
+    return Loaded(dotted(node.func), False, frozenset(), node, node, new=True)
 
 
 def _statements(nodes: Sequence[ast.AST]) -> dict[str, ast.expr]:
@@ -237,10 +253,44 @@ def expunges(block: SessionBlock) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr.startswith("expunge") for n in every_node(*block.body))
 
 
-def commits_behind(block: SessionBlock, name: str) -> bool:
-    """Whether the block commits on its straight way, and reads nothing of the instance behind that."""
+def commits_behind(block: SessionBlock, name: str, model: str) -> bool:
+    """Whether the block commits on its straight way, and reads nothing of the instance behind that.
+
+    A query for its class behind the commit loads it anew.
+    """
     straight = [*block.body, *(s for t in block.body if isinstance(t, ast.Try) for s in t.body)]
-    commits = [s.lineno for s in straight if isinstance(s, ast.Expr) and f"{block.name}.commit()" in ast.unparse(s)]
+    commits = [line for s in straight if (line := _commit_line(s, block.name))]
+    if not commits:
+        return False
     nodes = every_node(*block.body)
     reads = [n.lineno for n in nodes if isinstance(n, ast.Attribute) and dotted(n.value) == name]
-    return bool(commits) and max(reads, default=0) <= max(commits)
+    calls = (n for n in nodes if isinstance(n, ast.Call) and n.lineno > max(commits))
+    return max(reads, default=0) <= max(commits) and not any(_loads_again(c, block.name, model) for c in calls)
+
+
+def _commit_line(statement: ast.stmt, session: str) -> int:
+    """The line where a statement has committed: its own, or the end of `with session.begin():`."""
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        begun = any(ast.unparse(i.context_expr) == f"{session}.begin()" for i in statement.items)
+        return (statement.end_lineno or 0) if begun else 0
+    return (
+        statement.lineno if isinstance(statement, ast.Expr) and f"{session}.commit()" in ast.unparse(statement) else 0
+    )
+
+
+def _loads_again(call: ast.Call, session: str, model: str) -> bool:
+    """Whether a call of the session may load instances of a class: it names it, or runs a statement by its name."""
+    func = call.func
+    if (
+        not isinstance(func, ast.Attribute)
+        or dotted(func.value) != session
+        or func.attr not in _RUNS | {"query", "get"}
+    ):
+        return False
+    bare = model.rpartition(".")[2]
+    named = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(call)
+        if isinstance(n, ast.Name | ast.Attribute)
+    }
+    return bare in named or (bool(call.args) and isinstance(call.args[0], ast.Name) and func.attr in _RUNS)

@@ -45,6 +45,7 @@ def read_relationship(
         remote_side="remote_side" in options,
         unread=unread or (second is not None and not _second(second)),
         lazy=_lazy(options.get("lazy")),
+        backref_lazy=_backref_lazy(options.get("backref"), imports),
     )
 
 
@@ -79,6 +80,12 @@ def _backref(node: ast.expr | None, imports: Mapping[str, str]) -> str:
     if isinstance(node, ast.Call) and called(node, imports) == "backref" and node.args:
         return _text(node.args[0])
     return _text(node)
+
+
+def _backref_lazy(node: ast.expr | None, imports: Mapping[str, str]) -> str:
+    if not isinstance(node, ast.Call) or called(node, imports) != "backref":
+        return ""
+    return _lazy(next((k.value for k in node.keywords if k.arg == "lazy"), None))
 
 
 def _second(node: ast.expr | None) -> str:

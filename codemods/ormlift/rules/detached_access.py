@@ -8,23 +8,26 @@ The failure it prevents: the session is closed, and a relationship that was not 
 more ("lazy load operation of attribute 'tasks' cannot proceed"); or the session was committed before, which expires all
 attributes where `expire_on_commit` is not False ("attribute refresh operation cannot proceed").
 
-An instance is followed from the query that loads it: in its own function, to callers of a function that returns it
-(also in other files), into routes that FastAPI hands it to (`user: User = Depends(get_current_user)`), and to
-Flask-Login's `current_user`. A relationship counts as loaded where the query's options name it, the mapping loads it
-eagerly, or the block reads it before its end. Where the block hands the instance to other code, which may load it,
-nothing is told; nor where the session is another's, or what its end does could not be read.
+An instance is followed from the query that loads it, or from where it is made and stored: in its own function, to
+callers of a function that returns it (also in other files), into routes that FastAPI hands it to (`user: User =
+Depends(get_current_user)`), to Flask-Login's `current_user`, and to templates, where its commit has expired it (what a
+template reads is not looked at). A relationship, also one of a backref, or a deferred column counts as loaded where
+the query's options name it, the mapping loads it eagerly, the block reads it before its end, or another query of the
+block loads it. Where the block hands the instance to other code, which may load it, nothing is told; nor where the
+session is another's, or what its end does could not be read. A query for the class behind the commit loads it anew.
 
 A relationship is put into the options of the query that loaded the instance: `joinedload` where the model holds the
 foreign key, `selectinload` for lists and where a join would change the query (`with_for_update`, `group_by`, ..). One
-that is read behind another (`task.job.user`) is chained to it. Expired attributes are taken out inside the block by
-hand, or the factory is made with `expire_on_commit=False`; that is told, and not written.
+that is read behind another (`task.job.user`) is chained to it; deferred columns get `undefer`. Expired attributes are
+taken out inside the block by hand, or the factory is made with `expire_on_commit=False`; that is told, and not written.
 """
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ormlift.model import Effect, Fault, ImportNeed, Reason, Refusal, ReplaceExpr, Rewrite, Severity, Site
@@ -46,15 +49,15 @@ from ormlift.project.loaded import (
 )
 from ormlift.project.names import is_test_path
 from ormlift.project.paths import LAZY, Path, longest, names, paths_from
+from ormlift.rules._detached_access.reads import binds, bound_once, is_attached, looks_first, reads_of, set_once, shown
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.detached_access import EXAMPLES
-from ormlift.schema import MappedClass
+from ormlift.schema import MappedClass, Relationship
 from ormlift.syntax import FunctionNode, Module, dotted, every_node, walk_scope
 
 ID = "detached-access"
 # In these queries a join would take part in what they do: lock rows that it adds, group or leave out by its columns.
 _NO_JOIN = frozenset({"with_for_update", "from_statement", "group_by", "having", "distinct", "union", "union_all"})
-_LOOKS = frozenset({"inspect", "object_session", "instance_state", "make_transient_to_detached"})
 
 
 def find(module: Module, context: Context) -> Iterator[Site]:
@@ -96,16 +99,31 @@ class _Finder:
     # In the function that loads
 
     def _behind(self, block: SessionBlock, ending: Ending) -> Iterator[Site]:
-        for name, made in loads(block).items():
-            seen = touched(block, name)
-            model = self._model(made[0].model)
-            if len(made) != 1 or seen is None or model is None or _binds(block.after, name):
+        known = loads(block)
+        for name, made in known.items():
+            seen, first = touched(block, name), made[0]
+            model = self._model(first.model)
+            if seen is None or model is None or binds(block.after, name) or len({m.model for m in made}) > 1:
                 continue
-            if _is_attached(list(block.after), name) or _looks_first(block.after, name):
+            if is_attached(list(block.after), name) or looks_first(block.after, name):
                 continue
-            reads = list(_reads(block.after, name, many=made[0].many))
-            committed = ending.expires and (ending.commits or commits_behind(block, name)) and not expunges(block)
-            yield from self._judge(reads, model, ending.words, made[0], seen | made[0].eager, expired=committed)
+            committed = ending.commits or commits_behind(block, name, first.model)
+            expired = ending.expires and committed and not expunges(block)
+            if not expired and (len(made) > 1 or first.new):
+                continue  # what of it is loaded hangs on the way that was taken
+            reads = list(reads_of(block.after, name, many=first.many))
+            loaded = seen | {attr for ms in known.values() for m in ms if m.model == first.model for attr in m.eager}
+            yield from self._judge(reads, model, ending.words, first, loaded, expired=expired)
+            if expired and not reads:
+                yield from self._shown(list(block.after), name, model, ending.words)
+
+    def _shown(
+        self, statements: list[ast.stmt], name: str, model: MappedClass, words: str, where: str = ""
+    ) -> Iterator[Site]:
+        """An instance that nothing can be read of, handed to a template."""
+        call = shown(statements, name)
+        if call is not None:
+            yield self._expired(call, f"{name} is handed to a template", model, words, where)
 
     def _kept(self, function: FunctionNode, block: SessionBlock, ending: Ending) -> Iterator[Site]:
         """Instances that the block stores on self, and that other methods of the class read."""
@@ -119,16 +137,18 @@ class _Finder:
                     continue
             model = self._model(made.model) if made is not None else None
             seen = touched(block, name) if name else frozenset()
-            if made is None or model is None or made.many or seen is None or around is None:
+            if made is None or model is None or made.many or made.new or seen is None or around is None:
                 continue
-            if not _set_once(around, attr):
+            if not set_once(around, attr):
                 continue
             methods = [m for m in around.body if isinstance(m, FunctionNode) and m is not function]
             nodes = every_node(*methods)
             reads = [n for n in nodes if isinstance(n, ast.Attribute) and dotted(n.value) == f"self.{attr}"]
             reads = sorted((n for n in reads if isinstance(n.ctx, ast.Load)), key=lambda n: n.lineno)
             read_here = attributes_read(block.body, f"self.{attr}", block.name) or frozenset()
-            committed = ending.expires and (ending.commits or commits_behind(block, name)) and not expunges(block)
+            committed = (
+                ending.expires and (ending.commits or commits_behind(block, name, made.model)) and not expunges(block)
+            )
             loaded = seen | made.eager | read_here
             yield from self._judge(reads, model, ending.words, made, loaded, expired=committed)
 
@@ -146,9 +166,10 @@ class _Finder:
         """The sites of reads; of those of relationships the ones whose query stands in another file."""
         columns = {c.attr for c in model.columns}
         lazy = {r.attr for r in model.relationships if r.lazy in LAZY} - loaded
+        lazy |= {c.attr for c in model.columns if c.deferred} - loaded
         stale = [r for r in reads if expired and r.attr in columns | lazy]
         if stale:
-            yield self._expired(stale[0], model, words, where)
+            yield self._expired(stale[0], f"{ast.unparse(stale[0])} is read", model, words, where)
             return
         for node in (r for r in reads if r.attr in lazy):
             if made is not None:
@@ -156,9 +177,9 @@ class _Finder:
             else:
                 yield self._elsewhere(node, model, words, where)
 
-    def _expired(self, node: ast.Attribute, model: MappedClass, words: str, where: str) -> Site:
+    def _expired(self, node: ast.expr, what: str, model: MappedClass, words: str, where: str) -> Site:
         text = (
-            f"{ast.unparse(node)} is read after the commit and close of {words}(){where}: DetachedInstanceError, "
+            f"{what} after the commit and close of {words}(){where}: DetachedInstanceError, "
             f"the commit expired all attributes of the {model.name}"
         )
         fault = Fault("expired-after-close", Severity.CRITICAL, text)
@@ -166,17 +187,18 @@ class _Finder:
         return Refusal(ID, node.lineno, node.end_lineno or node.lineno, Reason("take-values-out", text), fault)
 
     def _elsewhere(self, node: ast.Attribute, model: MappedClass, words: str, where: str) -> Site:
-        fault = self._lazy_fault(node, words, where)
+        fault = self._lazy_fault(node, model, words, where)
         chains = [self._chain(p, model.name) for p in longest(paths_from(self.module, node, model, self._model))]
         call = f".options({', '.join(chains)})"
         reason = Reason("query-elsewhere", f"put {call} into the query{where}")
         return Refusal(ID, node.lineno, node.end_lineno or node.lineno, reason, fault)
 
     @staticmethod
-    def _lazy_fault(node: ast.Attribute, words: str, where: str) -> Fault:
+    def _lazy_fault(node: ast.Attribute, model: MappedClass, words: str, where: str) -> Fault:
+        how = "deferred" if any(c.attr == node.attr for c in model.columns) else "lazy"
         text = (
             f"line {node.lineno} reads {ast.unparse(node)} when the session of {words}(){where} is closed: "
-            f"DetachedInstanceError, lazy load operation of attribute '{node.attr}' cannot proceed"
+            f"DetachedInstanceError, {how} load operation of attribute '{node.attr}' cannot proceed"
         )
         return Fault("lazy-after-close", Severity.CRITICAL, text)
 
@@ -193,7 +215,7 @@ class _Finder:
                 value = node.value.value if isinstance(node.value, ast.Await) else node.value
                 name = node.targets[0].id
                 giver = self.index.giver(value.func, self.module) if isinstance(value, ast.Call) else None
-                if giver is not None and _bound_once(function, name):
+                if giver is not None and bound_once(function, name):
                     yield name, giver, function.body
         loader = self.index.user_loader
         if loader is not None and self.module.imports.get("current_user") == "flask_login.current_user":
@@ -202,9 +224,10 @@ class _Finder:
     def _of_giver(self, name: str, giver: Giver, statements: list[ast.stmt]) -> Iterator[Site]:
         gives, ending = giver.gives, giver.ending
         model = self._model(gives.model)
-        if model is None or _is_attached(statements, name):
+        if model is None or is_attached(statements, name):
             return
         loaded, committed, made = frozenset(gives.loaded), gives.committed, None
+        ending = giver.ending
         where = f" in {gives.name}() ({giver.path}:{gives.line})"
         if giver.path == self.module.source.path:  # it may have been mended since the project was read
             found = self._given_here(gives)
@@ -212,10 +235,14 @@ class _Finder:
                 return
             block, made, given = found
             loaded = made.eager | (touched(block, given) or frozenset())
-            committed, where = commits_behind(block, given), f" in {gives.name}()"
+            committed, where = commits_behind(block, given, made.model), f" in {gives.name}()"
         expired = ending.expires and not gives.expunged and (ending.commits or committed)
-        reads = list(_reads(statements, name, many=gives.many))
+        if gives.new and not expired:
+            return
+        reads = list(reads_of(statements, name, many=gives.many))
         yield from self._judge(reads, model, ending.words, made, loaded, expired=expired, where=where)
+        if expired and not reads:
+            yield from self._shown(statements, name, model, ending.words, where)
 
     def _given_here(self, gives: Gives) -> tuple[SessionBlock, Loaded, str] | None:
         """The same of a function of this file, as it stands now."""
@@ -223,14 +250,16 @@ class _Finder:
             if isinstance(node, FunctionNode) and node.name == gives.name:
                 around = self.module.enclosing_class(node)
                 if (around.name if around is not None and node in around.body else "") == gives.owner:
-                    return given_by(self.module, node)
+                    ways = given_by(self.module, node)
+                    like = [w for w in ways if dotted(w[0].call.func) == gives.called]
+                    return next(iter(like or ways), None)
         return None
 
     # The query
 
     def _with_options(self, made: Loaded, reads: list[_Read]) -> Site:
         first = reads[0]
-        fault = self._lazy_fault(first.node, first.words, "")
+        fault = self._lazy_fault(first.node, first.model, first.words, "")
         span = self.module.span(made.anchor)
         text, end = self.module.text(made.anchor), made.anchor.end_lineno or made.anchor.lineno
         paths = longest([p for r in reads for p in paths_from(self.module, r.node, r.model, self._model)])
@@ -245,7 +274,7 @@ class _Finder:
             new = f"{text[:-1].rstrip().rstrip(',')}, options=[{listed}])"
         else:
             new = f"{text}.options({listed})"
-        used = [loader for loader in ("joinedload", "selectinload") if any(c.startswith(f"{loader}(") for c in chains)]
+        used = [name for name in ("joinedload", "selectinload", "undefer") if any(f"{name}(" in c for c in chains)]
         needs = tuple(ImportNeed("sqlalchemy.orm", loader) for loader in used)
         told = ", ".join(".".join(names(p)) for p in paths)
         effects = (
@@ -265,77 +294,39 @@ class _Finder:
         """`joinedload(Task.job).joinedload(Job.user)`; `first` is what the query calls its model."""
         steps = []
         for position, (model, attr) in enumerate(path):
-            loader = "selectinload" if calls & _NO_JOIN else self._loader(model, attr)
+            loader = self._loader(model, attr, joins=not calls & _NO_JOIN)
             steps.append(f"{loader}({model.name if position else first}.{attr})")
         return ".".join(steps)
 
-    def _loader(self, model: MappedClass, attr: str) -> str:
+    def _loader(self, model: MappedClass, attr: str, *, joins: bool) -> str:
         """`joinedload` for one row that the model's own foreign key names, `selectinload` for all else."""
+        if any(c.attr == attr for c in model.columns):
+            return "undefer"
         target = next((r.target for r in model.relationships if r.attr == attr), "")
         other = self._model(target)
         keys = {c.foreign_key.partition(".")[0] for c in model.columns if c.foreign_key}
-        return "joinedload" if other is not None and other.table in keys and other is not model else "selectinload"
+        near = other is not None and other.table in keys and other is not model
+        return "joinedload" if joins and near else "selectinload"
 
     def _model(self, name: str) -> MappedClass | None:
-        bare = name.rpartition(".")[2]
-        found = [m for m in self.index.models if m.name == bare and not m.is_table and not is_test_path(m.path)]
-        return found[0] if len(found) == 1 else None
+        return self._models.get(name.rpartition(".")[2])
 
-
-def _reads(statements: list[ast.stmt] | tuple[ast.stmt, ...], name: str, *, many: bool) -> Iterator[ast.Attribute]:
-    """The attributes that are read of a name, or of the elements of a list, in source order."""
-    nodes = every_node(*statements)
-    names = {name}
-    if many:
-        loops = [n for n in nodes if isinstance(n, ast.For | ast.comprehension) and dotted(n.iter) == name]
-        names = {n.target.id for n in loops if isinstance(n.target, ast.Name)}
-    found = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in names]
-    found.sort(key=lambda n: (n.lineno, n.col_offset))
-    given: set[str] = set()  # what is set here needs no load any more
-    for node in found:
-        if isinstance(node.ctx, ast.Load) and node.attr not in given:
-            yield node
-        elif isinstance(node.ctx, ast.Store):
-            given.add(node.attr)
-
-
-def _looks_first(statements: tuple[ast.stmt, ...], name: str) -> bool:
-    """Whether the code asks for the state of the instance, and so may know what is loaded."""
-    calls = [n for n in every_node(*statements) if isinstance(n, ast.Call)]
-    asking = [c for c in calls if dotted(c.func).rpartition(".")[2] in _LOOKS]
-    return any(isinstance(a, ast.Name) and a.id == name for c in asking for a in c.args)
-
-
-def _binds(statements: tuple[ast.stmt, ...], name: str) -> bool:
-    nodes = every_node(*statements)
-    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in nodes)
-
-
-def _bound_once(function: FunctionNode, name: str) -> bool:
-    nodes = [n for n in walk_scope(function) if isinstance(n, ast.Name) and n.id == name]
-    return sum(1 for n in nodes if isinstance(n.ctx, ast.Store)) == 1
-
-
-def _set_once(around: ast.ClassDef, attr: str) -> bool:
-    """Whether one assignment alone sets an attribute of self, beside those of None."""
-    sets = [
-        n
-        for n in every_node(around)
-        if isinstance(n, ast.Assign | ast.AnnAssign)
-        and any(dotted(t) == f"self.{attr}" for t in (n.targets if isinstance(n, ast.Assign) else [n.target]))
-        and not (isinstance(n.value, ast.Constant) and n.value.value is None)
-    ]
-    return len(sets) == 1
-
-
-def _is_attached(statements: list[ast.stmt], name: str) -> bool:
-    """Whether the instance is put into another session: `db.add(job)`, `db.merge(job)`, `db.refresh(job)`."""
-    for node in every_node(*statements):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            taken = node.func.attr in ("add", "merge", "refresh", "add_all", "delete")
-            if taken and any(isinstance(a, ast.Name) and a.id == name for a in node.args):
-                return True
-    return False
+    @cached_property
+    def _models(self) -> dict[str, MappedClass]:
+        """The classes of one name alone, with the relationships that backrefs of others give them."""
+        mapped = [m for m in self.index.models if not m.is_table and not is_test_path(m.path)]
+        count = Counter(m.name for m in mapped)
+        given: dict[str, list[Relationship]] = {}
+        for model in mapped:
+            for r in model.relationships:
+                if r.backref:
+                    back = Relationship(r.backref, model.name, r.line, lazy=r.backref_lazy)
+                    given.setdefault(r.target.rpartition(".")[2], []).append(back)
+        return {
+            m.name: replace(m, relationships=(*m.relationships, *given.get(m.name, ()))) if m.name in given else m
+            for m in mapped
+            if count[m.name] == 1
+        }
 
 
 def relevant(text: str, index: ProjectIndex) -> bool:
@@ -347,8 +338,8 @@ def relevant(text: str, index: ProjectIndex) -> bool:
 
 FAULTS = {
     "lazy-after-close": (
-        "A relationship is read that was not loaded before the session was closed: DetachedInstanceError, lazy load "
-        "operation of the attribute cannot proceed."
+        "A relationship or deferred column is read that was not loaded before the session was closed: "
+        "DetachedInstanceError, lazy load operation of the attribute cannot proceed."
     ),
     "expired-after-close": (
         "The session was committed, which expires all attributes, and closed: reading any of them raises "

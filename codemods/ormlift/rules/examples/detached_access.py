@@ -192,6 +192,30 @@ def rename(job_id, name):
         "expired-after-close",
     ),
     _refused(
+        "what was made and stored",
+        _file("""\
+def store(name):
+    with SessionLocal() as session:
+        job = Job(name=name)
+        session.add(job)
+        session.commit()
+    return job.id
+"""),
+        "take-values-out",
+        "expired-after-close",
+    ),
+    _refused(
+        "what a template is handed",
+        _file("""\
+def page(job_id, render_template):
+    with session_scope() as session:
+        job = session.get(Job, job_id)
+    return render_template("job.html", job=job)
+"""),
+        "take-values-out",
+        "expired-after-close",
+    ),
+    _refused(
         "by a caller in another file than the query",
         "from app.store import find_job\n\n\ndef count(name):\n    job = find_job(name)\n    return len(job.tasks)\n",
         "query-elsewhere",
@@ -294,6 +318,15 @@ def refreshed(job_id, name):
         session.commit()
         session.refresh(job)
     return job.name
+
+
+def loaded_anew(job_id, name):
+    with SessionLocal() as session:
+        job = session.get(Job, job_id)
+        job.name = name
+        session.commit()
+        jobs = session.query(Job).all()
+    return job.name, len(jobs)
 """,
     ),
 )
