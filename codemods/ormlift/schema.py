@@ -154,6 +154,7 @@ class SessionSource:
     factory: str = ""  # the factory behind a session, as `path:name` of its definition; empty: not known
     options: tuple[tuple[str, str], ...] = ()  # the factory's options and those of its call, `bind` left out
     work: tuple[tuple[str, int, str], ...] = ()  # what it does besides: (path, line, text); empty: builds and returns
+    refuses: str = ""  # where it raises instead of handing out a session, as `path:line`; empty: nowhere
     guessed: bool = False  # it is a method of an object of unknown class, taken to be the project's one of that name
 
 
@@ -185,6 +186,7 @@ class Scope:
     factory: str = ""  # the factory behind its session, as `path:name`; empty: not known
     options: tuple[tuple[str, str], ...] = ()  # the factory's options and those of its call, `bind` left out
     work: tuple[tuple[str, int, str], ...] = ()  # what is done before the block: (path, line, text)
+    refuses: str = ""  # where it raises before the block, as `path:line`; empty: nowhere
     expires: Tri = Tri.NO  # rolls back or expires at exit when the block ends without an exception
     begins: bool = False  # the block stands in `with session.begin():`, and must not commit by itself
     unread: str = ""  # what stands around the block and can't be read: `ExitStack()`; empty: nothing

@@ -17,6 +17,30 @@ def _case(title: str, body: str, writes: str, scope: str = "commits", **more: ob
     return Case(title, body, scope, settings=FAITHFUL, **more), writes  # type: ignore[arg-type]
 
 
+BOX = """
+class Container:
+    def __init__(self):
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        if self._session is not None:
+            return self._session
+        return SessionLocal()
+
+
+box = Container()
+
+
+def fill(job):
+    box._session = SessionLocal()
+    box._session.add(job)
+
+
+def kept():
+    return len(box._session.new), len(box._session.identity_map), box._session.is_active
+"""
+
+
 KEPT = (
     _case(
         "a read keeps the scope that is configured",
@@ -70,6 +94,44 @@ KEPT = (
         """,
         "with commits() as s:",
         scope="",
+    ),
+    _case(
+        "one that may be kept by an object, and is closed here by a finally",
+        """
+        def work():
+            s = box.session()
+            try:
+                s.add(Job(name="more"))
+                s.commit()
+                return s.query(Job).count()
+            finally:
+                s.close()
+        """,
+        "with box.session() as s:",
+        calls=("work()", "fill(Job(name='kept'))", "work()", "kept()"),
+        rest="from app.db import box, fill, kept\n",
+        db=BOX,
+    ),
+    _case(
+        "one that may be kept, opened among the handlers",
+        """
+        def work():
+            s = None
+            try:
+                s = box.session()
+                s.add(Job(name="first"))
+                s.commit()
+            except Exception:
+                if s:
+                    s.rollback()
+                return s.query(Job).count()
+            finally:
+                if s:
+                    s.close()
+        """,
+        "with box.session() as s:",
+        rest="from app.db import box\n",
+        db=BOX,
     ),
     _case(
         "options of its own",
@@ -415,3 +477,21 @@ def test_a_with_of_its_own_is_told_what_would_change_and_stays_where_the_choice_
     index = link(read_facts(Source(path, held)) for path, held in files_of(case).items())
     for settings in (Settings(scopes=COMMITS, scope_choice="faithful", unsafe=True), Settings(unsafe=True)):
         assert isinstance(plan_file(Source("app/jobs.py", text), index, settings), Unchanged)
+
+
+def test_an_error_that_left_a_shared_session_open_now_closes_it(tmp_path: Path) -> None:
+    body = """
+    def work():
+        s = box.session()
+        s.add(Job(name="more"))
+        s.flush()
+        s.add(Job(name="first"))
+        s.commit()
+        s.close()
+    """
+    rest, calls = "from app.db import box, fill, kept\n", ("fill(Job(name='kept'))", "work()", "kept()")
+    case = Case("shared", body, "", calls=calls, settings=FAITHFUL, rest=rest, db=BOX)
+    files, outcome = plan_of(case)
+    assert "shared-session" in {e.code for site in outcome.sites for e in site.effects}
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    assert before != run_of(files, case.calls, tmp_path / "after.db")

@@ -719,6 +719,46 @@ UNSAFE = (
         differs="work()",
     ),
     Case(
+        "an error of a function that refuses a session, in front of the handler",
+        """
+        def work():
+            s = None
+            try:
+                s = get_ready()
+                return s.query(Job).count()
+            except Exception:
+                if s:
+                    s.rollback()
+                return "handled"
+            finally:
+                if s:
+                    s.close()
+        """,
+        "when_ready",
+        ("errors-at-entry",),
+        differs="work()",
+        rest="from app.db import get_ready\n",
+        db="""
+        ready = False
+
+
+        def get_ready():
+            if not ready:
+                raise Trouble("not yet")
+            return SessionLocal()
+
+
+        @contextmanager
+        def when_ready():
+            session = get_ready()
+            try:
+                yield session
+                session.commit()
+            finally:
+                session.close()
+        """,
+    ),
+    Case(
         "an error that a caller catches by its type",
         """
         def work():

@@ -9,7 +9,7 @@ from ormlift.project.handles import Handle
 from ormlift.project.known import SESSIONS
 from ormlift.project.scopes import ExitFacts, agreed, either
 from ormlift.project.sessions import FunctionFacts
-from ormlift.project.values import Value, Values, Where
+from ormlift.project.values import Value, Values, Where, refusing
 from ormlift.schema import Scope, SessionSource, SourceKind, Tri
 
 YIELDED = {
@@ -44,7 +44,8 @@ def function_scope(path: str, function: FunctionFacts, values: Values, depth: in
         takes_arguments=function.required > 0,
     )
     shared = value.stored or value.handed.shared
-    scope = replace(scope, work=_before(function, path), handed=value.handed if value.handed.driver else None)
+    scope = replace(scope, refuses=refusing(function, path), work=_before(function, path))
+    scope = replace(scope, handed=value.handed if value.handed.driver else None)
     return _linked(scope, function.exit, value.handed, where, values, shared=shared, depth=depth)
 
 
@@ -72,7 +73,8 @@ def _class_scope(facts: FileFacts, owner: str, exit_facts: ExitFacts, values: Va
         is_async=enter.name == "__aenter__",
         takes_arguments="__init__" in own and own["__init__"].required > 0,
     )
-    scope = replace(scope, work=tuple((facts.path, line, text) for line, text in enter.work))
+    work = tuple((facts.path, line, text) for line, text in enter.work)
+    scope = replace(scope, refuses=refusing(enter, facts.path), work=work)
     return _linked(scope, exit_facts, value.handed, where, values, shared=value.handed.shared, depth=INNER)
 
 
@@ -103,6 +105,7 @@ def _linked(
         bind=handed.bind,
         factory=handed.factory,
         options=handed.options,
+        refuses=scope.refuses or handed.refuses,
         work=(*handed.work, *scope.work),
         expires=exit_facts.expires,
         begins=exit_facts.begins,
@@ -174,5 +177,6 @@ def _joined(scope: Scope, inner: Scope) -> Scope:
         begins=scope.begins or inner.begins,
         unread=scope.unread or inner.unread,
         queries_at_entry=scope.queries_at_entry or inner.queries_at_entry,
+        refuses=scope.refuses or inner.refuses,
         work=(*scope.work, *inner.work),
     )

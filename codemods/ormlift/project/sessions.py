@@ -21,7 +21,7 @@ from ormlift.project.handles import (
     without,
 )
 from ormlift.project.scopes import ExitFacts, entered_names, read_exit, read_exit_method
-from ormlift.project.work import Work, only_closes, work_of
+from ormlift.project.work import Work, only_closes, refusing_line, work_of
 from ormlift.syntax import FunctionNode, dotted, import_targets
 
 INTERESTING = re.compile(
@@ -29,7 +29,9 @@ INTERESTING = re.compile(
     re.I,
 )
 
-_MANAGERS = re.compile(r"^[A-Z]\w*(?:Manager|Provider|Store|Service|Repository)$|^(?:Manager|Provider|Store)$")
+_MANAGERS = re.compile(
+    r"^[A-Z]\w*(?:Manager|Provider|Store|Service|Repository|Container)$|^(?:Manager|Provider|Store|Container)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class FunctionFacts:
     imports: tuple[tuple[str, str], ...] = ()  # bound inside the function
     does: tuple[tuple[int, str], ...] = ()  # what it calls on a parameter: (its position, close | commit | rollback)
     only_closes: bool = False  # it closes the one session that it is handed, and does no more
+    refuses: int = 0  # the line of a `raise` on the way to what it hands out
     work: Work = ()  # what it does besides making and handing out its result; of a generator, before that too
 
     @property
@@ -68,6 +71,7 @@ class Binding:
     line: int
     value: Handle | None  # None: it is bound, but what to cannot be read
     late: bool = False  # bound by a function through `global`: imported by name, it is what it was before
+    declared: bool = False  # `self.session: Session | None = None`: whoever sets it does so from outside
 
 
 @dataclass
@@ -114,7 +118,11 @@ def read_functions(definitions: Definitions, bound: Iterable[Binding]) -> list[F
     makers = {b.name for b in bound if not b.owner}
     makers |= {facts.name for facts, _, wanted in read if wanted and not facts.owner}
     return [
-        replace(facts, work=work_of(definition.node, _handed_out(definition.statements)))
+        replace(
+            facts,
+            work=work_of(definition.node, _handed_out(definition.statements)),
+            refuses=refusing_line(definition.node),
+        )
         for facts, definition, wanted in read
         if wanted or _rooted(facts, makers)
     ]
@@ -161,7 +169,7 @@ def _read_function(definition: _Definition, *, always: bool) -> FunctionFacts | 
 
 
 def _one(values: list[ast.expr], known: Locals) -> Handle | None:
-    values = [v for v in values if not (isinstance(v, ast.Constant) and v.value is None)]
+    values = [v for v in values if not _is_none(v)]
     return alternatives([read_handle(v, known) for v in values])
 
 
@@ -242,15 +250,23 @@ def _bound_by(
     statement: ast.stmt, around: Locals | _Definition, owner: str, *, attributes: bool = False
 ) -> list[Binding]:
     found = []
+    if isinstance(statement, ast.AnnAssign) and (statement.value is None or _is_none(statement.value)):
+        name, said = _bound_name(statement.target, owner, attributes=attributes), annotation_name(statement.annotation)
+        if owner and name and said and INTERESTING.search(name):
+            found.append(Binding(name, owner, statement.lineno, Handle("param", said), declared=True))
     for target, how, value in bindings(statement):
         name = _bound_name(target, owner, attributes=attributes)
-        if not name or (isinstance(value, ast.Constant) and value.value is None):
+        if not name or _is_none(value):
             continue
         known = around.known if isinstance(around, _Definition) else around
         handle = read_handle(value, without(known, dotted(target))) if how == "is" else None
         if INTERESTING.search(name) or (handle is not None and (_about_sessions(handle) or _is_manager(handle))):
             found.append(Binding(name, owner, target.lineno, handle))
     return found
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
 
 
 def _bound_name(target: ast.expr, owner: str, *, attributes: bool) -> str:

@@ -174,7 +174,8 @@ class Values:
 
     def _bound(self, path: str, owner: str, name: str, depth: int) -> Value | None:
         """What a variable or attribute holds; everything that is assigned to it must agree."""
-        found = self._bindings.get((path, owner), {}).get(name)
+        found = self._bindings.get((path, owner), {}).get(name, [])
+        found = [b for b in found if not b.declared] or found
         key = (path, owner, name, 0)
         if not found or key in self._busy:
             return None
@@ -351,6 +352,7 @@ class Values:
             owner=function.owner,
             is_async=function.is_async,
             shared=inner.handed.shared or inner.stored,
+            refuses=refusing(function, path) or inner.handed.refuses,
             work=(*inner.handed.work, *((path, line, text) for line, text in function.work)),
         )
         return Value("handed", handed=handed, guessed=inner.guessed)
@@ -471,6 +473,11 @@ class Values:
         return None
 
 
+def refusing(function: FunctionFacts, path: str) -> str:
+    """Where a function raises instead of handing something out, as `path:line`."""
+    return f"{path}:{function.refuses}" if function.refuses else ""
+
+
 def _unseen(name: str, where: Where) -> tuple[tuple[str, str], ...]:
     """Options that can't be read: equal only to those of the same name in the same file."""
     return (("?", f"{where.path}:{name}"),)
@@ -528,10 +535,25 @@ def _any(values: list[Value | None]) -> Value | None:
 
     A session must be known on every path, for it depends on the path whether it must be closed.
     """
-    known = _common([v for v in values if v is not None])
+    known = _common([v for v in values if v is not None]) or _new_or_kept(values)
     if None not in values or known is None or known.handed is None or known.handed.kind in SESSIONS:
         return known if None not in values else None
     return replace(known, handed=replace(known.handed, driver="", database=""), stored=True)
+
+
+def _new_or_kept(values: list[Value | None]) -> Value | None:
+    """One of several sessions, some of which others use too: so may be this one."""
+    handed = [v.handed for v in values if v is not None and v.handed is not None]
+    kinds = {h.kind for h in handed}
+    if not values or len(handed) < len(values) or not kinds <= {SourceKind.SESSION, SourceKind.SHARED_SESSION}:
+        return None
+    kept = replace(
+        next((h for h in handed if h.kind is SourceKind.SHARED_SESSION), handed[0]),
+        shared=True,
+        expire_on_commit=Tri.UNKNOWN,
+        options=(("**", "of one that may be kept elsewhere"),),
+    )
+    return Value("handed", handed=kept, stored=True, guessed=any(v.guessed for v in values if v is not None))
 
 
 def _common(values: list[Value | None]) -> Value | None:

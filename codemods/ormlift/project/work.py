@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ormlift.project.columns import last
-from ormlift.syntax import FunctionNode, dotted, every_node
+from ormlift.syntax import FunctionNode, dotted, every_node, walk_scope
 
 Work = tuple[tuple[int, str], ...]
 
@@ -42,6 +42,15 @@ def _never_resumed(node: FunctionNode) -> frozenset[int]:
     final = [s for n in nodes if isinstance(n, ast.Try) for s in n.finalbody]
     run = {line for s in final for line in range(s.lineno, (s.end_lineno or s.lineno) + 1)}
     return frozenset(range(min(yields) + 1, (node.end_lineno or node.lineno) + 1)) - run
+
+
+def refusing_line(node: FunctionNode) -> int:
+    """The line of the first `raise` on the way to what it hands out, those in handlers aside; 0 where there is none."""
+    inner = list(walk_scope(node))
+    end = min((n.lineno for n in inner if isinstance(n, ast.Yield)), default=node.end_lineno or node.lineno)
+    handled = {id(n) for n in inner if isinstance(n, ast.ExceptHandler) for n in every_node(n)}
+    lines = (n.lineno for n in inner if isinstance(n, ast.Raise | ast.Assert) and id(n) not in handled)
+    return min((line for line in lines if line <= end), default=0)
 
 
 def _does_more(decorator: ast.expr) -> bool:

@@ -74,11 +74,12 @@ from ormlift.project.escape.shapes import Matcher, Shape
 from ormlift.project.escape.sites import SESSIONS, Form, Found, find_sessions, opened_sessions, owner
 from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
-from ormlift.project.flow.errors import catches_database
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.rules._session_scope.entry import at_entry
 from ormlift.rules._session_scope.given import given_manager
 from ormlift.rules._session_scope.patched import patched_names
+from ormlift.rules._session_scope.shared import closed_by_errors
 from ormlift.rules._session_scope.tidy import last_commit, redundant_handlers
 from ormlift.rules._session_scope.ways import by_itself, other_scopes
 from ormlift.rules._session_scope.words import EFFECTS, REASONS
@@ -148,7 +149,7 @@ class _Finder:
         shape = Matcher(self.module, found.name, found.statement, look.is_closer, self.knowledge).match()
         never = shape.code == "never-closed" if isinstance(shape, Reason) else shape.kind == "open"
         if never and found.kind is SourceKind.SHARED_SESSION:
-            text = f"{found.name} is shared with others and not closed here"
+            text = f"{found.name} is shared with others, or may be, and not closed here"
             return Reason("owned-elsewhere", f"{text}: whoever shares it closes it, and nothing needs to be done"), 0
         if isinstance(shape, Reason):
             return shape, 0
@@ -275,8 +276,11 @@ class _Finder:
     def _rewrite(self, life: _Life, named: Named) -> Rewrite:
         found, shape = life.found, life.shape
         effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape), *_close_raises(shape)]
-        if not named.own:
-            effects += [*self._effects(life, named), *_at_entry(shape, named), *_arguments(found, named)]
+        effects += at_entry(shape, named)
+        if named.own:
+            effects += closed_by_errors(found, shape)
+        else:
+            effects += [*self._effects(life, named), *_arguments(found, named)]
             effects += given_manager(self.module, found, named)
         effects += patched_names(self.module, found, named, self.context.index)
         return Rewrite(
@@ -441,21 +445,6 @@ def _begun(life: _Life, named: Named) -> Reason | None:
                     text = f"line {call.lineno} begins a transaction, which {named.call} has begun already"
                     return Reason("transaction-control", f"{text}; configure another scope for this file")
     return None
-
-
-def _at_entry(shape: Shape, named: Named) -> list[Effect]:
-    """Errors of a scope that queries before its block come from the `with` line, in front of the handlers."""
-    if named.scope is None or not named.scope.queries_at_entry:
-        return []
-    handlers = [h for s in shape.body if isinstance(s, ast.Try) for h in s.handlers if catches_database(h)]
-    if not handlers or shape.kind == "inside":
-        return []
-    line = handlers[0].lineno
-    text = (
-        f"{named.call} runs a statement before the block: where the database can't be reached, its error now comes in "
-        f"front of the handler on line {line}, which caught it"
-    )
-    return [Effect("errors-at-entry", line, text)]
 
 
 def _given(found: Found) -> frozenset[str]:

@@ -79,6 +79,7 @@ def by_itself(module: Module, found: Found, shape: Shape) -> Named | None:
         bind=source.bind,
         factory=source.factory,
         options=source.options,
+        refuses=source.refuses,
         work=source.work,
     )
     return Named(_text(module, found), scope, own=True)
@@ -100,7 +101,7 @@ def _same_there(found: Found, shape: Shape) -> bool:
         for statement in shape.body
         if statement.lineno <= found.statement.lineno
         for node in ast.walk(statement)
-        if getattr(node, "lineno", found.statement.lineno) < found.statement.lineno
+        if not isinstance(node, ast.Try) and getattr(node, "lineno", found.statement.lineno) < found.statement.lineno
     ]
     bound = {n.id for n in between if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     bound |= {

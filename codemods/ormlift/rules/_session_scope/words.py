@@ -66,7 +66,7 @@ EFFECTS = {
     ),
     "wraps-errors": "Errors that leave the block come as the scope's type, which who catches the old one must learn.",
     "swallows-errors": "The scope keeps errors from the caller: code behind the block runs as if nothing had happened.",
-    "errors-at-entry": "The scope queries before the block, in front of the handlers that caught a lost connection.",
+    "errors-at-entry": "What opening the session may raise comes in front of the handlers that caught it.",
     "handler-after-close": "A handler did its work before rollback and close, and does it behind them: locks are gone.",
     "shared-session": "The session is shared with others on one side: commit, rollback and close reach further.",
     "other-engine": "The scope's session is bound to another engine: it may be another database, or a replica.",
