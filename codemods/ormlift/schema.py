@@ -70,6 +70,7 @@ class MappedClass:
     hooks: tuple[str, ...] = ()  # `@validates`, event listeners and the like that fire under the ORM only
     mutating_methods: tuple[str, ...] = ()  # methods, inherited ones too, that change the instance or may
     methods: tuple[str, ...] = ()  # all methods and properties, inherited ones too
+    properties: tuple[str, ...] = ()  # those of them that are read without a call
     plain_properties: tuple[str, ...] = ()  # properties that read no more of the instance than its columns
     mutating_properties: tuple[str, ...] = ()  # properties whose getter changes the instance or may
     changed_on_load: bool = False  # a method that runs when an instance is loaded changes it, or may

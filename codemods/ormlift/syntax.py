@@ -27,7 +27,7 @@ class _Children(dict[type[ast.AST], tuple[str, ...]]):
 
     def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
         plain = _PLAIN - {"name"} if kind.__name__ == "TypeAlias" else _PLAIN
-        names = tuple(n for n in kind._fields if n not in plain and not (kind is ast.Constant and n == "value"))
+        names = tuple(n for n in kind._fields if n not in plain and not (n == "value" and kind in _VALUED))
         return self.setdefault(kind, names)
 
 
@@ -35,6 +35,7 @@ _PLAIN = frozenset(
     {"ctx", "op", "ops", "id", "attr", "arg", "name", "rest", "module", "level", "kind", "simple", "is_async"}
     | {"conversion", "asname", "type_comment", "tag"}
 )
+_VALUED = (ast.Constant, ast.MatchSingleton)  # whose value is no node
 CHILDREN = _Children()
 
 

@@ -253,6 +253,7 @@ class ModelLinker:
             hooks=tuple(dict.fromkeys(h for _, f in lineage for h in f.hooks)),
             mutating_methods=tuple(sorted(changing)),
             methods=tuple(sorted({m.name for m in methods})),
+            properties=tuple(sorted({m.name for m in methods if m.is_property})),
             plain_properties=tuple(sorted(plain)),
             mutating_properties=tuple(sorted({m.name for m in methods if m.is_property} & changing)),
             changed_on_load=any(m.on_load for m in methods) and changes_others(methods, related, self._changing),

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from ormlift.model import Effect
 from ormlift.project.flow.block import Block
-from ormlift.project.flow.values import ENTITY, KEPT, Kind, Values, element, parameters
+from ormlift.project.flow.stored import stored
+from ormlift.project.flow.values import KEPT, Kind, Values
 from ormlift.project.flow.walk import Exit, Outs, State
 from ormlift.schema import Scope, Tri
 from ormlift.syntax import FunctionNode, walk_scope
 
-_TAKES = frozenset({"append", "add", "extend", "insert", "update", "put", "setdefault", "set"})
-_TAKES |= {"appendleft", "extendleft", "put_nowait", "push"}
-_TAKES_ALL = frozenset({"extend", "extendleft", "update"})
+_CONDITIONAL = (ast.For, ast.AsyncFor, ast.While, ast.If)  # what these bind themselves is bound inside them alone
+_EXPRESSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.IfExp, ast.BoolOp)
 
 
 def kept_instances(block: Block, scope: Scope | None, words: str, values: Values, outs: Outs) -> Iterator[Effect]:
@@ -46,7 +46,7 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
         for name, line in _seen_elsewhere(block, values):
             text = f"line {line} lets others see {name}, which may hold an instance, after the block: {expires}"
             yield Effect("expires-instances", line, f"{text} DetachedInstanceError")
-    for line, what in _stored(block, values):
+    for line, what in stored(block, values):
         text = f"line {line} stores what may be an instance in {what}: {expires} DetachedInstanceError"
         yield Effect("expires-instances", line, text)
 
@@ -151,19 +151,33 @@ def _read_after(block: Block, values: Values) -> Iterator[tuple[str, int]]:
     """The first use after the block of each name that may hold an instance."""
     told: set[str] = set()
     loops = [(loop.lineno, loop.end_lineno or loop.lineno) for loop in block.enclosing_loops()]
-    rebound: set[str] = set()
     nodes = [n for n in walk_scope(block.function) if isinstance(n, ast.Name) and not block.covers(n)]
     again = [n for n in nodes if n.lineno < block.line and any(a <= n.lineno <= b for a, b in loops)]
     for run in ([n for n in nodes if n.lineno > block.end_line], again):
-        rebound.clear()
-        for node in sorted(run, key=lambda n: (n.lineno, not _is_load(n), n.col_offset)):
-            if not _is_load(node):
-                rebound.add(node.id)
-            elif node.id in told or node.id in rebound or not values.names.get(node.id, 0):
+        stores = [n for n in run if not _is_load(n)]
+        for node in sorted(filter(_is_load, run), key=lambda n: (n.lineno, n.col_offset)):
+            if node.id in told or _rebound(block, node, stores) or not values.names.get(node.id, 0):
                 continue
-            elif values.names[node.id] & KEPT and not _only_tested(block, node, values):
+            if values.names[node.id] & KEPT and not _only_tested(block, node, values):
                 told.add(node.id)
                 yield node.id, node.lineno
+
+
+def _rebound(block: Block, load: ast.Name, stores: list[ast.Name]) -> bool:
+    """Whether a name is surely bound anew before it is read: by a statement that stands before in the same suite."""
+    around = [load, *block.module.ancestors(load)]
+    for store in stores:
+        if store.id != load.id:
+            continue
+        statement = block.module.statement(store)
+        own = next((n for n in block.module.ancestors(store) if isinstance(n, _EXPRESSIONS)), None)
+        within = own or (statement if isinstance(statement, _CONDITIONAL) else None)
+        suite = [within] if within is not None else block.module.suite(statement)
+        if within is None and store.lineno >= load.lineno:
+            continue
+        if any(n is s for n in around for s in suite):
+            return True
+    return False
 
 
 def _is_load(node: ast.Name) -> bool:
@@ -186,96 +200,3 @@ def _only_tested(block: Block, node: ast.Name, values: Values) -> bool:
             return True
         case _:
             return False
-
-
-def _stored(block: Block, values: Values) -> Iterator[tuple[int, str]]:
-    """Assignments of instances to what lives on: attributes, and containers that are not the function's own."""
-    nodes = list(walk_scope(block.function))
-    grown = {id(n.target) for n in nodes if isinstance(n, ast.AugAssign)}
-    names = [n for n in nodes if isinstance(n, ast.Name) and id(n) not in grown]
-    local = {n.id for n in names if isinstance(n.ctx, ast.Store)}
-    given = set(parameters(block.function)) if isinstance(block.function, FunctionNode) else set()
-    for statement in block.body:
-        for node in ast.walk(statement):
-            for line, target, kind in _assigned(node, values):
-                if kind & KEPT and _outlives(target, values, local):
-                    yield line, ast.unparse(target)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES:
-                taken = KEPT | Kind.QUERY if node.func.attr in _TAKES_ALL else KEPT
-                full = any(values.kind(a) & taken for a in (*node.args, *(k.value for k in node.keywords)))
-                if full and _outlives(node.func, values, local):
-                    yield node.lineno, ast.unparse(node.func.value)
-            elif isinstance(node, ast.Call) and (taker := _mapped(node, values, local)) is not None:
-                yield node.lineno, ast.unparse(taker)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _handed_over(node, values, given):
-                yield node.lineno, f"what {node.func.id}() makes of it"
-
-
-def _assigned(node: ast.AST, values: Values) -> Iterator[tuple[int, ast.expr, Kind]]:
-    """The attributes, subscripts and grown names that a node assigns to, and what."""
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            pairs = [(t, values.kind(value)) for t in targets]
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            pairs = [(target, values.kind(value))]
-        case ast.AugAssign(target=target, value=value):
-            yield node.lineno, target, _filling(values.kind(value))
-            return
-        case (
-            ast.For(target=target, iter=source)
-            | ast.AsyncFor(target=target, iter=source)
-            | ast.comprehension(target=target, iter=source)
-        ):
-            pairs = [(target, element(values.kind(source)))]
-        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-            pairs = [(target, values.kind(value))]
-        case _:
-            return
-    for target, kind in pairs:
-        yield from _places(target, kind)
-
-
-def _places(target: ast.expr, kind: Kind) -> Iterator[tuple[int, ast.expr, Kind]]:
-    match target:
-        case ast.Attribute():
-            yield target.lineno, target, kind
-        case ast.Subscript(slice=index):
-            yield target.lineno, target, _filling(kind) if isinstance(index, ast.Slice) else kind
-        case ast.Tuple(elts=elts) | ast.List(elts=elts):
-            for inner in elts:
-                yield from _places(inner, element(kind))
-        case ast.Starred(value=inner):
-            yield from _places(inner, _filling(kind))
-        case _:
-            pass
-
-
-def _filling(kind: Kind) -> Kind:
-    """Of what a list takes the elements of: a query is run then."""
-    return kind | (Kind.FULL if kind & Kind.QUERY else Kind.PLAIN)
-
-
-def _mapped(call: ast.Call, values: Values, local: set[str]) -> ast.expr | None:
-    """What takes instances in `map(out.append, jobs)`."""
-    takes = [a for a in call.args if isinstance(a, ast.Attribute) and a.attr in _TAKES and _outlives(a, values, local)]
-    return takes[0].value if takes and any(values.kind(a) & (KEPT | Kind.QUERY) for a in call.args) else None
-
-
-def _handed_over(call: ast.Call, values: Values, given: set[str]) -> bool:
-    """`setattr(x, "job", job)`, or a parameter that is called with an instance."""
-    assert isinstance(call.func, ast.Name)
-    if call.func.id == "setattr" and len(call.args) == 3:
-        return bool(values.kind(call.args[2]) & KEPT) and not values.kind(call.args[0]) & ENTITY
-    if call.func.id not in given:
-        return False
-    appends = (a for a in call.args if isinstance(a, ast.Attribute) and a.attr in _TAKES)
-    return any(values.kind(a) & KEPT for a in call.args) or any(True for _ in appends)
-
-
-def _outlives(target: ast.expr, values: Values, local: set[str]) -> bool:
-    base = target
-    while isinstance(base, ast.Attribute | ast.Subscript | ast.Call):
-        base = base.func if isinstance(base, ast.Call) else base.value
-    if not isinstance(base, ast.Name):
-        return True
-    return base.id not in local and base.id != values.session

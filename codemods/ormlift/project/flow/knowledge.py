@@ -91,6 +91,7 @@ class Knowledge:
     columns: frozenset[str]  # and properties that are made of columns alone
     mutating: frozenset[str]
     methods: frozenset[str] = frozenset()  # all that mapped classes define
+    bound: frozenset[str] = frozenset()  # those of them that are no properties: read without a call, they hold it
     writing: frozenset[str] = frozenset()  # properties that write
     special: frozenset[str] = frozenset()  # methods such as `__str__`, which run unnamed, and change the instance
     tested: bool = False  # a class says by a method of its own what its truth or length is
@@ -107,12 +108,16 @@ class Knowledge:
         models = index.models
         plain = frozenset(name for m in models for name in m.plain_properties)
         others = frozenset(name for m in models for name in m.methods if name not in m.plain_properties)
+        columns = frozenset(c.attr for m in models for c in m.columns) | (plain - others)
         return cls(
             models=frozenset(m.name for m in models),
             relationships=frozenset(r.attr for m in models for r in m.relationships),
-            columns=frozenset(c.attr for m in models for c in m.columns) | (plain - others),
+            columns=columns,
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
+            bound=frozenset(name for m in models for name in m.methods)
+            - columns
+            - frozenset(p for m in models for p in m.properties),
             writing=frozenset(name for m in models for name in m.mutating_properties),
             special=frozenset(n for m in models for n in m.mutating_methods if n.startswith("__") and n.endswith("__")),
             tested=any(name in ("__bool__", "__len__") for m in models for name in m.methods),

@@ -51,6 +51,14 @@ _MANY = words("all fetchall fetchmany partitions")
 _ONE = words("first one one_or_none scalar scalar_one scalar_one_or_none get fetchone get_or_404 first_or_404")
 _CARRYING_ROOTS = words("itertools functools copy operator collections random")
 _NUMBERS = words("count rowcount update delete close keys")
+_OF_CLASS = words(
+    "__class__ __tablename__ __table__ __mapper__ __doc__ __module__ __name__ __table_args__ __mapper_args__"
+)
+_GIVES_PLAIN = words(
+    "__str__ __repr__ __format__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __bool__ __contains__ "
+    "__sizeof__ __dir__ __setitem__ __delitem__ __setattr__ __delattr__"
+)
+_NAMESPACES = words("locals vars globals")
 _ADOPTS = words("add add_all delete merge refresh")
 
 
@@ -129,7 +137,9 @@ class Values:
                 self._bind_errors(node)
             case ast.Match():
                 self._bind_captures(node)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if self.sees(node):
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name) if self.sees(
+                node
+            ):
                 self._join(name, Kind.CLOSURE)
             case _:
                 pass
@@ -271,8 +281,10 @@ class Values:
         if base & ENTITY:
             if attr == "__dict__":
                 return Kind.VARS
-            if attr in self.knowledge.relationships:
+            if attr in self.knowledge.relationships or attr in self.knowledge.bound:
                 return Kind.INSTANCE
+            if attr.startswith("__"):  # a method, which holds what it is of
+                return Kind.PLAIN if attr in _OF_CLASS else base & ENTITY
             return Kind.PLAIN if attr in self.knowledge.columns or sounds_plain(attr) else Kind.INSTANCE
         return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS)
 
@@ -318,6 +330,8 @@ class Values:
         return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML)
 
     def _value_call(self, receiver: Kind, method: str) -> Kind:
+        if method.startswith("__") and method not in _GIVES_PLAIN:
+            return receiver | element(receiver)
         if method in PLAIN_METHODS or sounds_plain(method):
             return Kind.PLAIN
         if method in ("pop", "get", "setdefault", "popitem"):
@@ -336,15 +350,8 @@ class Values:
         if last == "text" and call.args:
             return Kind.COLUMNS if self._reads(call.args[0]) else Kind.DML
         kind = self._union(values)
-        if name == "vars":
-            return Kind.VARS if kind & ENTITY else Kind.PLAIN
-        carries = name != last and name.partition(".")[0] in _CARRYING_ROOTS
-        if name in CONTAINERS or carries or (name == "map" and call.args):
-            return self._container_call(call, name, kind, carries=carries)
-        if name == "getattr":
-            return kind & Kind.INSTANCE | (Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN)
-        if name in ELEMENTS:
-            return element(kind)
+        if (known := self._builtin(call, name, kind)) is not None:
+            return known
         if kind & Kind.LAZY and last[:1].isupper():  # such as a response that is streamed
             return Kind.LAZY
         if last in self.knowledge.models or self.knowledge.is_harmless(call.func) or not kind:
@@ -361,11 +368,36 @@ class Values:
             return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE)
         return Kind.INSTANCE if kind & (ENTITY | Kind.CLOSURE) else Kind.PLAIN
 
+    def _builtin(self, call: ast.Call, name: str, kind: Kind) -> Kind | None:
+        """What a builtin or a function of a library that carries its arguments gives; None for any other."""
+        last = "" if self.knowledge.is_own(name) else name.rpartition(".")[2]
+        if not call.args and (name in _NAMESPACES or last in ("currentframe", "_getframe", "stack")):
+            return self._everything()
+        if name == "vars":
+            return Kind.VARS if kind & ENTITY else Kind.PLAIN
+        if (name == "type" and len(call.args) == 3) or (name == "sum" and len(call.args) + len(call.keywords) == 2):
+            return (Kind.FULL | kind) if kind & ENTITY else Kind.PLAIN
+        carries = name != last and name.partition(".")[0] in _CARRYING_ROOTS
+        if name in CONTAINERS or carries or (name == "map" and call.args):
+            return self._container_call(call, name, kind, carries=carries)
+        if name == "getattr":
+            return kind & Kind.INSTANCE | (Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN)
+        return element(kind) if name in ELEMENTS else None
+
+    def _everything(self) -> Kind:
+        """What `locals()` holds."""
+        kind = Kind.PLAIN
+        for held in self.names.values():
+            kind |= held & (LIVE | Kind.LAZY)
+        return (Kind.FULL | kind) if kind else Kind.PLAIN
+
     def _container_call(self, call: ast.Call, name: str, kind: Kind, *, carries: bool) -> Kind:
         if name == "map":
             full = self._maps_to_instances(call.args[0], call.args[1:])
             return (Kind.FULL if full else Kind.BOX) | self._lazily(call.args[1:])
         waits = kind & Kind.LAZY if carries or name in _LAZY else Kind.PLAIN
+        if kind & Kind.CLOSURE:  # such as a defaultdict, whose function gives an instance, or a partial
+            return kind & (ENTITY | Kind.CLOSURE) | waits | Kind.FULL
         return waits | (Kind.FULL if kind & (ENTITY | Kind.QUERY | Kind.SESSION) else Kind.BOX)
 
     def _maps_to_instances(self, function: ast.expr, sources: Sequence[ast.expr]) -> bool:
