@@ -176,6 +176,80 @@ def f(a, b, c):
     conn.commit()
 """
     + CLOSE,
+    "a text of conditions": OPEN
+    + """\
+    where = "WHERE 1=1"
+    args = []
+    if a is not None:
+        where += " AND stage = ?"
+        args.append(a)
+    if b:
+        where = where + " AND customer LIKE ? AND count >= 0"
+        args.append(f"%{b}%")
+    total = conn.execute(f"SELECT COUNT(*) FROM jobs {where}", args).fetchone()[0]
+    rows = conn.execute(f"SELECT id FROM jobs {where} ORDER BY id LIMIT ?", args + [c or 1]).fetchall()
+    rows = [total, *(row[0] for row in rows)]
+"""
+    + CLOSE,
+    "a text of more conditions": OPEN
+    + """\
+    more, args = "", []
+""".replace('more, args = "", []', 'more = ""\n    args = [0]')
+    + """\
+    if b:
+        more = " AND customer = ?"
+        args.append(b)
+    if c:
+        more += " AND stage IN (?, ?)"
+        args += [c, 1]
+    cursor = conn.cursor()
+    cursor.execute("SELECT id FROM jobs WHERE id > ?" + more + " ORDER BY id", args)
+    rows = [row[0] for row in cursor.fetchall()]
+"""
+    + CLOSE,
+    "an order by choice": OPEN
+    + """\
+    order = "title DESC" if a else "id"
+    where = "WHERE stage = 1" if b else ""
+    rows = conn.execute(f"SELECT id, title FROM jobs {where} ORDER BY {order} LIMIT ?", (c or 3,)).fetchall()
+    rows = [(row[0], row[1]) for row in rows]
+"""
+    + CLOSE,
+    "an order on some ways": OPEN
+    + """\
+    order = ""
+    if a == 2:
+        order = "ORDER BY stage DESC, id"
+    elif a is None:
+        order = "ORDER BY count, id"
+    rows = [row[0] for row in conn.execute("SELECT id FROM jobs " + order)]
+"""
+    + CLOSE,
+    "one of two texts": OPEN
+    + """\
+    query = "SELECT id, title FROM jobs WHERE stage >= ? ORDER BY id"
+    args = [c or 0]
+    if b:
+        query = "SELECT id, title FROM jobs WHERE stage >= ? AND customer = ? ORDER BY id DESC"
+        args.append(b)
+    cursor = conn.cursor()
+    cursor.execute(query, args)
+    rows = [(row[0], row[1]) for row in cursor.fetchall()]
+"""
+    + CLOSE,
+    "one of three changes": OPEN
+    + """\
+    if a is None:
+        change = "UPDATE jobs SET count = count + 1 WHERE id = ?"
+    elif a:
+        change = "UPDATE jobs SET stage = 1, title = 'x' WHERE id = ?"
+    else:
+        change = "DELETE FROM jobs WHERE id = ?"
+    cursor = conn.cursor()
+    cursor.execute(change, (c,))
+    conn.commit()
+    conn.close()
+""",
     "a test that is asked twice": OPEN
     + """\
     conditions = ["id > 0"]
@@ -211,7 +285,7 @@ def test_every_way_is_the_same_before_and_after(world: World, name: str, style: 
     assert {c.verdict for c in site.certificates} == {Verdict.PROVEN}
     after = outcome.after.text
     assert isinstance(plan(after), Unchanged)
-    assert not any(said in after for said in ("open_db()", ".join(", "params", " = ?"))
+    assert not any(said in after for said in ("open_db()", ".join(", "params", "args", " = ?"))
     for given in WAYS:
         before, now = (world.run(t, lambda space, g=given: space["f"](*g)) for t in (text, after))  # type: ignore[misc]
         assert before.error is None, given
@@ -382,6 +456,42 @@ STAYS: dict[str, str] = {
         + "    def told():\n        return len(conditions)\n"
         + A
         + EXECUTE
+        + CLOSE
+    ),
+    "a text that is printed": (
+        OPEN
+        + '    order = "id" if a else "title"\n    print(order)\n'
+        + '    rows = conn.execute(f"SELECT id FROM jobs ORDER BY {order}").fetchall()\n'
+        + CLOSE
+    ),
+    "a direction": (
+        OPEN
+        + '    way = "ASC" if a else "DESC"\n'
+        + '    rows = conn.execute(f"SELECT id FROM jobs ORDER BY id {way}").fetchall()\n'
+        + CLOSE
+    ),
+    "a test that does something": (
+        OPEN
+        + '    conditions = ["id > 0"]\n    where = " AND ".join(conditions) if b.pop() else " AND ".join(conditions)\n'
+        + '    rows = conn.execute(f"SELECT id FROM jobs WHERE {where}").fetchall()\n'
+        + CLOSE
+    ),
+    "a text of conditions with OR": (
+        OPEN
+        + '    where = "WHERE id > 1"\n    if a:\n        where += " OR stage = 1"\n'
+        + '    rows = conn.execute(f"SELECT id FROM jobs {where}").fetchall()\n'
+        + CLOSE
+    ),
+    "texts of different columns": (
+        OPEN
+        + '    sql = "SELECT id FROM jobs"\n    if a:\n        sql = "SELECT title FROM jobs"\n'
+        + "    rows = conn.execute(sql).fetchall()\n"
+        + CLOSE
+    ),
+    "a text that is tested": (
+        OPEN
+        + '    where = ""\n    if a:\n        where = "WHERE stage = 1"\n    if where:\n        b = 1\n'
+        + '    rows = conn.execute(f"SELECT id FROM jobs {where}").fetchall()\n'
         + CLOSE
     ),
     "an error that is caught amid the conditions": (

@@ -85,6 +85,33 @@ def run(session, a, b, c):
     session.execute(text(f"UPDATE books SET {set_clause} WHERE id = :id"), {**data, "id": 2})
     return data, "count" in data, session.execute(text("SELECT title, count FROM books ORDER BY id")).fetchall()
 """,
+    "texts by period": """\
+def run(session, a, b, c):
+    params = dict(a=a)
+    sql = text("SELECT id, title FROM books WHERE author_id = :a ORDER BY id")
+    if c:
+        sql = text("SELECT id, title FROM books WHERE author_id = :a AND count <= :c ORDER BY id DESC")
+        params["c"] = c
+    found = [(row.id, row.title) for row in session.execute(sql, params)]
+    sql = text("SELECT COUNT(*) FROM books WHERE author_id = :a")
+    if c:
+        sql = text("SELECT COUNT(*) FROM books WHERE author_id = :a AND count <= :c")
+    return found, [row[0] for row in session.execute(sql, params)]
+""",
+    "a text of conditions and an order": """\
+def run(session, a, b, c):
+    where = ""
+    params = {}
+    if a is not None:
+        where += " AND author_id = :a"
+        params["a"] = a
+    if b:
+        where += " AND title = :b"
+        params["b"] = b
+    order = "title, id" if c else "id DESC"
+    sql = f"SELECT id FROM books WHERE count > -5 {where} ORDER BY {order}"
+    return session.execute(text(sql), params).scalars().all()
+""",
     "a delete": LISTS
     + A
     + """\

@@ -29,7 +29,8 @@ beside it; OR, loops, lists of columns, and a text or list that is used for more
 Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
 expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict
 whose keys the function says is passed as it is. The text of each way must be a statement, also where nothing was
-appended: leave the function first where there is nothing to change.
+appended: leave the function first where there is nothing to change. A text of conditions that is put into others
+becomes such a list too; an ORDER BY that branches choose becomes an expression, one of several texts a statement.
 
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`. JSON stays text in such a dict.
 

@@ -34,7 +34,8 @@ are refused.
 
 Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
 expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict
-whose keys the function says is passed as it is. The executions that share such a list are one site.
+whose keys the function says is passed as it is. A text of conditions that is put into others becomes such a list too,
+and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 

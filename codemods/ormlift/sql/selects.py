@@ -383,7 +383,12 @@ class SelectWriter:
             return
         if order.this is not None or order.args.get("siblings"):
             raise unsupported("ORDER SIBLINGS BY")
-        parts.order = [self._ordered(item) for item in order.expressions]
+        spreads = self.names.request.spreads
+        for item in order.expressions:
+            if isinstance(item.this, _column()) and item.this.name in spreads:
+                parts.order += [Atom(text) for text in spreads[item.this.name]]
+            else:
+                parts.order.append(self._ordered(item))
 
     def _ordered(self, item: exp.Ordered) -> Node:
         output = self._output(item.this)

@@ -11,10 +11,10 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from ormlift.sql.built.names import built_from
 from ormlift.sql.built.pieces import Manner, Piece, pieces_of, put_together
+from ormlift.sql.built.regions import Is, Region, text_regions
 from ormlift.sql.built.values import Item, Keyed, Part
 from ormlift.sql.built.walk import Walk
 from ormlift.sql.life.literals import Parameters
@@ -28,23 +28,6 @@ _SET = re.compile(r"(?i)\bSET\s+(?:[^;]*,\s*)?$")
 _WHERE = re.compile(r"(?i)\bWHERE\b")
 
 
-class Is(StrEnum):
-    """What a region is in its statement."""
-
-    CONDITIONS = "conditions"  # behind WHERE, joined by AND
-    ASSIGNMENTS = "assignments"  # behind SET, joined by commas
-
-
-@dataclass(frozen=True)
-class Region:
-    """A list, or a dict, whose items stand in the text."""
-
-    name: str
-    what: Is
-    mark: str
-    keyed: bool  # a dict
-
-
 @dataclass(eq=False)
 class Built:
     """One call whose text is built."""
@@ -54,12 +37,19 @@ class Built:
     ways: list[list[Piece]]
     regions: dict[str, Region]
 
+    @property
+    def stated(self) -> str:
+        """The variable of the whole text, where it is one of several."""
+        return next((r.name for r in self.regions.values() if r.what is Is.STATEMENT), "")
+
     def variants(self) -> list[Variant]:
         """The text and parameters of each way."""
         return [put_together(pieces, self.module, self.call.lineno) for pieces in self.ways]
 
     def own(self) -> Variant:
-        """The statement of the code, with marks in it."""
+        """The statement of the code, with marks in it; of one of several, the longest."""
+        if self.stated:
+            return max(self.variants(), key=lambda variant: len(variant[0]))
         return put_together(self._marked(self._fullest(), None), self.module, self.call.lineno)
 
     def alone(self, item: Item) -> Variant:
@@ -95,11 +85,12 @@ class Built:
     def _stand_in(self, way: Sequence[Piece], region: Region, kept: Item | None) -> list[Piece]:
         if kept is None or all(p.part.item is not kept for p in way if p.part.region == region.name):
             assigned = " = 0" if region.what is Is.ASSIGNMENTS else ""
-            return [Piece(Part(f"{region.mark}{assigned}"))]
+            return [Piece(Part(f"{region.lead}{region.mark}{assigned}"))]
         alone = [p for p in way if p.part.item is kept and p.part.region == region.name]
-        if region.what is Is.ASSIGNMENTS:
-            return alone
-        return [Piece(Part("1 = 1 AND ")), *alone, Piece(Part(" AND 1 = 1"))]  # an OR would fall apart
+        if region.what is not Is.CONDITIONS:
+            return [Piece(Part(region.lead)), *alone]
+        # an OR would fall apart
+        return [Piece(Part(f"{region.lead}1 = 1 AND ")), *alone, Piece(Part(" AND 1 = 1"))]
 
 
 @dataclass
@@ -139,7 +130,9 @@ def group_of(walk: Walk, style: str, dialect: str) -> Group:
     manner = Manner(style, dialect, module)
     for call in walk.calls:
         ways = [pieces_of(seen, manner, call.lineno) for seen in walk.found[call]]
-        built = Built(call, module, ways, _regions(ways, walk, call))
+        regions = _regions(ways, walk, call)
+        ways, texts = text_regions(ways)
+        built = Built(call, module, ways, regions | texts)
         _check_held(built, [seen.held for seen in walk.found[call]])
         group.built.append(built)
     _check_same(group)
@@ -154,7 +147,8 @@ def _regions(ways: Sequence[Sequence[Piece]], walk: Walk, call: ast.Call) -> dic
             name = piece.part.region
             if name and (number == 0 or way[number - 1].part.region != name):
                 what = _what(before, name, way, call)
-                if found.setdefault(name, Region(name, what, f"{MARK}{name}", _is_keyed(name, walk))).what is not what:
+                region = Region(name, what, f"{MARK}{name}", keyed=_is_keyed(name, walk))
+                if found.setdefault(name, region).what is not what:
                     raise _unclear(call)
             before += piece.part.text
     return found

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.model import Op, ReplaceStatement
-from ormlift.sql.built.built import Built, Group, Is, Region
-from ormlift.sql.built.values import Item, Items, Keyed
-from ormlift.sql.layout import Atom, Node, Pair, lay_out
-from ormlift.sql.layout import Items as Bracketed
+from ormlift.sql.built.built import Built, Group
+from ormlift.sql.built.express import Expressed, together
+from ormlift.sql.built.turned import ADVICE, Texts, Turner
+from ormlift.sql.built.values import Item, Keyed, Words
 from ormlift.sql.life.literals import is_stable
 from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.text import has_comment, line_length
+from ormlift.sql.life.text import has_comment
 from ormlift.syntax import Module
 
-_ADVICE = "write each statement as one literal, or build a select() step by step"
-Texts = Mapping[ast.expr, tuple[str, ...]]
+_PLAIN = (
+    ast.Name, ast.Constant, ast.expr_context, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.operator,
+    ast.Compare, ast.cmpop, ast.IfExp, ast.JoinedStr, ast.FormattedValue,
+)  # fmt: skip
 
 
 @dataclass
@@ -26,9 +28,14 @@ class Editor:
     """Edits one group, all of whose calls are written anew."""
 
     group: Group
-    texts: Texts  # what each item of a list becomes
+    expressed: Sequence[Expressed]  # all of its calls
+    texts: Texts = field(init=False)  # what each item of a list becomes
     gone: list[ast.stmt] = field(default_factory=list)
     turned: list[ast.stmt] = field(default_factory=list)  # their items become expressions
+
+    def __post_init__(self) -> None:
+        """Put together what the calls say of the items."""
+        self.texts = together(self.expressed)
 
     @property
     def module(self) -> Module:
@@ -40,7 +47,8 @@ class Editor:
         self._sort()
         self._check_moves()
         self._check_reads()
-        ops: list[Op] = [ReplaceStatement(self.module.span(s), self._turned(s)) for s in self.turned]
+        turner = Turner(self.group, self.expressed, self.texts)
+        ops: list[Op] = [ReplaceStatement(self.module.span(s), turner.text(s)) for s in self.turned]
         return [*ops, *(ReplaceStatement(self.module.span(s)) for s in self._emptied())]
 
     def statements(self) -> list[ast.stmt]:
@@ -56,13 +64,16 @@ class Editor:
             if held is None:
                 continue
             region = next((regions[name] for name in names if name in regions), None)
-            if region is None or not isinstance(held, Items | Keyed):
+            if region is None or region.text is not isinstance(held, Words):
                 if not self._may_stay(statement, names):
                     self.gone.append(statement)
-            elif not region.keyed:
-                self.turned.append(statement)
-            else:
+            elif isinstance(held, Keyed):
                 self._check_kept(held)
+            else:
+                self.turned.append(statement)
+        tests = (n.test for s in self.gone for n in ast.walk(s) if isinstance(n, ast.IfExp))
+        if test := next((test for test in tests if acts(test)), None):
+            raise self._refused(f"the test on line {test.lineno} does something, and would go")
         for statement in self.statements():
             if has_comment(statement, self.module):
                 message = f"a comment stands inside the statement on line {statement.lineno}; move it above"
@@ -75,10 +86,9 @@ class Editor:
         (name,) = names
         return any(n.id == name and not self._is_ours(n) for n in self._loads())
 
-    def _check_kept(self, held: Items | Keyed) -> None:
+    def _check_kept(self, held: Keyed) -> None:
         """The dict whose keys and values are set is passed as it is. Raises Refused."""
-        items = held.items.values() if isinstance(held, Keyed) else held.items
-        for item in items:
+        for item in held.items.values():
             said = self.texts.get(item.node)
             if said is not None and said != (f"{item.key}={self.module.text(item.node)}",):
                 message = f"what line {item.node.lineno} sets is called or written otherwise on the model"
@@ -94,7 +104,7 @@ class Editor:
             if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
                 raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
             near = self._is_near(item.place, to)
-            if not near and not is_stable(item.node, self.group.life, built.call):
+            if not near and not self._is_still(item.node, built.call):
                 message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
                 raise self._refused(message)
             moves = not near or not self._is_beside(item.place, to)
@@ -104,6 +114,12 @@ class Editor:
         if len(doing) > 1 or (any(given[node] for node in doing) and len(seeing) > 1):
             line = min(node.lineno for node in doing)
             raise self._refused(f"the parameter on line {line} is a call, which could run before or behind another")
+
+    def _is_still(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether an expression of names that keep their values gives the same at the call."""
+        names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+        plain = all(isinstance(inner, _PLAIN) for inner in ast.walk(node))
+        return plain and all(is_stable(name, self.group.life, call) for name in names)
 
     def _given(self) -> Iterator[tuple[Built, Item, ast.stmt]]:
         """Each parameter that is written elsewhere from now on, with the statement where."""
@@ -155,7 +171,11 @@ class Editor:
             if name in going or not self._is_ours(name):
                 continue
             region = self.group.regions.get(name.id)
-            if region is not None and (self._is_test(name) or (region.keyed and self._is_listing(name))):
+            if (
+                region is not None
+                and not region.text
+                and (self._is_test(name) or (region.keyed and self._is_listing(name)))
+            ):
                 continue
             if self._is_kept_set(name):
                 continue
@@ -233,70 +253,4 @@ class Editor:
         raise self._refused(f"nothing is left in the block of line {statement.lineno}")
 
     def _refused(self, message: str) -> Refused:
-        return Refused("dynamic-sql", f"{message}; {_ADVICE}")
-
-    # Lists of expressions
-
-    def _turned(self, statement: ast.stmt) -> str:
-        name = next(n for n in self.group.walk.touched[statement] if n in self.group.regions)
-        region = self.group.regions[name]
-        match statement:
-            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
-                return self._made(statement, region, self._displayed(value))
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=[value])):
-                return self._added(statement, region, [value])
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="extend"), args=[value])) | ast.AugAssign(value=value):
-                return self._added(statement, region, self._displayed(value))
-        raise self._refused(f"line {statement.lineno} does more with {name} than to fill it")
-
-    def _displayed(self, node: ast.expr) -> Sequence[ast.expr]:
-        match node:
-            case ast.List(elts=elts) | ast.Tuple(elts=elts):
-                return elts
-            case ast.Call(func=ast.Name(id="list"), args=[], keywords=[]):
-                return ()
-            case _:
-                raise self._refused(f"line {node.lineno} fills a list with what is not written there")
-
-    def _texts(self, nodes: Sequence[ast.expr]) -> list[str]:
-        found: list[str] = []
-        for node in nodes:
-            texts = self.texts.get(node)
-            if not texts:
-                raise self._refused(f"what line {node.lineno} puts into a list becomes no condition")
-            found += texts
-        return found
-
-    def _made(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
-        texts = self._texts(nodes)
-        head = f"{region.name} = "
-        if region.what is Is.CONDITIONS:
-            return head + self._laid(Bracketed("", "[", tuple(_atoms(texts)), "]"), statement, head)
-        pairs = tuple(Pair(f'"{name}"', ": ", Atom(value)) for name, value in map(_pair, texts))
-        return head + self._laid(Bracketed("", "{", pairs, "}"), statement, head)
-
-    def _added(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
-        texts = self._texts(nodes)
-        if region.what is Is.ASSIGNMENTS:
-            return "\n".join(self._set(statement, region, *_pair(text)) for text in texts)
-        if len(texts) == 1:
-            return self._laid(Bracketed(f"{region.name}.append", "(", tuple(_atoms(texts)), ")"), statement, "")
-        inner = Bracketed("", "[", tuple(_atoms(texts)), "]")
-        return self._laid(Bracketed(f"{region.name}.extend", "(", (inner,), ")"), statement, "")
-
-    def _set(self, statement: ast.stmt, region: Region, name: str, value: str) -> str:
-        head = f'{region.name}["{name}"] = '
-        return head + self._laid(Atom(value), statement, head)
-
-    def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
-        return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))
-
-
-def _atoms(texts: Sequence[str]) -> list[Node]:
-    return [Atom(text) for text in texts]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    """The name and the value of `name=value`."""
-    name, _, value = text.partition("=")
-    return name, value
+        return Refused("dynamic-sql", f"{message}; {ADVICE}")

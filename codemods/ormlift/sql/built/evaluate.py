@@ -35,6 +35,12 @@ class Evaluator:
         items = self.items(node, place)
         return Items(items) if items is not None else None
 
+    def chosen(self, node: ast.expr) -> ast.expr:
+        """The branch of a conditional expression that is taken."""
+        while isinstance(node, ast.IfExp):
+            node = node.body if self.decide(node.test) else node.orelse
+        return node
+
     # Text
 
     def text(self, node: ast.expr) -> Text | None:
@@ -53,7 +59,7 @@ class Evaluator:
                 return text if text is None or any(part.text for part in text) else self.text(second)
             case ast.Name(id=name) if name in self.state:
                 held = self.state[name]
-                return held.parts if isinstance(held, Words) else None
+                return _through(name, held.parts) if isinstance(held, Words) else None
             case ast.Call(func=ast.Attribute(value=value, attr="strip"), args=[], keywords=[]):
                 return self._stripped(value)
             case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(joint)), attr="join"), args=[made]):
@@ -236,6 +242,10 @@ class Evaluator:
             else:
                 found[key] = self.item(value, place, key)
         return Keyed(found)
+
+
+def _through(name: str, parts: Text) -> Text:
+    return tuple(part if part.held else replace(part, held=name) for part in parts)
 
 
 def _name(key: ast.expr | None) -> str | None:

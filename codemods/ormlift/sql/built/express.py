@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ormlift.model import Reason
-from ormlift.sql.built.built import Built, Is, Region
+from ormlift.sql.built.built import Built
+from ormlift.sql.built.regions import Is, Region
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Manner, Prepared
 from ormlift.sql.statement import Kind, Written
-from ormlift.sql.textual.grown import Form, form_of
+from ormlift.sql.textual.grown import Form, form_of, statement_text
 
 _FLAT = 1_000_000  # a line so long that nothing is wrapped
 Spreads = Mapping[str, tuple[str, ...]]
@@ -27,6 +28,8 @@ class Expressed:
     own: Prepared  # the code's, with `*conditions` in it
     whole: list[Prepared] = field(default_factory=list)  # one for each way
     texts: dict[ast.expr, tuple[str, ...]] = field(default_factory=dict)  # what each item of a list becomes
+    statements: dict[ast.expr, Prepared] = field(default_factory=dict)  # the statement that each text becomes
+    spreads: Spreads = field(default_factory=dict)  # what is written for the marks in the end
 
 
 def together(found: Iterable[Expressed]) -> dict[ast.expr, tuple[str, ...]]:
@@ -48,7 +51,10 @@ def spreads_of(built: Built) -> Spreads:
 def express(built: Built, own: Prepared, make: Make) -> Expressed:
     """Write them all; `own` is written. Raises Refused where a way's is not the code's with its items in it."""
     marks = spreads_of(built)
-    found = Expressed(built, own)
+    found = Expressed(built, own, spreads=marks)
+    if built.stated:
+        _state(found, make)
+        return found
     form = form_of(own)
     for node, (region, item) in built.items().items():
         alone = form_of(_made(built, make, built.alone(item), marks))
@@ -57,7 +63,33 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
         whole = _made(built, make, variant, {})
         _check(found, whole, {r.mark: _texts(found, built.items_of(way, r)) for r in built.regions.values()})
         found.whole.append(whole)
+    found.spreads = {r.mark: (_said(r, found),) for r in built.regions.values()}
     return found
+
+
+def _state(found: Expressed, make: Make) -> None:
+    """The statement of each text: they are as many as the ways, or fewer."""
+    built = found.built
+    for way, variant in zip(built.ways, built.variants(), strict=True):
+        whole = _made(built, make, variant, {})
+        _check_rows(found, whole)
+        found.whole.append(whole)
+        node = next(p.part.item.node for p in way if p.part.item is not None)
+        text = statement_text(whole, _FLAT, 0)
+        if found.texts.setdefault(node, (text,)) != (text,):
+            raise _odd(built)
+        found.statements[node] = whole
+
+
+def is_single(region: Region, texts: Mapping[ast.expr, tuple[str, ...]], built: Built) -> bool:
+    """Whether a variable always holds one expression, so that it need be no list."""
+    ways = (built.items_of(way, region) for way in built.ways)
+    return region.what is Is.ORDER and all(sum(len(texts[node]) for node in nodes) == 1 for nodes in ways)
+
+
+def _said(region: Region, found: Expressed) -> str:
+    (spread,) = _spread(region)
+    return region.name if is_single(region, found.texts, found.built) else spread
 
 
 def _spread(region: Region) -> tuple[str, ...]:
@@ -71,7 +103,7 @@ def _texts(found: Expressed, nodes: Sequence[ast.expr]) -> tuple[str, ...]:
 def manner_of(built: Built, manner: Manner, kind: Kind) -> Manner:
     """How all of the statements are written, so that they can be compared."""
     what = {region.what for region in built.regions.values()}
-    style = "select" if Is.ASSIGNMENTS in what else manner.style
+    style = "select" if what & {Is.ASSIGNMENTS, Is.STATEMENT} else manner.style
     never = Is.CONDITIONS in what and kind is not Kind.SELECT and manner.synchronize == "evaluable"
     return replace(manner, style=style, variables=False, synchronize="never" if never else manner.synchronize)
 
@@ -102,16 +134,22 @@ def _between(region: Region, form: Form, alone: Form, built: Built) -> tuple[str
 def _arguments(region: Region, form: Form) -> tuple[str, ...]:
     if region.what is Is.CONDITIONS:
         return form.where
-    return next((arguments for name, arguments in form.clauses if name == "values"), ())
+    method = "values" if region.what is Is.ASSIGNMENTS else "order_by"
+    return next((arguments for name, arguments in form.clauses if name == method), ())
 
 
 def _check(found: Expressed, whole: Prepared, spreads: Spreads) -> None:
     if _flat(whole, {}) != _flat(found.own, spreads):
         raise _odd(found.built)
-    own, other = found.own, whole
+    _check_rows(found, whole)
+
+
+def _check_rows(found: Expressed, other: Prepared) -> None:
+    own = found.own
     assert own.written is not None
     assert other.written is not None
     one_row = own.statement.gives_one_row == other.statement.gives_one_row
+    one_row &= (own.statement.kind is Kind.SELECT) is (other.statement.kind is Kind.SELECT)
     if own.written.columns != other.written.columns or not one_row:
         message = f"the rows of line {found.built.call.lineno} differ by the way the SQL is put together"
         raise Refused("dynamic-sql", f"{message}; execute each statement by itself")

@@ -26,6 +26,8 @@ class Part:
     region: str = ""  # the variable of that list
     joint: bool = False  # what joins two items
     many: ast.expr | None = None  # a placeholder for each item of this list
+    chunk: Item | None = None  # the expression whose value it is of, in a variable
+    held: str = ""  # the innermost variable that it has come through
 
 
 Text = tuple[Part, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.sql.built.evaluate import Evaluator, empty_or_not
 from ormlift.sql.built.names import CHANGES, changed
@@ -264,7 +264,7 @@ class _Way:
         if given is None:
             message = f"the parameters on line {call.lineno} are not written one by one"
             raise Refused("parameters-unknown", f"{message}; write them as a tuple or a dict")
-        held = {name: _nodes(value) for name, value in self.state.items() if isinstance(value, Items | Keyed)}
+        held = {name: _nodes(value) for name, value in self.state.items() if value is not None}
         self.walk.see(call, Seen(text, given, held))
 
     def _given(self, node: ast.expr | None, place: ast.stmt) -> tuple[Item, ...] | dict[str, Item] | None:
@@ -281,10 +281,15 @@ class _Way:
             return
         self.walk.touched.setdefault(statement, set()).update(names)
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                self.state[name] = self.evaluate.value(value, statement)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self.state[name] = self.evaluate.value(value, statement)
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.BinOp(ast.Name(id=left), ast.Add(), right=value)
+            ) if name == left:
+                self.state[name] = self._added(name, value, statement)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                self.state[name] = self._chunked(self.evaluate.value(value, statement), value, statement)
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
                 self.state[name] = self._added(name, value, statement)
             case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name), slice=slice_)], value=value):
@@ -298,11 +303,19 @@ class _Way:
         if len(names) == 1:
             self.walk.held[statement] = self.state.get(next(iter(names)))
 
+    def _chunked(self, held: Value | None, value: ast.expr, place: ast.stmt) -> Value | None:
+        """A text knows the expression that it comes from."""
+        if not isinstance(held, Words) or isinstance(value, ast.Name):
+            return held
+        chunk = Item(self.evaluate.chosen(value), place)
+        return Words(tuple(part if part.chunk else replace(part, chunk=chunk) for part in held.parts))
+
     def _added(self, name: str, value: ast.expr, place: ast.stmt) -> Items | Words | None:
         match self.state.get(name):
             case Words(parts=parts):
                 text = self.evaluate.text(value)
-                return Words((*parts, *text)) if text is not None else None
+                added = self._chunked(Words(text), value, place) if text is not None else None
+                return Words((*parts, *added.parts)) if isinstance(added, Words) else None
             case Items(items=items):
                 return Items((*items, *self.evaluate.several(value, place)))
             case _:
@@ -339,7 +352,10 @@ class _Way:
                 return None
 
 
-def _nodes(value: Items | Keyed) -> tuple[ast.expr, ...]:
+def _nodes(value: Value) -> tuple[ast.expr, ...]:
+    if isinstance(value, Words):
+        said = (part for part in value.parts if part.chunk is not None and part.text.strip())
+        return tuple(dict.fromkeys(part.chunk.node for part in said if part.chunk is not None))
     items = value.items if isinstance(value, Items) else value.items.values()
     return tuple(item.node for item in items)
 

@@ -9,7 +9,7 @@ from ormlift.model import Op, Settings, Span
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import BUILT, Built, Group, group_of, walked
 from ormlift.sql.built.edits import Editor
-from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of, together
+from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.drivers import paramstyle
 from ormlift.sql.life.executions import Execution
@@ -83,7 +83,7 @@ class Stepper:
     def ops(self) -> list[Op]:
         """What becomes of the statements that put texts together."""
         ops = [op for grown in self.grown.values() for op in step_ops(grown, self.life.module)]
-        return ops + (Editor(self.group, together(self.expressed.values())).ops() if self.group is not None else [])
+        return ops + (Editor(self.group, list(self.expressed.values())).ops() if self.group is not None else [])
 
     def prepare(self, execution: Execution) -> Prepared:
         """Read one execution; of one with steps, the longest of its statements stands for all. Raises Refused."""
@@ -161,8 +161,12 @@ class Stepper:
             compose(made, self.life, plain, edits)
             return made
 
-        compose(prepared, self.life, plain, edits)
-        self.expressed[prepared] = express(built, prepared, make)
+        prepared.spreads = spreads_of(built)
+        compose(prepared, self.life, plain, edits, stated=built.stated)
+        found = self.expressed[prepared] = express(built, prepared, make)
+        if found.spreads != prepared.spreads:
+            prepared.spreads = found.spreads
+            compose(prepared, self.life, plain, edits)
 
     def ways(self, prepared: Prepared) -> list[Prepared]:
         """The statements that an execution may execute."""

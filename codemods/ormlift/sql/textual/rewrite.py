@@ -160,6 +160,9 @@ class Rewriter:
 
         own = make(*built.own(), spreads_of(built))
         self.own, self.expressed = made[own], express(built, own, make)
+        if self.expressed.spreads != own.spreads:
+            own.spreads = self.expressed.spreads
+            self._compose(self.own)
         self.parts = [made[prepared] for prepared in self.expressed.whole]
         if any(part.outcome.edits != self.own.outcome.edits for part in self.parts):
             message = f"the rows of line {self.site.line} are read otherwise on some way"
@@ -181,6 +184,7 @@ class Rewriter:
             site.method == "scalars"
             or site.clause.ways
             or self.stepped
+            or (self.built is not None and self.built.stated)
             or _options(site.clause.options, site)
             or _passed(site)
         ):
@@ -281,6 +285,9 @@ class Rewriter:
                 raise Refused("unusual-layout", message)
             yield from step_ops(self.grown, module)
             yield self._executed(self.grown.steps.name)
+            return
+        if self.built is not None and self.built.stated:
+            yield self._executed(self.built.stated)
             return
         if site.clause.ways:
             yield from self._way_ops()

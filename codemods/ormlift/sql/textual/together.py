@@ -10,7 +10,6 @@ from ormlift.model import Rewrite, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import Group, group_of, walked
 from ormlift.sql.built.edits import Editor
-from ormlift.sql.built.express import together
 from ormlift.sql.built.names import built_from
 from ormlift.sql.life.text import outermost
 from ormlift.sql.textual.find import Textual
@@ -70,7 +69,7 @@ def _is_plain(site: Textual) -> bool:
 
 
 def _merged(rewrites: Sequence[Rewrite], made: Sequence[Rewriter], group: Group) -> Rewrite:
-    editor = Editor(group, together(one.expressed for one in made if one.expressed is not None))
+    editor = Editor(group, [one.expressed for one in made if one.expressed is not None])
     ops = outermost([*(op for rewrite in rewrites for op in rewrite.ops), *editor.ops()])
     module = group.life.module
     names = {n.id for s in editor.statements() for n in ast.walk(s) if isinstance(n, ast.Name)}

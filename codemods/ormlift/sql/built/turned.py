@@ -1,0 +1,151 @@
+"""The statements that filled lists and texts, as they fill lists of expressions, dicts and statements."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ormlift.sql.built.built import Group
+from ormlift.sql.built.express import Expressed, is_single
+from ormlift.sql.built.regions import Is, Region
+from ormlift.sql.layout import Atom, Node, Pair, lay_out
+from ormlift.sql.layout import Items as Bracketed
+from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.text import edited_text, line_length, one_line
+from ormlift.sql.textual.grown import statement_text
+from ormlift.syntax import Module
+
+ADVICE = "write each statement as one literal, or build a select() step by step"
+Texts = Mapping[ast.expr, tuple[str, ...]]
+
+
+@dataclass
+class Turner:
+    """Writes them for one group."""
+
+    group: Group
+    expressed: Sequence[Expressed]
+    texts: Texts  # what each item becomes
+
+    @property
+    def module(self) -> Module:
+        """The file."""
+        return self.group.life.module
+
+    def text(self, statement: ast.stmt) -> str:
+        """What becomes of one statement. Raises Refused."""
+        name = next(n for n in self.group.walk.touched[statement] if n in self.group.regions)
+        region = self.group.regions[name]
+        if region.text:
+            return self._retold(statement, region)
+        match statement:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
+                return self._made(statement, region, self._displayed(value))
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=[value])):
+                return self._added(statement, region, [value])
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="extend"), args=[value])) | ast.AugAssign(value=value):
+                return self._added(statement, region, self._displayed(value))
+        raise _refused(f"line {statement.lineno} does more with {name} than to fill it")
+
+    def _retold(self, statement: ast.stmt, region: Region) -> str:
+        """What becomes of a statement that sets a text, or appends to it."""
+        more = _appended(statement, region.name)
+        if more is not None and region.what is Is.CONDITIONS:
+            return self._added(statement, region, [more])
+        value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        if more is not None or value is None:
+            raise _refused(f"line {statement.lineno} does more with {region.name} than to set it")
+        head = f"{region.name} = "
+        if not isinstance(value, ast.IfExp):
+            return head + self._leaf(value, region, statement, len(head))
+        edits = {self.module.span(leaf): self._leaf(leaf, region, statement, 0) for leaf in _leaves(value)}
+        return head + one_line(edited_text(value, edits, self.module))
+
+    def _leaf(self, node: ast.expr, region: Region, statement: ast.stmt, start: int) -> str:
+        empty = isinstance(node, ast.Constant) and isinstance(node.value, str) and not node.value.strip()
+        texts = () if empty else self.texts.get(node)
+        if texts is None:
+            raise _refused(f"what line {node.lineno} puts into {region.name} cannot be told")
+        width = line_length(self.module) - self.module.span(statement).col
+        stated = next((e.statements[node] for e in self.expressed if node in e.statements), None)
+        if stated is not None:
+            return statement_text(stated, width if start else 1_000_000, start)
+        if all(is_single(region, self.texts, e.built) for e in self.expressed if region.name in e.built.regions):
+            return texts[0]
+        return lay_out(Bracketed("", "[", tuple(_atoms(texts)), "]"), width, start)
+
+    def _displayed(self, node: ast.expr) -> Sequence[ast.expr]:
+        match node:
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                return elts
+            case ast.Call(func=ast.Name(id="list"), args=[], keywords=[]):
+                return ()
+            case _:
+                raise _refused(f"line {node.lineno} fills a list with what is not written there")
+
+    def _texts(self, nodes: Sequence[ast.expr]) -> list[str]:
+        found: list[str] = []
+        for node in nodes:
+            texts = self.texts.get(node)
+            if not texts:
+                raise _refused(f"what line {node.lineno} puts into a list becomes no condition")
+            found += texts
+        return found
+
+    def _made(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
+        texts = self._texts(nodes)
+        head = f"{region.name} = "
+        if region.what is Is.CONDITIONS:
+            return head + self._laid(Bracketed("", "[", tuple(_atoms(texts)), "]"), statement, head)
+        pairs = tuple(Pair(f'"{name}"', ": ", Atom(value)) for name, value in map(_pair, texts))
+        return head + self._laid(Bracketed("", "{", pairs, "}"), statement, head)
+
+    def _added(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
+        texts = self._texts(nodes)
+        if region.what is Is.ASSIGNMENTS:
+            return "\n".join(self._set(statement, region, *_pair(text)) for text in texts)
+        if len(texts) == 1:
+            return self._laid(Bracketed(f"{region.name}.append", "(", tuple(_atoms(texts)), ")"), statement, "")
+        inner = Bracketed("", "[", tuple(_atoms(texts)), "]")
+        return self._laid(Bracketed(f"{region.name}.extend", "(", (inner,), ")"), statement, "")
+
+    def _set(self, statement: ast.stmt, region: Region, name: str, value: str) -> str:
+        head = f'{region.name}["{name}"] = '
+        return head + self._laid(Atom(value), statement, head)
+
+    def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
+        return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))
+
+
+def _refused(message: str) -> Refused:
+    return Refused("dynamic-sql", f"{message}; {ADVICE}")
+
+
+def _appended(statement: ast.stmt, name: str) -> ast.expr | None:
+    """What `x += ..` or `x = x + ..` appends."""
+    match statement:
+        case ast.AugAssign(value=value):
+            return value
+        case ast.Assign(value=ast.BinOp(ast.Name(id=left), ast.Add(), right=value)) if left == name:
+            return value
+        case _:
+            return None
+
+
+def _leaves(node: ast.expr) -> Iterator[ast.expr]:
+    """The branches of a conditional expression."""
+    if isinstance(node, ast.IfExp):
+        yield from (*_leaves(node.body), *_leaves(node.orelse))
+    else:
+        yield node
+
+
+def _atoms(texts: Sequence[str]) -> list[Node]:
+    return [Atom(text) for text in texts]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """The name and the value of `name=value`."""
+    name, _, value = text.partition("=")
+    return name, value
