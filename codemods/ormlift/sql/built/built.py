@@ -172,11 +172,12 @@ def _unclear(call: ast.Call) -> Refused:
     return Refused("dynamic-sql", f"{message}; write each statement as one literal")
 
 
-def _check_held(built: Built, held: Sequence[dict[str, tuple[ast.expr, ...]]]) -> None:
+def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.expr, ...]]]) -> None:
     """A list holds the same when it is joined and when the call executes. Raises Refused."""
     for way, lists in zip(built.ways, held, strict=True):
         for name, region in built.regions.items():
-            if name in lists and list(lists[name]) != built.items_of(way, region):
+            now = lists.get((name, region.text))
+            if now is not None and list(now) != built.items_of(way, region):
                 message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
                 raise Refused("dynamic-sql", f"{message}; join it last")
 

@@ -26,7 +26,7 @@ class Evaluator:
         """What a variable holds that it is assigned to; None: unknown."""
         if isinstance(node, ast.Name) and node.id in self.state:
             return self.state[node.id]
-        text = self.text(node)
+        text = self.text(with_options(self.chosen(node))[0])
         if text is not None:
             return Words(text)
         keyed = self.keyed(node, place)
@@ -242,6 +242,15 @@ class Evaluator:
             else:
                 found[key] = self.item(value, place, key)
         return Keyed(found)
+
+
+def with_options(node: ast.expr) -> tuple[ast.expr, ast.Call | None]:
+    """`text(..)` of `text(..).execution_options(stream=True)`, and the call of the options."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Call() as inner, attr="execution_options"), args=[]):
+            return inner, node
+        case _:
+            return node, None
 
 
 def _through(name: str, parts: Text) -> Text:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.model import Reason
 from ormlift.sql.built.built import Built
+from ormlift.sql.built.evaluate import with_options
 from ormlift.sql.built.regions import Is, Region
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
@@ -55,6 +56,9 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
     if built.stated:
         _state(found, make)
         return found
+    chunks = {p.part.chunk.node for way in built.ways for p in way if p.part.chunk is not None}
+    if any(with_options(chunk)[1] is not None for chunk in chunks):
+        raise _odd(built)
     form = form_of(own)
     for node, (region, item) in built.items().items():
         alone = form_of(_made(built, make, built.alone(item), marks))
@@ -75,10 +79,19 @@ def _state(found: Expressed, make: Make) -> None:
         _check_rows(found, whole)
         found.whole.append(whole)
         node = next(p.part.item.node for p in way if p.part.item is not None)
+        options = with_options(node)[1]
+        if options is not None and whole.request is not None:
+            whole.request = replace(whole.request, options=_options(options, built))
         text = statement_text(whole, _FLAT, 0)
         if found.texts.setdefault(node, (text,)) != (text,):
             raise _odd(built)
         found.statements[node] = whole
+
+
+def _options(call: ast.Call, built: Built) -> str:
+    if not all(keyword.arg and isinstance(keyword.value, ast.Constant) for keyword in call.keywords):
+        raise _odd(built)
+    return ", ".join(f"{keyword.arg}={built.module.text(keyword.value)}" for keyword in call.keywords)
 
 
 def is_single(region: Region, texts: Mapping[ast.expr, tuple[str, ...]], built: Built) -> bool:

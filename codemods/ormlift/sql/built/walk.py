@@ -26,7 +26,8 @@ class Seen:
 
     text: Text
     given: tuple[Item, ...] | dict[str, Item]
-    held: dict[str, tuple[ast.expr, ...]] = field(default_factory=dict)  # what lists and dicts hold when it executes
+    held: dict[tuple[str, bool], tuple[ast.expr, ...]] = field(default_factory=dict)  # by variable, and whether it is a
+    # text: what is in it when it executes
 
 
 class _EndError(Exception):
@@ -264,7 +265,7 @@ class _Way:
         if given is None:
             message = f"the parameters on line {call.lineno} are not written one by one"
             raise Refused("parameters-unknown", f"{message}; write them as a tuple or a dict")
-        held = {name: _nodes(value) for name, value in self.state.items() if value is not None}
+        held = {_holder(name, value): _nodes(value) for name, value in self.state.items() if value is not None}
         self.walk.see(call, Seen(text, given, held))
 
     def _given(self, node: ast.expr | None, place: ast.stmt) -> tuple[Item, ...] | dict[str, Item] | None:
@@ -350,6 +351,10 @@ class _Way:
                 return Keyed({**keyed, **more.items}) if more is not None else None
             case _:
                 return None
+
+
+def _holder(name: str, value: Value) -> tuple[str, bool]:
+    return name, isinstance(value, Words)
 
 
 def _nodes(value: Value) -> tuple[ast.expr, ...]:
