@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 from ormlift.model import Planned, Settings, Source
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
-from ormlift.project.index import link
+from ormlift.project.graph import ImportGraph, import_lines
+from ormlift.project.index import ProjectIndex, link
+from ormlift.project.texts import Texts
 from ormlift.rules.base import Codemod
 
 MODELS = """
@@ -90,11 +92,11 @@ class World:
     ) -> str | None:
         """The new text of one file of the project; None where nothing is to be applied."""
         files = {**self.files(program, head=head), **(others or {})}
-        index = link(read_facts(Source(p, t)) for p, t in files.items())
+        index = _index(files)
         outcome = plan_file(Source(path, files[path]), index, Settings(codemods=(self.codemod.id,), unsafe=unsafe))
         if not isinstance(outcome, Planned):
             return None
-        again = link(read_facts(Source(p, t)) for p, t in {**files, path: outcome.after.text}.items())
+        again = _index({**files, path: outcome.after.text})
         settings = Settings(codemods=(self.codemod.id,), unsafe=unsafe)
         assert not isinstance(plan_file(outcome.after, again, settings), Planned)
         return outcome.after.text
@@ -102,7 +104,7 @@ class World:
     def faults(self, program: str) -> list[str]:
         """The codes of the faults that are found."""
         files = self.files(program)
-        index = link(read_facts(Source(p, t)) for p, t in files.items())
+        index = _index(files)
         outcome = plan_file(Source(PATH, files[PATH]), index, Settings(codemods=(self.codemod.id,)))
         return [site.fault.code for site in getattr(outcome, "sites", ()) if site.fault is not None]
 
@@ -129,6 +131,12 @@ class World:
             sys.modules[module.__name__] = module
             exec(compile(text, path, "exec"), module.__dict__)
         return sys.modules[PATH.removesuffix(".py").replace("/", ".")]
+
+
+def _index(files: dict[str, str]) -> ProjectIndex:
+    known = link(read_facts(Source(p, t)) for p, t in files.items())
+    imports = ImportGraph({path: import_lines(text) for path, text in files.items()})
+    return replace(known, imports=imports, texts=Texts.of(files))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from ormlift.project.facts import read_facts
 from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import ProjectIndex, link
 from ormlift.project.mentions import Search
+from ormlift.project.texts import Texts
 from ormlift.rules.base import Codemod, Example
 
 PATH = "app/jobs.py"
@@ -23,7 +24,7 @@ def index_with(example: Example, text: str) -> ProjectIndex:
     search = Search(index.health.asked(), index.imports)
     for path, held in texts.items():
         search.look(path, held)
-    return replace(index, mentions=search.found())
+    return replace(index, mentions=search.found(), texts=Texts.of(texts))
 
 
 def plan(codemod: Codemod, example: Example, text: str, *, unsafe: bool = True) -> Outcome:

@@ -496,3 +496,195 @@ def loud(note):
 """)
     assert text is not None
     assert "\n        note(\n            '''it\n  failed''',\n            1,\n        )\n        raise\n" in text
+
+
+HANDING = """
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import Session
+
+from app.db import SessionLocal
+from app.models import Job
+
+app = FastAPI()
+
+
+def get_db():
+    db = SessionLocal()
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+class Desk:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def store(self, name):
+        return self._put(Job(name=name))
+
+    def _put(self, job):
+        self.db.add(job)
+        self.db.flush()
+        return job
+
+    def look(self, name):
+        return self.db.query(Job).filter(Job.name == name).first()
+
+
+class Counter:
+    def __init__(self, db: Session):
+        self.db = db
+        self.notify = print
+
+    def store(self, name):
+        self.notify(self.db.add(Job(name=name)))
+
+
+def store(db, name):
+    put(job=Job(name=name), session=db)
+
+
+def put(session, job):
+    session.add(job)
+
+
+def store_and_commit(db, name):
+    put(db, Job(name=name))
+    finish(db)
+
+
+def finish(db):
+    db.commit()
+
+
+class Shelf:
+    @staticmethod
+    def store(db, name):
+        db.add(Job(name=name))
+
+
+KEPT = []
+
+
+def keep(db, name):
+    db.add(Job(name=name))
+    KEPT.append(db)
+
+
+def get_desk(db: Session = Depends(get_db)):
+    return Desk(db)
+
+
+@app.post("/jobs", status_code=201)
+ROUTE
+"""
+LOSING = {
+    "to a function, and by that to another": """
+def create(name: str, db: Session = Depends(get_db)):
+    store(db, name)
+    return name
+""",
+    "to a static method": """
+def create(name: str, db: Session = Depends(get_db)):
+    Shelf.store(db, name)
+    return name
+""",
+    "to a service, by a variable": """
+def create(name: str, db: Session = Depends(get_db)):
+    desk = Desk(db)
+    if desk.look(name) is None:
+        desk.store(name)
+    return name
+""",
+    "to a service, on the spot": """
+def create(name: str, db: Session = Depends(get_db)):
+    return Desk(db).store(name).name
+""",
+    "to a service that a dependency makes": """
+def create(name: str, desk: Desk = Depends(get_desk)):
+    desk.store(name)
+    return name
+""",
+}
+KEEPING = {
+    "one of them commits": """
+def create(name: str, db: Session = Depends(get_db)):
+    store_and_commit(db, name)
+    return name
+""",
+    "nothing writes": """
+def create(name: str, db: Session = Depends(get_db)):
+    return Desk(db).look(name) is None
+""",
+    "the route commits the service's session": """
+def create(name: str, desk: Desk = Depends(get_desk)):
+    desk.store(name)
+    desk.db.commit()
+    return name
+""",
+    "the session is kept": """
+def create(name: str, db: Session = Depends(get_db)):
+    keep(db, name)
+    return name
+""",
+    "what is handed on can't be followed": """
+def create(name: str, db: Session = Depends(get_db)):
+    Counter(db).store(name)
+    return name
+""",
+    "the service itself is handed on": """
+def create(name: str, db: Session = Depends(get_db)):
+    desk = Desk(db)
+    KEPT.append(desk)
+    desk.store(name)
+    return name
+""",
+}
+
+
+@pytest.mark.parametrize("name", LOSING)
+def test_what_others_write_for_a_route_is_lost_and_then_kept(world: World, name: str) -> None:
+    program = HANDING.replace("ROUTE", LOSING[name].strip())
+    answer = client_of(world.before(program, head=False).app).post("/jobs?name=three")
+    assert (answer.status_code, names(world)) == (201, ["one", "two"])
+    assert world.planned(program, unsafe=False, head=False) is None
+    answer = client_of(world.after(program, head=False).app).post("/jobs?name=three")
+    assert (answer.status_code, names(world)) == (201, ["one", "two", "three"])
+
+
+def test_a_scope_around_the_yield_commits(world: World) -> None:
+    program = HANDING.replace("ROUTE", LOSING["to a static method"].strip()).replace(
+        """
+def get_db():
+    db = SessionLocal()
+    try:
+        yield db
+    finally:
+        db.close()
+""",
+        """
+@contextmanager
+def scope():
+    db = SessionLocal()
+    try:
+        yield db
+        db.commit()
+    finally:
+        db.close()
+
+
+def get_db():
+    with scope() as db:
+        yield db
+""",
+    )
+    program = "from contextlib import contextmanager\n\n" + program.lstrip()
+    assert world.planned(program, head=False) is None
+    client_of(world.before(program, head=False).app).post("/jobs?name=three")
+    assert names(world) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_what_is_not_certain_stays(world: World, name: str) -> None:
+    assert world.planned(HANDING.replace("ROUTE", KEEPING[name].strip()), head=False) is None

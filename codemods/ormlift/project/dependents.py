@@ -14,7 +14,7 @@ NEEDLE = "Depends("
 _WRITES = frozenset({"add", "add_all", "delete", "merge", "bulk_save_objects", "bulk_insert_mappings"})
 _RUNS = frozenset({"execute", "scalar", "scalars"})
 _CHANGES = re.compile(r"\s*(insert|update|delete|replace)\b", re.I)
-_LOOKS = frozenset({"isinstance", "type", "id", "repr", "str", "print", "bool", "hasattr"})
+LOOKS = frozenset({"isinstance", "type", "id", "repr", "str", "print", "bool", "hasattr"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,29 @@ def _dependent(module: Module, function: FunctionNode, parameter: str, dependenc
     body = every_node(*function.body)
     calls = [n for n in body if isinstance(n, ast.Call)]
     names = [n for n in body if isinstance(n, ast.Name) and n.id == parameter]
-    writes = [c.lineno for c in calls if _writes(c, parameter)]
+    lines = [c.lineno for c in calls if writes(c, parameter)]
     return Dependent(
         function.name,
         function.lineno,
         dependency,
         module.imports.get(head, ""),
-        min(writes, default=0),
+        min(lines, default=0),
         any(isinstance(c.func, ast.Attribute) and c.func.attr in ("commit", "begin") for c in calls)
-        or any(_discards(module, c, parameter) for c in calls),
+        or any(discards(module, c, parameter) for c in calls),
         any(_leaves(module, n) for n in names),
         any(isinstance(n, ast.Yield) for n in body),
     )
 
 
-def _discards(module: Module, call: ast.Call, session: str) -> bool:
+def discards(module: Module, call: ast.Call, session: str) -> bool:
     """Whether this is a rollback that no error led to: what was written is not to be stored."""
     if dotted(call.func) != f"{session}.rollback":
         return False
     return not any(isinstance(p, ast.ExceptHandler) for p in module.ancestors(call))
 
 
-def _writes(call: ast.Call, session: str) -> bool:
+def writes(call: ast.Call, session: str) -> bool:
+    """Whether a call adds to a session, deletes from it, or runs DML in it."""
     func = call.func
     if not isinstance(func, ast.Attribute):
         return False
@@ -100,5 +101,5 @@ def _leaves(module: Module, name: ast.Name) -> bool:
     parent = module.parents[name]
     call = module.parents[parent] if isinstance(parent, ast.keyword) else parent
     if isinstance(call, ast.Call) and call.func is not name:
-        return dotted(call.func) not in _LOOKS
+        return dotted(call.func) not in LOOKS
     return not isinstance(parent, ast.Attribute | ast.If | ast.UnaryOp | ast.Compare | ast.BoolOp)

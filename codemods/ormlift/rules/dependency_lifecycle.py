@@ -13,8 +13,9 @@
 
 The failure it prevents: a route adds a row, answers with 201, and the row is gone, because `close()` rolls back what
 nobody committed. That a dependency does not commit is no fault by itself: where the routes that it is injected into
-commit themselves, it is right, and nothing is told. It is one if a route writes (`add`, `delete`, DML) and neither
-commits nor hands the session on. The routes of the whole project are read for that; the first is named.
+commit themselves, it is right, and nothing is told. It is one if a route writes (`add`, `delete`, DML) and does not
+commit, or hands the session to functions or service objects of which one writes and none commits: told where each of
+them is found and read. The routes of the whole project are read for that; the first is named.
 
 Also found: `yield` in no try, so that an error leaves the session open; a session that nothing closes; a commit in the
 finally, or in Flask's teardown, which stores the half of a request that failed; a handler around the yield that does
@@ -118,4 +119,5 @@ CODEMOD = Codemod(
     faults=FAULTS,
     examples=EXAMPLES,
     relevant=relevant,
+    looks_elsewhere=True,
 )

@@ -42,6 +42,16 @@ class Elsewhere:
         found = self._seen_from(names, call)
         return found if found is not None and _decorated_harmlessly(found) else None
 
+    def class_of(self, call: ast.Call) -> tuple[ast.ClassDef, Module] | None:
+        """The class that a call makes an object of, and its module; None where that is not certain."""
+        names = dotted(call.func).split(".")
+        return self._class_at(names, call) if names[0] and self.index.texts.files else None
+
+    def method_of(self, owner: ast.ClassDef, module: Module, name: str) -> Callee | None:
+        """A method of a class's objects, its own or inherited; None where it is not certain."""
+        found = self._method(owner, module, name, instance=True)
+        return found if found is not None and _decorated_harmlessly(found) else None
+
     def _binder(self, module: Module, names: Sequence[str]) -> ast.AST | None:
         """The one node that binds the first name at the top of a module; None where another may do so."""
         if not names or names[0] in self.index.texts.replaced:

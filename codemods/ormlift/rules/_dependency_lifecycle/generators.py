@@ -13,6 +13,7 @@ from ormlift.project.dependents import Dependent
 from ormlift.project.held import Held
 from ormlift.project.index import ProjectIndex
 from ormlift.project.scopes import EVERYTHING, ExitFacts, handled, read_exit
+from ormlift.rules._dependency_lifecycle.handed import Handed
 from ormlift.schema import SourceKind, Tri
 from ormlift.syntax import FunctionNode, Module, dotted, indented
 
@@ -251,10 +252,14 @@ class Generators:
     def _never_commits(self, found: Generator) -> Site | None:
         if found.is_manager or any(_is_commit(n) for n in ast.walk(found.function)):
             return None
-        if any(isinstance(p, ast.With | ast.AsyncWith) and _begins(p) for p in self.module.ancestors(found.statement)):
+        around = [p for p in self.module.ancestors(found.statement) if isinstance(p, ast.With | ast.AsyncWith)]
+        if any(self._may_commit(item.context_expr) for with_ in around for item in with_.items):
             return None
         users = self.index.dependents(self.module.source.path, found.function.name)
-        losing = [(p, d) for p, d in users if d.writes and not d.commits and not d.hands_on]
+        losing = [(p, d, f"{p}:{d.writes}") for p, d in users if d.writes and not d.commits and not d.hands_on]
+        follow = Handed(self.index)
+        handing = [(p, d) for p, d in users if d.hands_on and not d.commits]
+        losing += [found for p, d in handing for found in follow.losing(p, d)]
         if not losing or any(d.commits and d.yields for _, d in users):
             return None  # a dependency beside the routes commits the session that they share
         fault = Fault("never-committed", Severity.CRITICAL, self._loses(found, users, losing))
@@ -272,13 +277,27 @@ class Generators:
         )
         return Rewrite(ID, first, last, ops, effects=effects, fault=fault)
 
+    def _may_commit(self, node: ast.expr) -> bool:
+        """Whether what is entered around the yield commits by itself: `session.begin()`, a scope that does or may."""
+        call = node.value if isinstance(node, ast.Await) else node
+        if not isinstance(call, ast.Call) or (isinstance(call.func, ast.Attribute) and call.func.attr == "begin"):
+            return True
+        scope = self.index.scope_of(call, self.module)
+        if scope is not None:
+            return scope.commits is not Tri.NO
+        return self.index.source_of(call, self.module) is None
+
     @staticmethod
-    def _loses(found: Generator, users: list[tuple[str, Dependent]], losing: list[tuple[str, Dependent]]) -> str:
-        path, first = losing[0]
+    def _loses(found: Generator, users: list[tuple[str, Dependent]], losing: list[tuple[str, Dependent, str]]) -> str:
+        path, first, place = losing[0]
         more = f" and {len(losing) - 1} more of {len(users)}" if len(losing) > 1 else ""
+        if place == f"{path}:{first.writes}":
+            what = f"{first.name}() ({place}){more} writes without one"
+        else:
+            what = f"{first.name}() ({path}:{first.line}){more} lets others write, at {place}, and none of them commits"
         return (
-            f"{found.function.name}() closes the session without commit, and {first.name}() ({path}:{first.writes})"
-            f"{more} writes without one: answered with success, and never stored"
+            f"{found.function.name}() closes the session without commit, and {what}: answered with success, and never "
+            "stored"
         )
 
     def _form(self, found: Generator) -> tuple[int, int, tuple[Op, ...]]:
@@ -328,12 +347,6 @@ def _closes(node: ast.expr, name: str) -> bool:
 
 def _is_commit(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "commit"
-
-
-def _begins(node: ast.With | ast.AsyncWith) -> bool:
-    """Whether a `with session.begin()` or a scope stands around, which commits by itself."""
-    calls = [i.context_expr for i in node.items if isinstance(i.context_expr, ast.Call)]
-    return any(isinstance(c.func, ast.Attribute) and c.func.attr == "begin" for c in calls)
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:

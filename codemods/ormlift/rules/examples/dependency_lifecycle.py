@@ -30,6 +30,9 @@ def create(name: str, db: Session = Depends(get_db)):
     return {"name": name}
 """
 _COMMITS = _LOSES.replace("    return", "    db.commit()\n    return")
+_STORES = _LOSES.replace(
+    "router = APIRouter()\n", "router = APIRouter()\n\n\ndef store(db, job):\n    db.add(job)\n"
+).replace("    db.add(Job(name=name))\n", "    store(db, Job(name=name))\n")
 _HANDS_ON = _LOSES.replace("    db.add(Job(name=name))\n", "    store(db, Job(name=name))\n")
 
 
@@ -72,6 +75,26 @@ def get_db():
         "after-response",
         "now-commits",
         routes=_LOSES,
+    ),
+    _changed(
+        "routes hand the session to a function that writes, and nobody commits",
+        _CLOSES,
+        """\
+def get_db():
+    db = SessionLocal()
+    try:
+        yield db
+        db.commit()
+    except Exception:
+        db.rollback()
+        raise
+    finally:
+        db.close()
+""",
+        "never-committed",
+        "after-response",
+        "now-commits",
+        routes=_STORES,
     ),
     _changed(
         "the same with comments, which stay where they are",
