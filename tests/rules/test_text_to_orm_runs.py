@@ -75,6 +75,77 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         set(),
     ),
+    "many rows, written out": (
+        """
+    with scope() as session:
+        session.execute(
+            text("INSERT INTO books (id, title, count) VALUES (:i, :t, 0)"),
+            [{"i": 7, "t": "a"}, {"i": 8, "t": "b", "x": 1}],
+        )
+""",
+        set(),
+    ),
+    "many rows, put together": (
+        """
+    rows = []
+    for number in (1, 2, 3):
+        rows.append({"i": number, "t": None if number == 2 else "x" * number})
+    with scope() as session:
+        if rows:
+            session.execute(text("UPDATE books SET title = COALESCE(:t, title), count = :i WHERE id = :i"), rows)
+    return len(rows)
+""",
+        set(),
+    ),
+    "many rows of a comprehension on a connection": (
+        """
+    with engine.begin() as conn:
+        found = conn.execute(text("SELECT id, title FROM books ORDER BY id")).all()
+        if found:
+            conn.execute(text("UPDATE books SET title = :t WHERE id = :i"), [{"i": b.id, "t": b.title} for b in found])
+""",
+        {"parameter-count"},
+    ),
+    "a dict of a list that is written out": (
+        """
+    books = [{"i": 1, "t": "a"}, {"i": 2, "t": "b"}]
+    with scope() as session:
+        for book in books:
+            session.execute(text("UPDATE books SET title = :t WHERE id = :i"), book)
+""",
+        set(),
+    ),
+    "a dict that is read by its keys": (
+        """
+    def put(session, book):
+        book["t"] = book["t"].upper()
+        session.execute(text("UPDATE books SET title = :t WHERE id = :i"), book)
+    with scope() as session:
+        put(session, {"i": 1, "t": "a"})
+""",
+        {"autoflush"},
+    ),
+    "a default of None, and a type without it": (
+        """
+    def asked(session, name: str = None, score: "int | None" = None):
+        sql = text("SELECT id FROM authors WHERE name = :n OR score = :s")
+        return session.execute(sql, {"n": name, "s": score}).all()
+    with SessionLocal() as session:
+        return asked(session), asked(session, "Ada"), asked(session, score=3)
+""",
+        {"autoflush"},
+    ),
+    "an optional type": (
+        """
+    from typing import Optional
+    def asked(session, name: Optional[str], other: str | None):
+        sql = text("SELECT id FROM authors WHERE name = :n OR name <> :o")
+        return session.execute(sql, {"n": name, "o": other}).all()
+    with SessionLocal() as session:
+        return asked(session, None, None), asked(session, "Ada", None), asked(session, None, "Ada")
+""",
+        {"autoflush"},
+    ),
     "scalar of no row": (
         """
     with SessionLocal() as session:
@@ -838,6 +909,21 @@ TOLD: dict[str, tuple[str, set[str], bool]] = {
         session.commit()
 """,
         {"evaluation-order"},
+        True,
+    ),
+    "many rows of which there may be none": (
+        """
+    rows = [{"i": 1}][1:]
+    def gone(session, rows: list):
+        try:
+            session.execute(text("DELETE FROM books WHERE id = :i"), rows)
+            return "done"
+        except Exception as error:
+            return type(error).__name__
+    with SessionLocal() as session:
+        return gone(session, rows)
+""",
+        {"parameter-count", "autoflush"},
         True,
     ),
     "a loop deletes what it reads": (

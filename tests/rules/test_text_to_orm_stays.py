@@ -57,9 +57,25 @@ STAYS: dict[str, tuple[str, str]] = {
         'session.execute(text("SELECT id FROM books WHERE id = :a AND count = :b"), {"a": 1}).all()',
         "arguments-mismatch",
     ),
-    "many rows": (
-        'session.execute(text("INSERT INTO books (title, count) VALUES (:t, 0)"), [{"t": "a"}, {"t": "b"}])',
+    "many rows whose count is asked for": (
+        'return session.execute(text("DELETE FROM books WHERE id = :i"), [{"i": 1}, {"i": 2}]).rowcount',
         "execute-many",
+    ),
+    "many rows kept": (
+        'done = session.execute(text("DELETE FROM books WHERE id = :i"), [{"i": 1}, {"i": 2}])\n        return done',
+        "execute-many",
+    ),
+    "many rows for an engine": (
+        'engine.execute(text("DELETE FROM books WHERE id = :i"), [{"i": 1}, {"i": 2}])',
+        "execute-many",
+    ),
+    "many rows of a SELECT": (
+        'session.execute(text("SELECT id FROM books WHERE id = :i"), [{"i": 1}, {"i": 2}])',
+        "execute-many",
+    ),
+    "one of many rows that nothing shows to be a dict": (
+        'for row in given:\n            session.execute(text("DELETE FROM books WHERE id = :i"), row)',
+        "parameters-unknown",
     ),
     "parameters from outside, which may be many rows": (
         'session.execute(text("DELETE FROM books WHERE id = :a"), given)',

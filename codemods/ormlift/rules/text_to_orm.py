@@ -26,6 +26,8 @@ effect says so. A name or a piece of SQL that is put in is refused.
 One of several texts, as branches chose it, becomes one of several statements, each where its text stood. Aliases,
 subqueries and tables of WITH that need a name of their own are written above the execution.
 
+A list of parameters, one dict for each row, becomes a loop: `for row in rows: session.execute(..)`.
+
 A text that is put together step by step becomes a statement that is: `sql += " AND x = :x"; params["x"] = x`, under
 an `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise. The statement of
 each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes. All that is appended must be a
@@ -113,7 +115,9 @@ REASONS = {
         "conditions and assignments. Write each statement as one literal, or build a select() step by step."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a dict of them, or a variable of one.",
-    "execute-many": "A list of parameters, one for each row, is not written yet.",
+    "execute-many": (
+        "A list of parameters is executed on an engine, or something is done with the result. Execute one by one."
+    ),
     "execution-options": "Options are passed beside the parameters. Set them on the connection, or leave it raw.",
     "text-options": "The text() has options, types or columns of its own, or may be one of several. Leave it raw.",
     "row-count": "The row count of a SELECT is asked for, which a session's result does not tell. Count the rows.",

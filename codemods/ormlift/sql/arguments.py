@@ -29,8 +29,9 @@ def completed(argument: Argument) -> Argument:
         node = ast.parse(argument.text.strip(), mode="eval").body
     except (SyntaxError, ValueError):
         return argument
-    kind = argument.type or python_type(node)
-    never_none = kind not in ("", "None")
+    shown = python_type(node)
+    kind = argument.type or shown
+    never_none = shown not in ("", "None")  # a type that is known otherwise may come with a default of None
     return replace(argument, type=kind, may_be_none=kind == "None" or (argument.may_be_none and not never_none))
 
 

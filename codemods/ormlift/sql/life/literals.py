@@ -515,7 +515,7 @@ def _name_facts(node: ast.Name, life: Life, depth: int) -> ValueFacts:
 
 def _argument_facts(arg: ast.arg, life: Life) -> ValueFacts:
     """An annotated parameter is taken at its word, unless it has a default of None."""
-    name = dotted(arg.annotation).rpartition(".")[2] if arg.annotation is not None else ""
+    name, optional = _annotated(arg.annotation)
     if name not in _ANNOTATIONS or not isinstance(life.host, FunctionNode):
         return ValueFacts()
     arguments = life.host.args
@@ -524,4 +524,20 @@ def _argument_facts(arg: ast.arg, life: Life) -> ValueFacts:
     defaults.update({a: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None})
     default = defaults.get(arg)
     none = isinstance(default, ast.Constant) and default.value is None
-    return ValueFacts(name, may_be_none=none)
+    return ValueFacts(name, may_be_none=none or optional)
+
+
+def _annotated(node: ast.expr | None) -> tuple[str, bool]:
+    """The plain name of an annotation's type, and whether it says that None may come: `Optional[str]`, `str | None`."""
+    match node:
+        case ast.Subscript(value=base, slice=inner):
+            name = dotted(base).rpartition(".")[2]
+            if name == "Optional":
+                return _annotated(inner)[0], True
+            return {"Dict": "dict", "List": "list"}.get(name, name), False
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _annotated(left)[0], True
+        case ast.Name() | ast.Attribute():
+            return dotted(node).rpartition(".")[2], False
+        case _:
+            return "", False

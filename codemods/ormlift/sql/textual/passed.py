@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ormlift.sql.life.literals import Parameters, is_stable, next_to, opaque, parameters, value_facts
+from ormlift.sql.life.many import many_parameters
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.statement import Kind
 from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.find import Textual
+from ormlift.sql.textual.many import check_rows, is_row_of_dicts, is_rows, reads_keys
 from ormlift.sql.textual.receiver import On
 from ormlift.syntax import dotted
 
@@ -24,6 +26,7 @@ class Passed:
 
     parameters: Parameters
     whole: str = ""
+    head: str = ""  # of the loop over rows of parameters, where it is a list of them
 
 
 def has_parameters(site: Textual) -> bool:
@@ -57,9 +60,10 @@ def _of_call(site: Textual, keys: Sequence[int | str], kind: Kind) -> Passed:
     call, life = site.call, site.life
     given = [*call.args[1:2], *(k.value for k in call.keywords if k.arg in ("params", "parameters"))]
     node = given[0] if len(given) == 1 and len(call.args) <= 2 else None
-    if isinstance(node, ast.List | ast.ListComp):
-        message = f"line {site.line} passes a list of parameters, one for each row; that is not written yet"
-        raise Refused("execute-many", message)
+    if node is not None and is_rows(node, site):
+        check_rows(site, kind)
+        rows, head = many_parameters(call, keys, life)
+        return Passed(rows, head=head)
     read = parameters(call, life)
     if read is not None and not read.many:
         return Passed(read)
@@ -81,7 +85,7 @@ def _is_dict(node: ast.Name, site: Textual) -> bool:
     definitions = site.life.flow.of(node)
     if node.id in site.life.flow.captured or not definitions:
         return False
-    return value_facts(node, site.life).type == "dict"
+    return value_facts(node, site.life).type == "dict" or reads_keys(node, site) or is_row_of_dicts(node, site)
 
 
 def asked_of(passed: Passed, keys: Sequence[int | str]) -> Parameters:

@@ -60,7 +60,8 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     statement, texts = with_texts(statement, models)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
     asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}))
-    return Prepared(execution, lowered_aliases(statement), asked, models, variables, chosen, bound=bound, texts=texts)
+    plain = lowered_aliases(statement)
+    return Prepared(execution, plain, asked, models, variables, chosen, given.head, bound, texts=texts)
 
 
 def _dialect(index: ProjectIndex, settings: Settings) -> str:

@@ -26,6 +26,7 @@ from ormlift.sql.textual.clause import Clause, Way
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.grown import Grown, grow, step_ops
 from ormlift.sql.textual.idle import idle_statements
+from ormlift.sql.textual.many import many_effects
 from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.outcome import Outcome, follow
 from ormlift.sql.textual.pending import flush_effects, holds_nothing
@@ -177,6 +178,8 @@ class Rewriter:
         execution.form, prepared.fetch = Form.RESULT, Fetch.ITERATE
         if not prepared.statement.gives_rows:
             execution.form, prepared.fetch = Form.ALONE, Fetch.NONE
+            if prepared.head:
+                prepared.target = None
             if site.method != "execute":
                 raise Refused("sql-not-supported", f"line {site.line} asks for rows of what writes; execute it")
             return
@@ -296,6 +299,10 @@ class Rewriter:
         text = self._named(self._text(part), part.prepared)
         holder = module.parents.get(self.target)
         written = part.prepared.written
+        if written is not None and part.prepared.head:
+            yield ReplaceStatement(module.span(module.statement(self.target)), self._loop(part))
+            yield from (ReplaceStatement(module.span(s)) for s in idle_statements(site, part.prepared))
+            return
         if written is not None and written.above:
             yield ReplaceStatement(
                 module.span(module.statement(self.target)), with_above(written.above, text, site, self.target)
@@ -315,6 +322,17 @@ class Rewriter:
             raise Refused("unusual-layout", message)
         for statement in idle_statements(site, part.prepared):
             yield ReplaceStatement(module.span(statement))
+
+    def _loop(self, part: _Part) -> str:
+        """The statement once for each row of parameters."""
+        site, written = self.site, part.prepared.written
+        assert written is not None
+        if has_comment(site.module.statement(site.call), site.module):
+            message = f"a comment stands inside the expression on line {site.line}; move it above"
+            raise Refused("unusual-layout", message)
+        waits = "await " if site.value is not site.call else ""
+        lines = "\n".join([*written.above, f"{waits}{self._named(self._text(part), part.prepared)}"]).split("\n")
+        return "\n".join([part.prepared.head, *(f"    {line}" if line else line for line in lines)])
 
     def _named(self, text: str, prepared: Prepared) -> str:
         """The text by the method that the code calls: `scalars(..)` gives no rows."""
@@ -395,6 +413,7 @@ class Rewriter:
                 )
                 yield Effect("interpolated", site.line, message)
             yield from ahead_effects(site, prepared)
+            yield from many_effects(prepared, site)
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
