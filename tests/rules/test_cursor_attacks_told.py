@@ -335,6 +335,20 @@ _STAYS = {
 """,
         "sql-not-supported",
     ),
+    "one of two texts with parameters made later": (
+        """def f(wanted, given):
+    conn = open_db()
+    if wanted:
+        q = "SELECT id FROM jobs WHERE id = ?"
+    else:
+        q = "SELECT id FROM jobs WHERE count = ?"
+    number = len(given)
+    rows = conn.execute(q, (number,)).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+""",
+        "parameters-unknown",
+    ),
     "a name bound among the parameters": (
         """def f(wanted):
     conn = open_db()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ormlift.model import Refused, Settings, Status, Unchanged
+from ormlift.model import Planned, Refused, Settings, Status, Unchanged
 from ormlift.rules.text_to_orm import CODEMOD
 
-from tests.rules.text_world import plan, sites
+from tests.rules.text_world import effects, plan, sites
 
 HEAD = """\
 from datetime import datetime
@@ -311,3 +311,48 @@ def test_effects_need_unsafe() -> None:
     (site,) = sites(plan(text, Settings(codemods=(CODEMOD.id,))))
     assert site.reason is not None
     assert site.reason.code == "needs-unsafe"
+
+
+TWO = """\
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
+
+main = create_engine("postgresql://localhost/x")
+local = create_engine("sqlite:///x.db")
+SessionLocal = sessionmaker(bind=main)
+
+
+def go(name: str):
+    with SessionLocal() as session:
+        session.execute(text("{sql}"), {{"j": name.strip(), "n": name}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "holds", "told"),
+    [
+        ("INSERT OR IGNORE INTO authors (active, joined, name) VALUES (0, :j, :n)", "joined=literal(", set()),
+        ("INSERT INTO authors (active, joined, name) VALUES (FALSE, :j, :n)", "joined=name.strip()", {"bind-type"}),
+        ("INSERT INTO authors (active, name, touched) VALUES (FALSE, :n, length(:j))", "name=name", set()),
+    ],
+)
+def test_a_statement_in_the_words_of_one_of_two_dialects(sql: str, holds: str, told: set[str]) -> None:
+    outcome = plan(TWO.format(sql=sql), Settings(codemods=(CODEMOD.id,), unsafe=True, dialect="postgresql"))
+    assert isinstance(outcome, Planned), outcome
+    assert holds in outcome.after.text
+    assert effects(outcome.sites) - {"python-default"} == told
+
+
+def test_query_of_1_4_adds_what_distinct_is_ordered_by() -> None:
+    text = (
+        "from sqlalchemy import text\n\nfrom app.db import SessionLocal\nfrom app.models import Book\n\n\ndef go():\n"
+        "    with SessionLocal() as session:\n        session.query(Book.id).all()\n"
+        '        return session.execute(text("SELECT DISTINCT title FROM books ORDER BY {by} DESC")).all()\n'
+    )
+    for version, by, query in (("1.4", "id", False), ("1.4", "title", True), ("2.0", "id", True)):
+        settings = Settings(codemods=(CODEMOD.id,), unsafe=True, style="query", sqlalchemy=version)
+        outcome = plan(text.format(by=by), settings)
+        assert isinstance(outcome, Planned), outcome
+        assert ("session.query(Book.title)" in outcome.after.text) is query
+    outcome = plan(text.format(by="id"), Settings(codemods=(CODEMOD.id,), unsafe=True, style="query", sqlalchemy="1.3"))
+    assert [s.reason.code for s in sites(outcome) if s.reason] == ["sqlalchemy-version"]

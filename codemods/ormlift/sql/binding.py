@@ -132,6 +132,7 @@ class Binder:
             known = argument.type not in ("", "None")
             plain = fits and not self._none_matters(argument, ref, use)
             return atom if plain else self.literal(atom, kind="" if known and not argument.may_be_none else kind)
+        self._elsewhere(argument, kind, use)
         if not fits and use is not Use.PLAIN:
             self.found(
                 "bind-type", f"The column's type converts `{argument.text}`; check that it is given what it takes."
@@ -139,6 +140,13 @@ class Binder:
         if self._none_matters(argument, ref, use):
             return self.literal(atom, ref, kind)
         return atom
+
+    def _elsewhere(self, argument: Argument, kind: str, use: Use) -> None:
+        """Tell where another database of the project would not take the value by the column's type."""
+        known = argument.type not in ("", "None") and use is not Use.PLAIN
+        if known and "sqlite" in self.names.request.also and not takes("sqlite", kind, argument.type):
+            message = f"On SQLite, which the project uses as well, the column's type does not take `{argument.text}`"
+            self.found("bind-type", f"{message}, a {argument.type}.")
 
     def _stored_otherwise(self, argument: Argument, ref: ColumnRef | None, kind: str, fits: bool) -> None:
         if self.statement.dialect != "sqlite" or argument.type not in ("", "datetime"):

@@ -140,3 +140,15 @@ def numbered(sql: str, paramstyle: str, dialect: str) -> tuple[str, list[int | s
 
 def _unescaped(text: str, percent: bool) -> str:
     return text.replace("%%", "%") if percent else text
+
+
+_TOLD = {
+    "sqlite": re.compile(r"\s*(?:INSERT|UPDATE)\s+OR\s+(?:IGNORE|REPLACE|ABORT|FAIL|ROLLBACK)\b", re.IGNORECASE),
+    "mysql": re.compile(r"\s*INSERT\s+IGNORE\b", re.IGNORECASE),
+    "postgresql": re.compile(r"\s*SELECT\s+DISTINCT\s+ON\s*\(", re.IGNORECASE),
+}
+
+
+def told_dialect(sql: str) -> str:
+    """The dialect that alone has how a statement begins; empty where several have it."""
+    return next((dialect for dialect, head in _TOLD.items() if head.match(sql)), "")

@@ -56,6 +56,7 @@ class SelectParts:
     limit: Node | None = None
     offset: Node | None = None
     lock: list[Node] | None = None
+    order_apart: bool = False  # it is ordered by what is not selected
     distinct: bool = False
     distinct_on: list[Node] = field(default_factory=list)
     star: bool = False
@@ -388,9 +389,9 @@ class SelectWriter:
             if isinstance(item.this, _column()) and item.this.name in spreads:
                 parts.order += [Atom(text) for text in spreads[item.this.name]]
             else:
-                parts.order.append(self._ordered(item))
+                parts.order.append(self._ordered(item, parts))
 
-    def _ordered(self, item: exp.Ordered) -> Node:
+    def _ordered(self, item: exp.Ordered, parts: SelectParts) -> Node:
         output = self._output(item.this)
         if item.args.get("with_fill"):
             raise unsupported("WITH FILL")
@@ -399,6 +400,7 @@ class SelectWriter:
             if value.is_python:
                 raise unsupported("ORDER BY a value")
             node = value.node
+            parts.order_apart |= node not in parts.columns
         else:
             node = self._by_label(output)
         bare = isinstance(node, Atom) and node.text.startswith('"')

@@ -170,7 +170,8 @@ def _select(statement: Statement, request: Request, writer: object, parts: Selec
 
     assert isinstance(writer, SelectWriter)
     fetch = request.fetch
-    if request.style == "query" and _query_fits(statement, fetch, parts):
+    added = parts.distinct and parts.order_apart and older(request.sqlalchemy, "2.0")  # what Query selects as well
+    if request.style == "query" and not added and _query_fits(statement, fetch, parts):
         if fetch is Fetch.FIRST:
             parts.limit = None  # `.first()` sets it to one row
         head = method(Atom(request.session), "query", *parts.columns)

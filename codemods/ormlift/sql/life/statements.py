@@ -389,6 +389,7 @@ class Manner:
     synchronize: str = "evaluable"  # see `Request`
     variables: bool = False  # statements may be written above
     sqlalchemy: str = ""  # see `Request`
+    also: frozenset[str] = frozenset()  # see `Request`
 
 
 def _names_of(module: Module) -> frozenset[str]:
@@ -430,6 +431,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         session=manner.session,
         timestamps=manner.timestamps,
         sqlalchemy=manner.sqlalchemy,
+        also=manner.also,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
         indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),

@@ -10,6 +10,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import BUILT, Built, Group, group_of, walked
 from ormlift.sql.built.edits import Editor
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
+from ormlift.sql.built.placed import check_placed
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.drivers import paramstyle
 from ormlift.sql.life.executions import Execution
@@ -164,6 +165,7 @@ class Stepper:
         prepared.spreads = spreads_of(built)
         compose(prepared, self.life, plain, edits, stated=built.stated)
         found = self.expressed[prepared] = express(built, prepared, make)
+        check_placed(found, self.life)
         if found.spreads != prepared.spreads:
             prepared.spreads = found.spreads
             compose(prepared, self.life, plain, edits)

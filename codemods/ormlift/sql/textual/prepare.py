@@ -17,6 +17,7 @@ from ormlift.sql.life.model import Does, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared, check_parameters, check_still, models_of, read_statement
 from ormlift.sql.life.tables import is_catalog
+from ormlift.sql.placeholders import told_dialect
 from ormlift.sql.statement import Statement
 from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.colons import plain_sql
@@ -44,7 +45,7 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
         message = f"the SQL on line {site.line} is put together at run time; write it as one literal with parameters"
         raise Refused("dynamic-sql", message)
     execution = Execution(Use(Does.EXECUTE, site.call, None), site.call)
-    dialect = _dialect(index, settings)
+    dialect = told_dialect(clause.sql.value) or _dialect(index, settings)
     read = _read(site, _expanded(clause.sql.value, clause.expanding), dialect, execution)
     _check_catalog(read.statement, site)
     keys = [slot.key for slot in read.statement.slots if not _is_held(slot.key)]
@@ -66,8 +67,13 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
 
 def _dialect(index: ProjectIndex, settings: Settings) -> str:
     """The configured dialect; where it is left at the default, that of the project's engines, if they agree."""
-    known = {engine.dialect for engine in index.engines if engine.dialect and not is_test_path(engine.path)}
-    return known.pop() if settings.dialect == "sqlite" and len(known) == 1 else settings.dialect
+    known = dialects(index)
+    return next(iter(known)) if settings.dialect == "sqlite" and len(known) == 1 else settings.dialect
+
+
+def dialects(index: ProjectIndex) -> frozenset[str]:
+    """What the project's engines speak, tests aside."""
+    return frozenset(e.dialect for e in index.engines if e.dialect and not is_test_path(e.path))
 
 
 def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:

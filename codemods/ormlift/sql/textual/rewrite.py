@@ -10,6 +10,7 @@ from ormlift.model import Effect, ImportNeed, Op, Reason, ReplaceExpr, ReplaceSt
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import Built
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
+from ormlift.sql.built.placed import check_placed
 from ormlift.sql.life.executions import Form
 from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
@@ -30,7 +31,7 @@ from ormlift.sql.textual.many import many_effects
 from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.outcome import Outcome, follow
 from ormlift.sql.textual.pending import flush_effects, holds_nothing
-from ormlift.sql.textual.prepare import prepare
+from ormlift.sql.textual.prepare import dialects, prepare
 from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.steps import Steps, steps_of
@@ -161,6 +162,7 @@ class Rewriter:
 
         own = make(*built.own(), spreads_of(built))
         self.own, self.expressed = made[own], express(built, own, make)
+        check_placed(self.expressed, self.site.life)
         if self.expressed.spreads != own.spreads:
             own.spreads = self.expressed.spreads
             self._compose(self.own)
@@ -257,6 +259,7 @@ class Rewriter:
             0,
             synchronize=synchronize,
             sqlalchemy=self.settings.sqlalchemy,
+            also=dialects(self.index) - {prepared.statement.dialect},
         )
 
     def _needs(self, prepared: Prepared) -> Iterator[ImportNeed]:

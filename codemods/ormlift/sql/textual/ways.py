@@ -84,10 +84,10 @@ def is_known(node: ast.expr, place: ast.AST, site: Textual) -> bool:
     """Whether a parameter has its value already where the text is made."""
     if any(isinstance(a, ast.For | ast.AsyncFor | ast.While) for a in site.module.ancestors(site.call)):
         return isinstance(node, ast.Constant)
-    return is_stable(node, site.life, site.call) and _is_bound(node, place, site)
+    return is_stable(node, site.life, site.call) and is_bound(node, place, site)
 
 
-def _is_bound(node: ast.expr, place: ast.AST, site: Textual) -> bool:
+def is_bound(node: ast.expr, place: ast.AST, site: Textual) -> bool:
     """Whether all names of a parameter are bound where the text is made."""
     return all(_comes_before(n, place, site) for n in ast.walk(node) if isinstance(n, ast.Name))
 
