@@ -99,7 +99,7 @@ class Rewriter:
             ops,
             tuple(sorted(imports)),
             self._unused(imports),
-            tuple(sorted(set(self._effects()), key=lambda e: (e.line, e.code))),
+            tuple(sorted(set(self._effects()), key=lambda e: (e.line, e.code, e.message))),
             tuple(certify(part.prepared) for part in self.parts),
         )
 
