@@ -82,9 +82,10 @@ class Survey:
 
 def look(project: Project, request: Request, terminal: Terminal) -> Survey:
     """Plan everything that was asked for, and show how far it is. Raises UserError."""
+    from ormlift_cli.pool import collected_by_hand
     from ormlift_cli.scratch import trials
 
-    with terminal.progress() as progress, trials(request.database_url):
+    with terminal.progress() as progress, trials(request.database_url), collected_by_hand():
         return survey(project, request, progress)
 
 
