@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Any
 
 from ormlift.model import ScopeChoice
 from ormlift.project.bodies import flat
@@ -25,6 +26,7 @@ from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker, snake
 from ormlift.project.mentions import Mentions
 from ormlift.project.names import Names, Place, is_test_path, module_parts
+from ormlift.project.patched import Patch
 from ormlift.project.sessions import FunctionFacts
 from ormlift.project.takers import ANY
 from ormlift.project.texts import Texts
@@ -437,6 +439,16 @@ class ProjectIndex:
         del importer  # absolute names are good everywhere in the project
         module = self._names.module(path)
         return module if all(p.isidentifier() for p in module.split(".")) else None
+
+    @cached_property
+    def patch_places(self) -> dict[tuple[str, Patch], tuple[tuple[str, str], ...]]:
+        """By file and patch, the files and names that it may replace: filled by `session-scope`."""
+        return {}
+
+    @cached_property
+    def definition_hooks(self) -> dict[tuple[object, ...], frozenset[Any]]:
+        """By definition, the names that it asks for: filled by `escape.hooks`."""
+        return {}
 
     @cached_property
     def _values(self) -> Values:

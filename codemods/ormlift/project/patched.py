@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 UNKNOWN = "?"  # a holder that can't be told
 _IMPORT = re.compile(
@@ -27,6 +27,7 @@ _MULTIPLE = re.compile(r"\bmultiple\(\s*(?:[\"'](?P<target>[\w.]+)[\"']|(?P<held
 _COMPUTED = re.compile(r"\bpatch\(\s*[A-Za-z_][\w.]*\s*[,)+%]")
 _TEXT = re.compile(r"(?P<form>[fF]?)[\"'](?P<target>[^\"'\n]*\.\w+)[\"']")
 _ASSIGNED = re.compile(r"^[ \t]*(?P<held>[A-Za-z_][\w.]*)\.(?P<name>\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+_GIVEN = re.compile(r"[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*([^\n]+)")
 _MOCKS = re.compile(r"(?:\w*Mock|create_autospec|SimpleNamespace|type)$")
 _CALLED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\(")
 _SOUNDS_FAKE = re.compile(r"(?:^|_)(?:mock|fake|stub|dummy)|(?:mock|fake|stub)(?:$|_)", re.IGNORECASE)
@@ -58,9 +59,15 @@ class _Names:
 
     text: str
     imports: Mapping[str, str]  # what the names lead to that imports bind
+    _known: dict[str, _Holder] = field(default_factory=dict)
 
     def holder(self, held: str) -> _Holder:
         """What has the attribute: by the imports, or by the one kind of value that the file gives it."""
+        if held not in self._known:
+            self._known[held] = self._holder(held)
+        return self._known[held]
+
+    def _holder(self, held: str) -> _Holder:
         root = held.partition(".")[0]
         if not re.fullmatch(r"[\w.]+", held):
             return _Holder()
@@ -77,8 +84,15 @@ class _Names:
         return _Holder() if bound or root in ("self", "cls") else _Holder(held)
 
     def _values(self, name: str) -> list[str]:
-        pattern = rf"(?<![\w.]){re.escape(name)}[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*([^\n]+)"
-        return [value.partition("\\n")[0] for value in re.findall(pattern, self.text)]  # code may stand in a string
+        text, found, start = self.text, list[str](), self.text.find(name)
+        while start >= 0:  # a word is found ten times as fast as a pattern
+            end, before = start + 1, text[start - 1 : start]
+            match = _GIVEN.match(text, start + len(name))
+            if match is not None and not (before.isalnum() or before in ("_", ".")):
+                found.append(match[1].partition("\\n")[0])  # code may stand in a string
+                end = match.end()
+            start = text.find(name, end)
+        return found
 
     def _valued(self, values: list[str], rest: str) -> _Holder:
         names = {value.partition("#")[0].strip() for value in values}
@@ -112,20 +126,25 @@ def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
 
 
 def _by_call(text: str, names: _Names) -> Iterator[Patch]:
-    for match in _NAMED.finditer(text):
+    for match in _found(_NAMED, text, "patch(", "setattr(", "delattr("):
         yield from _of_text(match["target"], match["form"], _line(text, match.start()))
-    for match in _HELD.finditer(text):
+    for match in _found(_HELD, text, "setattr(", "delattr(", "object("):
         yield from _held(names, match["held"], match["name"], _line(text, match.start()))
-    for match in _MULTIPLE.finditer(text):
+    for match in _found(_MULTIPLE, text, "multiple("):
         for name in re.findall(r"(\w+)\s*=", match["rest"]):
             line = _line(text, match.start())
             if match["target"]:
                 yield Patch(match["target"], name, line)
             else:
                 yield from _held(names, match["held"], name, line)
-    if computed := _COMPUTED.search(text):
+    if computed := next(_found(_COMPUTED, text, "patch("), None):
         for match in _TEXT.finditer(text):
             yield from _of_text(match["target"], match["form"], _line(text, computed.start()))
+
+
+def _found(pattern: re.Pattern[str], text: str, *words: str) -> Iterator[re.Match[str]]:
+    """The matches of a pattern, which is not looked for where none of its words is."""
+    return pattern.finditer(text) if any(word in text for word in words) else iter(())
 
 
 def _held(names: _Names, held: str, name: str, line: int) -> Iterator[Patch]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ormlift.model import ImportNeed, Reason
 from ormlift.project.choose import ChosenScope
 from ormlift.schema import Scope
-from ormlift.syntax import FunctionNode, Module, module_level, suites, walk_scope
+from ormlift.syntax import FunctionNode, Module, every_node, module_level, suites, walk_scope
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,24 @@ def _rebound(function: FunctionNode | ast.Module) -> set[str]:
 
 def bound_in(function: FunctionNode) -> set[str]:
     """All names that a function binds."""
-    names = {n.id for n in walk_scope(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    names |= {n.arg for n in ast.walk(function.args) if isinstance(n, ast.arg)}
+    names = {n.arg for n in every_node(function.args) if isinstance(n, ast.arg)}
+    outer: set[str] = set()
     for node in walk_scope(function):
         match node:
+            case ast.Name(id=name):
+                if node.ctx.__class__ is not ast.Load:
+                    names.add(name)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 names |= {(a.asname or a.name).partition(".")[0] for a in aliases}
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 names.add(name)
             case ast.ExceptHandler(name=str(name)):
                 names.add(name)
+            case ast.Global(names=declared):
+                outer.update(declared)
             case _:
                 pass
-    return names - {n for g in walk_scope(function) if isinstance(g, ast.Global) for n in g.names}
+    return names - outer
 
 
 def _bound_at(module: Module, name: str) -> int:

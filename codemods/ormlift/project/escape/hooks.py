@@ -50,8 +50,16 @@ class Hooks:
         """Those of a dotted name that is called."""
         self._name(name, module, function, _NOBODY)
 
-    def add_definition(self, made: SessionSource | Scope, of: _Object = _NOBODY, depth: int = _DEPTH) -> None:
-        """Those of the function behind a call, which is a method of the object `of`."""
+    def add_definition(self, made: SessionSource | Scope, of: _Object = _NOBODY) -> None:
+        """Those of the function behind a call, which is a method of the object `of`: read once for all its calls."""
+        known, key = self.index.definition_hooks, (made.path, made.line, made.owner, made.name, of)
+        if key not in known:
+            hooks = Hooks(self.index)
+            hooks._define(made, of, _DEPTH)
+            known[key] = frozenset(hooks.found)
+        self.found.update(known[key])
+
+    def _define(self, made: SessionSource | Scope, of: _Object, depth: int) -> None:
         if made.owner:
             self._attribute(of, made.path, made.owner, made.name, "")
         module, key = self.index.texts.module(made.path), (made.path, made.line, of)
@@ -98,7 +106,7 @@ class Hooks:
                 continue
             made = self.index.source_of(call, module) or self.index.scope_of(call, module)
             if made is not None and made.line:
-                self.add_definition(made, self.receiver(dotted(call.func), module, function), depth - 1)
+                self._define(made, self.receiver(dotted(call.func), module, function), depth - 1)
 
     def _attribute(self, of: _Object, path: str, owner: str, name: str, tail: str) -> None:
         if of[1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ormlift.model import Effect
 from ormlift.project.escape.choice import Named
@@ -33,7 +33,7 @@ def patched_names(module: Module, found: Found, named: Named, index: ProjectInde
     after = set() if named.own else {h for h in _asked_after(module, found, named, index) if h.path}
     asked = _patches_of({h for h in after if h in before}, module, index)
     for path, patch, hooks in sorted(patches, key=lambda p: (p[0], p[1].line, p[1].name)):
-        places = list(_places(path, patch, module, index))
+        places = _places(path, patch, module, index)
         known = any(hook.path for hook in hooks)
         if any((h in hooks or not known) and any(_meets(h, place) for place in places) for h in after):
             continue
@@ -84,8 +84,16 @@ def _asked_after(module: Module, found: Found, named: Named, index: ProjectIndex
     return hooks.found
 
 
-def _places(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Iterator[_Place]:
-    """What a patch may replace: a name of a file, or an attribute of an object of a file."""
+def _places(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Sequence[_Place]:
+    """What a patch may replace: read once, but for what hangs on the module as it stands now."""
+    known = index.patch_places.get((path, patch))
+    if known is None or any(file == module.source.path for file, _ in known):
+        known = index.patch_places[path, patch] = tuple(_replaced(path, patch, module, index))
+    return known
+
+
+def _replaced(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Iterator[_Place]:
+    """A name of a file, or an attribute of an object of a file."""
     if patch.holder == UNKNOWN:
         yield "", f"{patch.made}.{patch.name}" if patch.made else patch.name
         return
