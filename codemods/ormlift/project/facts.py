@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ormlift.model import Source
@@ -26,7 +26,7 @@ from ormlift.project.sessions import (
     read_functions,
 )
 from ormlift.project.takers import NEEDLES as TAKER_NEEDLES
-from ormlift.project.takers import TAKES, read_takers
+from ormlift.project.takers import may_take, read_takers
 from ormlift.project.urls import urls
 from ormlift.schema import Relationship
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -116,6 +116,7 @@ _OF_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)")
 _ASKED = re.compile(
     r"^[ \t]+(?:return|(\w+) =)[ (]+(?:await )?\(?[\w.]*?\.?(\w+)\.(?:query|get|scalars?|execute)\(", re.M
 )
+_ASKS = (".query(", ".get(", ".scalar(", ".scalars(", ".execute(")
 _STORED = re.compile(r"^[ \t]+[\w.]*?\.?(\w+)\.add\((\w+)\)", re.M)
 _RETURNED = re.compile(r"^[ \t]+return (\w+)[ \t]*(?:#.*)?$", re.M)
 DRIVER_MODULES = frozenset({"sqlite3", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "aiosqlite", "asyncpg"})
@@ -202,9 +203,20 @@ def _may_give(source: Source) -> bool:
     text = source.text
     if not (".close()" in text or "with " in text) or _OF_TESTS.search(source.path):
         return False
-    asked = [m[1] for m in _ASKED.finditer(text) if _is_sessions(m[2])]
-    asked += [m[2] for m in _STORED.finditer(text) if _is_sessions(m[1])]
+    asked = [m[1] for m in _matches(_ASKED, text, _ASKS) if _is_sessions(m[2])]
+    asked += [m[2] for m in _matches(_STORED, text, (".add(",)) if _is_sessions(m[1])]
     return None in asked or not set(asked).isdisjoint(_RETURNED.findall(text) if asked else ())
+
+
+def _matches(pattern: re.Pattern[str], text: str, words: Sequence[str]) -> Iterator[re.Match[str]]:
+    """The matches of a pattern that matches within a line from its start, in the lines that hold one of its words."""
+    starts: set[int] = set()
+    for word in words:
+        at = text.find(word)
+        while at >= 0:
+            starts.add(text.rfind("\n", 0, at) + 1)
+            at = text.find(word, at + 1)
+    return (match for start in starts if (match := pattern.match(text, start)))
 
 
 def _is_sessions(name: str) -> bool:
@@ -215,7 +227,7 @@ def _is_sessions(name: str) -> bool:
 def _loose(source: Source) -> FileFacts:
     """What a file says that says nothing of models and factories: one of routes or services."""
     text, nothing = source.text, FileFacts(source.path)
-    if NEEDLE not in text and not _may_give(source) and not TAKES.search(text):
+    if NEEDLE not in text and not _may_give(source) and not may_take(text):
         return nothing
     try:
         module = Module.parse(source)
@@ -226,7 +238,7 @@ def _loose(source: Source) -> FileFacts:
 
 
 def _takes(module: Module) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(set(read_takers(module)))) if TAKES.search(module.source.text) else ()
+    return tuple(sorted(set(read_takers(module)))) if may_take(module.source.text) else ()
 
 
 def _modules(found: list[str]) -> tuple[str, ...]:

@@ -110,9 +110,16 @@ class ImportGraph:
 
     def may_run(self, test: str, path: str) -> bool:
         """Whether a test, or one that takes something from it, may run code of a file: leads there by its imports."""
-        folder = test.removesuffix("conftest.py") if test.endswith("conftest.py") else None
-        below = (other for other in self.files if folder is not None and other.startswith(folder))
-        return any(path in self._reach(user) for user in (*below, *_closure(self._users, test)))
+        if test not in self._runners:
+            folder = test.removesuffix("conftest.py") if test.endswith("conftest.py") else None
+            below = (other for other in self.files if folder is not None and other.startswith(folder))
+            self._runners[test] = (*below, *_closure(self._users, test))
+        return any(path in self._reach(user) for user in self._runners[test])
+
+    @cached_property
+    def _runners(self) -> dict[str, tuple[str, ...]]:
+        """By test, itself and those that take something from it."""
+        return {}
 
     def _reach(self, path: str) -> set[str]:
         if path not in self._reached:

@@ -17,7 +17,7 @@ from ormlift.project.dependents import Dependent
 from ormlift.project.endings import Ending, Giver, ending_of_scope, ending_of_source, worst_way
 from ormlift.project.exits import function_scope, scopes_of
 from ormlift.project.facts import EngineFacts, FileFacts, giving_facts, giving_of, module_facts
-from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, may_give, mentions, names_to_ask
+from ormlift.project.givers import FACTORY_CLASSES, SESSION_CLASSES, Naming, may_give, names_to_ask
 from ormlift.project.gives import Gives
 from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
@@ -197,15 +197,15 @@ class ProjectIndex:
 
     def names_giver(self, text: str) -> bool:
         """Whether a file's text names a function that gives an instance."""
-        return self._giver_names is not None and self._giver_names.search(text) is not None
+        return self._giver_names is not None and self._giver_names.is_in(text)
 
     @cached_property
     def _giver_ends(self) -> frozenset[str]:
         return frozenset(name for _, _, name in self._givers)
 
     @cached_property
-    def _giver_names(self) -> re.Pattern[str] | None:
-        return mentions(name for _, _, name in self._givers) if self._givers else None
+    def _giver_names(self) -> Naming | None:
+        return Naming(name for _, _, name in self._givers) if self._givers else None
 
     @cached_property
     def user_loader(self) -> Giver | None:
@@ -337,24 +337,24 @@ class ProjectIndex:
 
     def may_hand_out_sessions(self, text: str) -> bool:
         """Whether a file's text names anything that hands out a session: if not, it need not be parsed to look."""
-        return self._session_names.search(text) is not None
+        return self._session_names.is_in(text)
 
     def names_async_session(self, text: str) -> bool:
         """Whether a file's text names anything of the project that hands out an async session."""
-        return self._async_names is not None and self._async_names.search(text) is not None
+        return self._async_names is not None and self._async_names.is_in(text)
 
     @cached_property
-    def _async_names(self) -> re.Pattern[str] | None:
+    def _async_names(self) -> Naming | None:
         names = {f.name for f in self.factories if f.is_async} | {s.name for s in self.scopes if s.is_async}
         names |= {s.name for s in self.sources if s.is_async or s.kind is SourceKind.ASYNC_SESSION}
-        return mentions(name.rpartition(".")[2] for name in names) if names else None
+        return Naming(name.rpartition(".")[2] for name in names) if names else None
 
     @cached_property
-    def _session_names(self) -> re.Pattern[str]:
+    def _session_names(self) -> Naming:
         kinds = (*SESSIONS, SourceKind.GENERATOR, SourceKind.UNKNOWN)
         names = {source.name for source in self.sources if source.kind in kinds}
         names |= {factory.name for factory in self.factories} | SESSION_CLASSES | FACTORY_CLASSES
-        return mentions(name.rpartition(".")[2] for name in names)
+        return Naming(name.rpartition(".")[2] for name in names)
 
     def held_by(self, node: ast.expr, module: Module) -> SessionSource | None:
         """What session or connection an expression holds; a scoped_session counts as the session it stands for."""
