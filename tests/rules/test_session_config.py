@@ -90,3 +90,40 @@ def test_async_instances_expire() -> None:
     }
     assert "MissingGreenlet" in runs["{}"].stderr
     assert runs["{'expire_on_commit': False}"].stdout == "read\n"
+
+
+STORE = """
+import sys
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+class Base(DeclarativeBase):
+    pass
+
+class Job(Base):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+engine = create_engine("sqlite://")
+Base.metadata.create_all(engine)
+SessionLocal = sessionmaker(engine, **eval(sys.argv[1]))
+
+def store(name):
+    with SessionLocal() as session:
+        job = Job(name=name)
+        session.add(job)
+        session.commit()
+        return job
+
+print(store("read").name)
+"""
+
+
+def test_what_is_returned_behind_a_commit_has_expired() -> None:
+    runs = {
+        options: subprocess.run([sys.executable, "-c", STORE, options], capture_output=True, text=True, timeout=60)
+        for options in ("{}", "{'expire_on_commit': False}")
+    }
+    assert "DetachedInstanceError" in runs["{}"].stderr
+    assert runs["{'expire_on_commit': False}"].stdout == "read\n"

@@ -15,6 +15,7 @@ class Ending:
     words: str  # the name of what opens it
     commits: bool  # and commits before, so that a session which expires has nothing loaded any more
     expires: bool  # a commit expires its instances
+    factory: str = ""  # what made it, as `path:class.name`; empty: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,17 @@ class Giver:
     gives: Gives
     ending: Ending
 
+    @property
+    def expired(self) -> bool:
+        """Whether nothing of the instance can be read any more."""
+        return self.ending.expires and not self.gives.expunged and (self.ending.commits or self.gives.committed)
+
 
 def ending_of_scope(scope: Scope) -> Ending | None:
     """Of a scope that closes a session which nobody else has."""
     if scope.yields != "session" or scope.closes is not Tri.YES or scope.shared is not Tri.NO or scope.unread:
         return None
-    return Ending(scope.name, scope.commits is Tri.YES, scope.expire_on_commit is Tri.YES)
+    return Ending(scope.name, scope.commits is Tri.YES, scope.expire_on_commit is Tri.YES, scope.factory)
 
 
 def ending_of_source(source: SessionSource | None) -> Ending | None:
@@ -38,7 +44,7 @@ def ending_of_source(source: SessionSource | None) -> Ending | None:
     kinds = (SourceKind.SESSION, SourceKind.ASYNC_SESSION)
     if source is None or source.kind not in kinds or source.shared:
         return None
-    return Ending(source.name, False, source.expire_on_commit is Tri.YES)
+    return Ending(source.name, False, source.expire_on_commit is Tri.YES, source.factory)
 
 
 def worst_way(ways: list[tuple[Gives, Ending | None]]) -> tuple[Gives, Ending] | None:

@@ -213,6 +213,10 @@ class ProjectIndex:
         found = [giver for giver in self._givers.values() if giver.gives.is_loader]
         return found[0] if len(found) == 1 else None
 
+    def expired_by(self, factory: str) -> list[Giver]:
+        """The functions that return instances which the commit of a factory's session has expired."""
+        return [g for g in self._givers.values() if g.expired and g.ending.factory == factory]
+
     @cached_property
     def _givers(self) -> dict[tuple[str, str, str], Giver]:
         found = [(f.path, g) for f in self.facts if not is_test_path(f.path) for g in f.gives]

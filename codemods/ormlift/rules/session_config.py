@@ -4,6 +4,7 @@
     engine = create_engine("sqlite:///app.db", poolclass=StaticPool)  # all threads share one connection
     SessionLocal = sessionmaker(bind=engine, autocommit=True)       # gone in SQLAlchemy 2.0
     AsyncSessionLocal = async_sessionmaker(engine)                  # instances cannot be read after a commit
+    SessionLocal = sessionmaker(bind=engine)                        # and functions return what they have committed
 
 Such a setting works on the developer's machine and fails under load, behind a firewall, or after an upgrade. Nothing is
 rewritten here: which setting is right depends on how the program runs, so each is shown with its reason. Tests,
@@ -86,6 +87,26 @@ def _faults(call: ast.Call, kind: str, module: Module, context: Context) -> Iter
     if asynchronous and known and not _is(options.get("expire_on_commit"), value=False):
         message = "expire_on_commit is on: an attribute that is read after a commit loads, which raises MissingGreenlet"
         yield call, Fault("async-expires", Severity.MEDIUM, f"{message} under asyncio")
+    elif (
+        kind == "sessionmaker" and not asynchronous and (fault := _returned_expired(call, module, context)) is not None
+    ):
+        yield call, fault
+
+
+def _returned_expired(call: ast.Call, module: Module, context: Context) -> Fault | None:
+    """Functions of the project that return what a session of this factory has committed and expired."""
+    lines = (call.lineno, module.statement(call).lineno)
+    made = [f for f in context.index.factories if f.path == module.source.path and f.line in lines]
+    found = context.index.expired_by(f"{made[0].path}:{made[0].owner}.{made[0].name}") if len(made) == 1 else []
+    if not found:
+        return None
+    first = found[0]
+    more = f" and {len(found) - 1} more return instances" if len(found) > 1 else " returns an instance"
+    text = (
+        f"expire_on_commit is on, and {first.gives.name}() ({first.path}:{first.gives.line}){more} that the commit has "
+        "expired when the session is closed: reading it raises DetachedInstanceError"
+    )
+    return Fault("returned-expired", Severity.MEDIUM, text)
 
 
 def _engine_faults(
@@ -210,6 +231,7 @@ def _reason(fault: Fault) -> Reason:
     ways = {
         "autocommit-mode": "leave it out, and commit by name",
         "async-expires": "pass expire_on_commit=False",
+        "returned-expired": "pass expire_on_commit=False, or return values",
         "static-pool": "leave poolclass out; SQLAlchemy chooses the pool by the URL",
         "check-same-thread": "keep it only if each thread has a session of its own",
         "no-pre-ping": "pass pool_pre_ping=True",
@@ -237,6 +259,10 @@ CODEMOD = Codemod(
         "async-expires": (
             "A commit expires instances; reading one then loads it, which an AsyncSession can't do outside of await; "
             "MissingGreenlet is raised far from the commit."
+        ),
+        "returned-expired": (
+            "The project returns instances from sessions that have committed and closed: every attribute is expired by "
+            "then, and reading one raises DetachedInstanceError in whoever called."
         ),
         "static-pool": (
             "One connection is shared by all threads, with one transaction: a commit in one request stores the "

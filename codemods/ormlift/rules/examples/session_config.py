@@ -14,7 +14,35 @@ def _found(title: str, fault: str, before: str, project: dict[str, str] | None =
     return Example(title, before, reason="shown-only", fault=fault, project=project or {})
 
 
+_DB = """\
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+SessionLocal = sessionmaker(bind=create_engine("sqlite://"))
+"""
+_STORE = """\
+from app.jobs import SessionLocal
+from app.models import Job
+
+
+def store(name):
+    with SessionLocal() as session:
+        job = Job(name=name)
+        session.add(job)
+        session.commit()
+        return job
+"""
+
 EXAMPLES = (
+    _found("what functions return has been expired", "returned-expired", _DB, {"app/store.py": _STORE}),
+    Example(
+        "what functions return is kept",
+        _DB.replace('//")', '//"), expire_on_commit=False'),
+        project={"app/store.py": _STORE},
+    ),
+    Example(
+        "what functions return is a value", _DB, project={"app/store.py": _STORE.replace("return job", "return job.id")}
+    ),
     _found(
         "an engine of a server database without pool_pre_ping",
         "no-pre-ping",
