@@ -196,6 +196,10 @@ EFFECTS = {
         "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "
         "others to commit; it is committed now."
     ),
+    "stays-sql": (
+        "A statement that has no ORM form, or whose table or column is not mapped, stays SQL in a text(), on the "
+        "session of the others, so that all of a connection's life is rewritten. On PostgreSQL a UUID comes as one."
+    ),
     "row-count": (
         "A SELECT's row count is taken to be known at once, where the cursor's class is not seen. A cursor that reads "
         "rows as they come says -1, or how many it has read."

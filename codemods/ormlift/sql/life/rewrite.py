@@ -59,6 +59,7 @@ from ormlift.sql.life.names import (
 )
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
 from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
+from ormlift.sql.life.plain import check_any, plain_effect
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
@@ -236,6 +237,7 @@ class _Rewriter:
                         texts[use.node] = unawaited(use, name, self.module)
                     elif use.receiver is not None:
                         texts[use.receiver] = name
+            check_any(self.prepared)
             row_edits, row_effects, keeps = self._rows(texts)
             if self._keep(keeps):
                 rounds, edits = 2, {}
@@ -562,6 +564,7 @@ class _Rewriter:
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
         self.effects += [e for p in self.prepared for e in taken_effects(p)]
+        self.effects += [plain_effect(p) for p in self.prepared if p.stays is not None]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
             message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"

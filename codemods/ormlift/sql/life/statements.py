@@ -58,6 +58,7 @@ class Prepared:
     text: str = ""  # the written statement as it is put into the code: awaited, where the session is asynchronous
     settles: bool = False  # a commit is written behind it
     texts: tuple[str, ...] = ()  # names in double quotes that are taken for text
+    stays: Reason | None = None  # why it stays SQL, in a text()
     counted: str = ""  # the list of its rows, where a SELECT's are counted
     request: Request | None = None
     imports: set[ImportNeed] = field(default_factory=set)
@@ -447,11 +448,13 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     prepared.written = written
     short = write(prepared.statement, replace(prepared.request, stated=stated)) if stated else written
     assert isinstance(short, Written)
-    prepared.text = awaited_text(short.text, manner.session, _reader(prepared), life) if manner.is_async else short.text
+    prepared.text = (
+        awaited_text(short.text, manner.session, reader_of(prepared), life) if manner.is_async else short.text
+    )
     return written
 
 
-def _reader(prepared: Prepared) -> ast.expr | None:
+def reader_of(prepared: Prepared) -> ast.expr | None:
     """What reads the rows as they come: the expression that becomes the written one, or what a loop reads."""
     fetches = prepared.execution.fetches
     return prepared.target or (fetches[0].node if prepared.execution.form is Form.RESULT and fetches else None)
@@ -472,8 +475,11 @@ def _argument(prepared: Prepared, key: int | str, life: Life, edits: Mapping[Spa
 
 def certify(prepared: Prepared) -> Certificate:
     """The evidence for one statement."""
+    from ormlift.sql.life.plain import plain_certificate
     from ormlift.sql.prove import prove
 
+    if prepared.stays is not None:
+        return plain_certificate(prepared)
     assert prepared.written is not None
     assert prepared.request is not None
     return prove(prepared.statement, prepared.written, prepared.request)

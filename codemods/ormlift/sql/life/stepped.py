@@ -17,6 +17,7 @@ from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.literals import Parameters, sql_text
 from ormlift.sql.life.many import is_many
 from ormlift.sql.life.model import Life
+from ormlift.sql.life.plain import STAYING, check_stays, compose_plain, plain_prepared
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.shapes import check_lists
 from ormlift.sql.life.statements import (
@@ -87,7 +88,17 @@ class Stepper:
         return ops + (Editor(self.group, list(self.expressed.values())).ops() if self.group is not None else [])
 
     def prepare(self, execution: Execution) -> Prepared:
-        """Read one execution; of one with steps, the longest of its statements stands for all. Raises Refused."""
+        """Read one execution; one that has no ORM form stays SQL, if it can. Raises Refused."""
+        try:
+            return self._prepare(execution)
+        except Refused as refused:
+            if refused.reason.code not in STAYING:
+                raise
+            dialect = dialect_of(self.life, self.index, self.settings)
+            return plain_prepared(execution, self.life, dialect, refused.reason)
+
+    def _prepare(self, execution: Execution) -> Prepared:
+        """Read one execution; of one with steps, the longest of its statements stands for all."""
         steps = self._steps(execution)
         if steps is None:
             return prepare(execution, self.life, self.index, self.settings)
@@ -118,6 +129,18 @@ class Stepper:
         statement, texts = with_texts(statement, models)
         return Prepared(execution, statement, passed, models, (), chosen, texts=texts)
 
+    def _compose(self, prepared: Prepared, manner: Manner, edits: Mapping[Span, str]) -> None:
+        """Write one execution without steps; one that has no ORM form stays SQL, if it can."""
+        if prepared.stays is None:
+            try:
+                compose(prepared, self.life, manner, edits)
+                return
+            except Refused as refused:
+                if refused.reason.code not in STAYING:
+                    raise
+                check_stays(prepared, self.life, refused.reason)
+        compose_plain(prepared, self.life, manner, edits)
+
     def compose(self, prepared: Prepared, manner: Manner, edits: Mapping[Span, str]) -> None:
         """Write one execution; of one with steps, the statement of each way too. Raises Refused."""
         if prepared in self.built:
@@ -125,7 +148,7 @@ class Stepper:
             return
         steps = self.steps.get(prepared)
         if steps is None:
-            compose(prepared, self.life, manner, edits)
+            self._compose(prepared, manner, edits)
             return
         plain = replace(manner, style="select", variables=False)
 

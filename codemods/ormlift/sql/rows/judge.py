@@ -239,7 +239,8 @@ class Judge:
                 yield from self._written(node, f"{row}[{index}]", column)
             return
         name = "" if self._catches_none(node) else attribute(column)
-        yield from self._written(node, f"{row}.{name}" if name else f"{row}[{index}]", column)
+        place = seen.context.key if seen.context.stands is Stands.INDEXED else index
+        yield from self._written(node, f"{row}.{name}" if name else f"{row}[{place}]", column)
 
     def _catches_none(self, node: ast.expr) -> bool:
         """Whether a handler may catch what `None[0]` raises: an attribute of None would raise something else."""
