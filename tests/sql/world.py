@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import re
 import sqlite3
 from dataclasses import dataclass
 from functools import cache
@@ -216,6 +217,14 @@ def evaluate(written: Written, names: dict[str, Any], fetch: Fetch, script: str 
     finally:
         engine.dispose()
         connection.close()
+
+
+def said(ran: Ran) -> str:
+    """What a written text gave, in words that any version of SQLAlchemy has for it."""
+    rows = ran.result if isinstance(ran.result, list) else [ran.result]
+    shown = [(tuple(row), tuple(row._fields)) if hasattr(row, "_fields") else row for row in rows]
+    said = f"{type(ran.result) is list} {shown!r} {ran.tables!r}"
+    return re.sub(r"%\(\d+ ", "%(", said)  # names that SQLAlchemy makes of addresses
 
 
 def parsed(sql: str, paramstyle: str = "qmark", dialect: str = "sqlite") -> Statement:

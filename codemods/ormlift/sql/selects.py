@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
-from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, call, method
+from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
 from ormlift.sql.read import is_aggregate, own_nodes
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.unnested import unnested
@@ -248,6 +248,8 @@ class SelectWriter:
         node, value = self._raw(node, value)
         if alias and not (value.ref and value.ref.column.attr == alias):
             node = method(_closed(node), "label", Atom(quoted(alias)))
+        if isinstance(node, Prefix):
+            self.names.since("2.0", "A negative without an alias, which cannot be found in a row before,")
         parts.items.append(Selected(node, label, value, alias, tree))
         parts.columns.append(node)
 

@@ -17,7 +17,8 @@ _FORMER = {
     "is_not": "isnot", "not_in": "notin_", "not_like": "notlike", "not_ilike": "notilike",
     "nulls_first": "nullsfirst", "nulls_last": "nullslast", "is_not_distinct_from": "isnot_distinct_from",
 }  # fmt: skip
-_SINCE_2_0 = frozenset(["Double", "UUID", "Uuid"])
+# Names of `sqlalchemy` that we write, and the version that brought them; all others 1.4 has.
+SINCE = {"Double": "2.0", "UUID": "2.0", "Uuid": "2.0"}
 
 
 def older(version: str, than: str) -> bool:
@@ -29,7 +30,7 @@ def lacks(version: str, name: str) -> bool:
     """Whether that version has no such name of `sqlalchemy`, or one that takes other arguments."""
     if older(version, "1.4"):
         return name not in _BELOW_1_4
-    return name in _SINCE_2_0 and older(version, "2.0")
+    return name in SINCE and older(version, SINCE[name])
 
 
 def named_as_then(node: Node, version: str) -> Node:
