@@ -1,9 +1,11 @@
 """Tests that patch what hands out a session, run before and after: those that no longer find it are told."""
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from ormlift.model import Settings
 
 from tests.rules.session_runs import Case, files_of, plan_of, run_of
 
@@ -215,3 +217,29 @@ def test_what_a_test_patches_is_told(case: Case, tmp_path: Path) -> None:
     before = run_of(files_of(case), case.calls, tmp_path / "before.db")
     after = run_of(files, case.calls, tmp_path / "after.db")
     assert (before[case.differs] != after[case.differs]) is bool(case.effects)
+
+
+FAITHFUL = Settings(scope_choice="faithful")
+ITSELF = (
+    _case(
+        "safe: a real session, under its own call", IN_PLACE.format(patch='patch("app.jobs.get_session", ArchiveLocal)')
+    ),
+    _case("a mock, under its own call", IN_PLACE.format(patch='patch("app.jobs.get_session") as fake')),
+    _case(
+        "safe: a method of its class, under its own call",
+        IN_PLACE.format(patch='patch.object(db.Manager, "get_session", lambda *_: ArchiveLocal())'),
+        **MANAGED,
+    ),
+)
+
+
+@pytest.mark.parametrize("case", ITSELF, ids=lambda c: c.title)
+def test_the_call_itself_is_entered_where_it_changes_least(case: Case, tmp_path: Path) -> None:
+    case = replace(case, settings=FAITHFUL, scope="wraps")
+    files, outcome = plan_of(case)
+    assert [effect.code for site in outcome.sites for effect in site.effects] == list(case.effects)
+    assert f"with {'manager.' if 'manager' in case.rest else ''}get_session() as s" in files["app/jobs.py"]
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
+    told = "fake" if case.effects else ""
+    assert (str(before["work()"]) != str(after["work()"])) is bool(told)

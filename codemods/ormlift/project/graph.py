@@ -31,8 +31,7 @@ class ImportLine:
     module: str  # as written, relative dots included
     names: tuple[str, ...]  # of a from-import; empty: `import module`
     at_import: bool  # runs when the file is imported, not inside a function
-    patched: int = 0  # no import: the line that gives that name of the module another value
-    made: str = ""  # what is so patched is an object of this class, which a test makes
+    patch: Patch | None = None  # no import: a test gives that name of the module another value
 
 
 def import_lines(text: str) -> tuple[ImportLine, ...]:
@@ -57,7 +56,7 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
 def _patched(text: str) -> Iterator[ImportLine]:
     """What is replaced in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
     for found in patches(text, is_test=any(word in text for word in _TESTS)):
-        yield ImportLine(found.holder, (found.name,), at_import=False, patched=found.line, made=found.made)
+        yield ImportLine(found.holder, (found.name,), at_import=False, patch=found)
 
 
 def _runs_at_import(headers: list[tuple[int, str]], position: int) -> bool:
@@ -104,8 +103,8 @@ class ImportGraph:
         found: dict[str, list[tuple[str, Patch]]] = {}
         for path, lines in self.files.items():
             for line in lines:
-                for name in line.names if line.patched else ():
-                    found.setdefault(name, []).append((path, Patch(line.module, name, line.patched, line.made)))
+                if line.patch is not None:
+                    found.setdefault(line.patch.name, []).append((path, line.patch))
         return found
 
     def may_run(self, test: str, path: str) -> bool:

@@ -17,11 +17,12 @@ _IMPORT = re.compile(
 )
 _NAMED = re.compile(
     r"\b(?:patch|setattr|delattr)\(\s*(?:target\s*=\s*)?(?P<form>[rRbBuUfF]*)(?P<quote>[\"'])"
-    r"(?P<target>[^\"'\n]+)(?P=quote)"
+    r"(?P<target>[^\"'\n]+)(?P=quote)(?P<new>\s*,\s*(?:new\s*=\s*)?(?:lambda\b|[A-Za-z_][\w.]*(?=[\s,)])))?"
 )
 _HELD = re.compile(
     r"\b(?:setattr|delattr|object)\(\s*(?:target\s*=\s*)?(?P<held>[A-Za-z_][\w.]*(?:[\[(][^,\n]{0,60}?)?)\s*,\s*"
     r"(?:attribute\s*=\s*)?[\"'](?P<name>\w+)[\"']"
+    r"(?P<new>\s*,\s*(?:new\s*=\s*)?(?:lambda\b|[A-Za-z_][\w.]*(?=[\s,)])))?"
 )
 _MULTIPLE = re.compile(r"\bmultiple\(\s*(?:[\"'](?P<target>[\w.]+)[\"']|(?P<held>[\w.]+))\s*,(?P<rest>[^)]*)")
 _COMPUTED = re.compile(r"\bpatch\(\s*[A-Za-z_][\w.]*\s*[,)+%]")
@@ -41,6 +42,7 @@ class Patch:
     holder: str  # what has the name: a dotted path, as imports lead to it; UNKNOWN where that can't be told
     name: str
     line: int
+    mocked: bool = True  # what takes its place is a mock, or can't be told
     made: str = ""  # the class that the test makes the holder of, so that it is no object of a module
 
 
@@ -127,9 +129,11 @@ def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
 
 def _by_call(text: str, names: _Names) -> Iterator[Patch]:
     for match in _found(_NAMED, text, "patch(", "setattr(", "delattr("):
-        yield from _of_text(match["target"], match["form"], _line(text, match.start()))
+        mocked = _is_mocked(match["new"])
+        yield from _of_text(match["target"], match["form"], _line(text, match.start()), mocked=mocked)
     for match in _found(_HELD, text, "setattr(", "delattr(", "object("):
-        yield from _held(names, match["held"], match["name"], _line(text, match.start()))
+        mocked = _is_mocked(match["new"])
+        yield from _held(names, match["held"], match["name"], _line(text, match.start()), mocked=mocked)
     for match in _found(_MULTIPLE, text, "multiple("):
         for name in re.findall(r"(\w+)\s*=", match["rest"]):
             line = _line(text, match.start())
@@ -147,19 +151,24 @@ def _found(pattern: re.Pattern[str], text: str, *words: str) -> Iterator[re.Matc
     return pattern.finditer(text) if any(word in text for word in words) else iter(())
 
 
-def _held(names: _Names, held: str, name: str, line: int) -> Iterator[Patch]:
+def _is_mocked(new: str | None) -> bool:
+    """Whether what is put in the place of a name may be a mock: nothing is said of it, or it is named like one."""
+    return new is None or _SOUNDS_FAKE.search(new.rpartition(",")[2].rpartition("=")[2].strip()) is not None
+
+
+def _held(names: _Names, held: str, name: str, line: int, *, mocked: bool = True) -> Iterator[Patch]:
     holder = names.holder(held)
     if not holder.fake:
-        yield Patch(holder.path, name, line, holder.made)
+        yield Patch(holder.path, name, line, mocked, holder.made)
 
 
-def _of_text(target: str, form: str, line: int) -> Iterator[Patch]:
+def _of_text(target: str, form: str, line: int, *, mocked: bool = True) -> Iterator[Patch]:
     """The target that a string names; what an f-string or a concatenation leaves open is unknown."""
     holder, _, name = target.rpartition(".")
     if not name.isidentifier():
         return
     known = "f" not in form.lower() and _DOTTED.fullmatch(target)
-    yield Patch(holder if known else UNKNOWN, name, line)
+    yield Patch(holder if known else UNKNOWN, name, line, mocked)
 
 
 def _by_assignment(text: str, names: _Names) -> Iterator[Patch]:

@@ -41,6 +41,7 @@ which is told.
 
 A test may put another in the place of what hands out the session (`patch("app.jobs.SessionLocal")`). Where the block
 no longer asks for it just so, that is told, with the line of the patch: patch what the scope asks. The import stays.
+Where the call itself is entered (`with get_session() as s`), it is told of mocks alone, which give another at `with`.
 
 With `scope-choice = "faithful"` a site whose behaviour the scope would change goes to one that does not: another of the
 project, or the session itself, which is a context manager that only closes (`with SessionLocal() as s`, SQLAlchemy 1.4
@@ -163,7 +164,11 @@ class _Finder:
             return first
         other = self._faithful(life, choice)
         faithful = self.context.settings.scope_choice == "faithful"
-        if other is not None and faithful and (_keeps(other[0]) or isinstance(first, Reason)):
+        if (
+            other is not None
+            and faithful
+            and (_keeps(other[0]) or isinstance(first, Reason) or _milder(other[0], first))
+        ):
             return other[0]
         if other is not None and not _keeps(other[0]):
             other = None
@@ -383,6 +388,11 @@ def _by_form(found: Found) -> Reason | None:
 def _keeps(rewrite: Rewrite) -> bool:
     """Whether a rewrite changes nothing but what no choice of scope avoids: how the session is closed."""
     return all(effect.code in ("now-closed", "close-may-raise") for effect in rewrite.effects)
+
+
+def _milder(one: Rewrite, other: Rewrite) -> bool:
+    """Whether a rewrite has some of another's effects and no others."""
+    return {effect.code for effect in one.effects} < {effect.code for effect in other.effects}
 
 
 def _offering(rewrite: Rewrite, words: str) -> Rewrite:

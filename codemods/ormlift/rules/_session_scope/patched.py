@@ -28,6 +28,9 @@ def patched_names(module: Module, found: Found, named: Named, index: ProjectInde
         if (hooks := {h for h in before if any(_meets(h, p) for p in _places(path, patch, module, index))})
     ]
     patches = [p for p in patches if not (p[1].made and is_own) and index.imports.may_run(p[0], module.source.path)]
+    if named.own:  # asks as before: only a mock in the place of the name itself would be entered, and give another
+        here = module.source.path
+        patches = [p for p in patches if p[1].mocked and p[1].holder != UNKNOWN and any(h.path == here for h in p[2])]
     if not patches:
         return []
     after = set() if named.own else {h for h in _asked_after(module, found, named, index) if h.path}
@@ -56,7 +59,7 @@ def _patches_of(hooks: set[Hook], module: Module, index: ProjectIndex) -> list[t
 def _told(path: str, patch: Patch, named: Named) -> str:
     text = f"line {patch.line} of {path} patches {patch.name}, which hands out the session here"
     if named.own:
-        return f"{text}: what it puts there must be a context manager that gives itself, as a session is"
+        return f"{text}: a mock that it puts there must be a context manager that gives itself, as a session is"
     return f"{text}; {named.call} does not ask for it, and that test would get another session: patch what it asks for"
 
 

@@ -86,7 +86,8 @@ EFFECTS = {
     ),
     "patched-name": (
         "A test puts another in the place of what hands out the session. The scope does not ask for it in that way, so "
-        "that the test would run with a real session. Let the test patch what the scope asks for."
+        "that the test would run with a real session: let it patch what the scope asks for. Where the call itself is "
+        "entered, a mock gives another object at `with`: let it be a session, or set its `__enter__`."
     ),
     "other-factory": (
         "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
