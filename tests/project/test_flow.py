@@ -67,7 +67,7 @@ CLEAN = {
     "what comes from elsewhere is changed": "p.done = s.query(Job).count()\nreturn p",
     "logged and rendered": "j = s.get(Job, 1)\nlogger.info('%s', j)\nreturn render_template('x', job=j)",
     "an instance that is expired already": "j = s.get(Job, 1)\nj.done = True\ns.commit()\nreturn j",
-    "a known error that is caught": "try:\n    s.query(Job).one()\nexcept Exception:\n    return None",
+    "an error that is rolled back": "try:\n    s.query(Job).one()\nexcept Exception:\n    s.rollback()\n    return 0",
 }
 DIRTY = {
     "adds": ("s.add(p)", "commits-uncommitted", 1),

@@ -357,6 +357,7 @@ SAFE = (
             try:
                 return s.get(Job, job_id).name
             except Exception as error:
+                s.rollback()
                 log.error("failed: %s", error)
                 return "none"
             finally:
@@ -710,6 +711,7 @@ UNSAFE = (
             try:
                 return s.query(Job).count()
             except Exception:
+                s.rollback()
                 return "handled"
             finally:
                 s.close()

@@ -209,15 +209,27 @@ def _commit_effects(chosen: Chosen, outs: Outs) -> Iterator[Effect]:
     seen: set[tuple[str, int]] = set()
     ways = [*exits(outs)]
     if chosen.tri("commits_on_failure") is not Tri.NO:
-        ways.append(Exit(0, outs.raising))
+        ways.append(Exit(0, frozenset(replace(point, hurt=False) for point in outs.raising)))
     for way in ways:
         for point in sorted(way.state, key=lambda p: (p.mark.line if p.mark else 0, p.handler)):
-            if point.mark is None:
+            if point.mark is not None:
+                effect = _commit_effect(chosen, way, point.mark, point.handler)
+            elif line := point.broken or (way.line if point.hurt else 0):
+                effect = _lost_effect(chosen, line)
+            else:
                 continue
-            effect = _commit_effect(chosen, way, point.mark, point.handler)
             if (effect.code, effect.line) not in seen:
                 seen.add((effect.code, effect.line))
                 yield effect
+
+
+def _lost_effect(chosen: Chosen, handler: int) -> Effect:
+    does = "commits" if chosen.tri("commits") is Tri.YES else "may commit"
+    text = (
+        f"line {handler} takes what may be a lost connection, without rollback: the session was then closed, and now "
+        f"{chosen.words} {does}, which raises PendingRollbackError"
+    )
+    return Effect("swallowed-error-then-commit", handler, text)
 
 
 def _commit_effect(chosen: Chosen, way: Exit, mark: Mark, handler: int) -> Effect:

@@ -9,10 +9,8 @@ from ormlift.model import Effect
 from ormlift.project.flow.block import Block
 from ormlift.project.flow.events import Raised
 from ormlift.project.flow.knowledge import is_quiet
-from ormlift.project.flow.walk import BASE_EXCEPTIONS, CATCHES_ALL, Outs, catches, handler_names
+from ormlift.project.flow.walk import BASE_EXCEPTIONS, CATCHES_ALL, DATABASE_ERRORS, Outs, catches, handler_names
 from ormlift.schema import Scope, Tri
-
-_DATABASE_ERRORS = frozenset({"SQLAlchemyError", "DBAPIError", "DatabaseError", "OperationalError", "InterfaceError"})
 
 
 def error_effects(block: Block, scope: Scope | None, words: str, outs: Outs) -> Iterator[Effect]:
@@ -60,7 +58,7 @@ def catches_database(handler: ast.ExceptHandler) -> bool:
     names = handler_names(handler.type)
     last = handler.body[-1]
     again = isinstance(last, ast.Raise) and last.exc is None
-    return not again and (not names or bool(names & (CATCHES_ALL | _DATABASE_ERRORS)))
+    return not again and (not names or bool(names & (CATCHES_ALL | DATABASE_ERRORS)))
 
 
 def _looks_at_error(handler: ast.ExceptHandler) -> bool:

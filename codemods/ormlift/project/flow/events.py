@@ -10,12 +10,15 @@ from enum import Enum
 from ormlift.project.flow.implied import implied, reads_by_name
 from ormlift.project.flow.knowledge import (
     ATTRIBUTE_SETTERS,
+    BUILDING,
     CONTAINER_CHANGERS,
     CONTAINER_READERS,
     DIRTY_METHODS,
     PLAIN_METHODS,
     READ_METHODS,
     RUN_METHODS,
+    SENDING,
+    UNSENT,
     Knowledge,
     is_quiet,
 )
@@ -41,6 +44,7 @@ class Event:
     act: Act
     line: int
     what: str = ""
+    sends: bool = False  # surely a statement, which a session refuses behind an error of the connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Raised:
     line: int
     type: str = ""  # the type's name where the code raises it itself; empty: whatever a call raises
     database: bool = False  # it may come from the database
+    sends: bool = False  # from a statement that is surely sent, such as the load of what was not loaded yet
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ class Reader:
         elif method in DIRTY_METHODS:
             yield Event(Act.WRITE, call.lineno, words)
         elif method in RUN_METHODS and call.args:
-            yield Event(Act.LOAD, call.lineno)
+            yield Event(Act.LOAD, call.lineno, sends=True)
             yield from self._run(call, words)
         elif method in READ_METHODS:
             yield Event(Act.LOAD, call.lineno)
@@ -181,7 +186,7 @@ class Reader:
         if method in ("update", "delete"):
             yield Event(Act.WRITE, call.lineno, f"calls {method}() on a query")
         else:
-            yield Event(Act.LOAD, call.lineno)
+            yield Event(Act.LOAD, call.lineno, sends=method in SENDING)
 
     def _method_call(self, call: ast.Call, method: str, kind: Kind) -> Iterator[Event]:
         assert isinstance(call.func, ast.Attribute)
@@ -268,15 +273,27 @@ class Reader:
             case ast.Call(func=func) if dotted(func).rpartition(".")[2] == "abort":
                 yield Raised(node.lineno, "HTTPException")
             case ast.Call(func=func) if not is_quiet(func):
-                yield Raised(node.lineno, database=self._touches(node))
+                yield Raised(node.lineno, database=self._touches(node), sends=self._sends(node))
             case ast.Attribute(value=base, ctx=ast.Load()) if self.values.kind(base) & ENTITY:
-                yield Raised(node.lineno, database=True)
+                yield Raised(node.lineno, database=True, sends=node.attr not in self.knowledge.columns)
             case ast.Subscript(ctx=ast.Load()) | ast.Assert() | ast.Await() | ast.Yield():
                 yield Raised(node.lineno)
             case ast.Import() | ast.ImportFrom():
                 yield Raised(node.lineno)
             case _:
                 pass
+
+    def _sends(self, call: ast.Call) -> bool:
+        """Whether a call may send a statement: a method of a session or query, or given what is not run yet."""
+        wanted = Kind.SESSION | Kind.QUERY | Kind.COLUMNS | Kind.DML | Kind.HOLDER | Kind.CLOSURE
+        base = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        if self.values.kind(base) & Kind.SESSION and isinstance(call.func, ast.Attribute):
+            return call.func.attr not in UNSENT
+        if self.values.kind(base) & (Kind.QUERY | Kind.COLUMNS) and isinstance(call.func, ast.Attribute):
+            return call.func.attr not in BUILDING
+        if self.values.kind(base) & ENTITY and isinstance(call.func, ast.Attribute):
+            return call.func.attr in self.knowledge.methods
+        return self._hands_on(call, wanted) is not None
 
     def _touches(self, call: ast.Call) -> bool:
         wanted = ENTITY | Kind.SESSION | Kind.QUERY | Kind.COLUMNS | Kind.HOLDER | Kind.CLOSURE

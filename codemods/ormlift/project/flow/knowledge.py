@@ -80,6 +80,18 @@ READ_METHODS = words(
     "begin_nested"
 )
 RUN_METHODS = words("execute scalar scalars stream stream_scalars exec")
+SENDING = words(
+    "all first one one_or_none scalar count get update delete fetchall fetchone scalars paginate get_or_404 "
+    "first_or_404"
+)
+BUILDING = words(
+    "filter filter_by where order_by join outerjoin options group_by having limit offset distinct select_from label "
+    "with_entities subquery desc asc is_ isnot in_ like ilike contains mappings correlate cte alias union union_all "
+    "params"
+)
+UNSENT = words(
+    "query add add_all expunge expunge_all expire expire_all delete merge is_modified in_transaction rollback"
+)
 
 
 @dataclass(frozen=True)

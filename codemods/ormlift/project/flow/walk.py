@@ -19,6 +19,7 @@ from ormlift.syntax import dotted
 
 BASE_EXCEPTIONS = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError", "BaseException"})
 CATCHES_ALL = frozenset({"Exception", "BaseException"})
+DATABASE_ERRORS = frozenset({"SQLAlchemyError", "DBAPIError", "DatabaseError", "OperationalError", "InterfaceError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Point:
     fresh: bool = False  # instances hold attributes that were loaded since the last commit or rollback
     handler: int = 0  # line of the handler that took an error while the change stood; 0: none
     ended: int = 0  # line of the last commit or rollback; 0: none
+    hurt: bool = False  # an error leaves from here that may be a lost connection
+    broken: int = 0  # line of the handler that took such an error, no rollback since; 0: none
 
 
 State = frozenset[Point]
@@ -151,11 +154,11 @@ class Walker:
             return outs
         raised = self._reader.raised(node)
         if raised:
-            outs.escape(state, raised)
+            outs.escape(_hurt(state, raised), raised)
         for event in [*self._reader.events(node), *(self._reader.implied(of) if of is not None else ())]:
             outs.normal = frozenset(self._step(point, event) for point in outs.normal)
             if raised and event.act not in (Act.COMMIT, Act.ROLLBACK):
-                outs.raising |= outs.normal
+                outs.raising |= _hurt(outs.normal, raised)
         return outs
 
     def _step(self, point: Point, event: Event) -> Point:
@@ -167,7 +170,7 @@ class Walker:
             case Act.ROLLBACK:
                 return Point(ended=event.line)
             case Act.LOAD:
-                return replace(point, fresh=True)
+                return replace(point, fresh=True, broken=0 if event.sends else point.broken)
             case Act.WRITE | Act.MAY_WRITE:
                 mark = Mark(event.line, event.what, event.act is Act.WRITE)
                 stronger = point.mark is None or (mark.sure and not point.mark.sure)
@@ -223,7 +226,8 @@ class Walker:
             outs.normal = bound.normal
         inner = self.block(node.body, outs.normal)
         if any(_suppresses(item.context_expr) for item in node.items):
-            outs.normal = inner.normal | _swallowed(inner.raising, node.lineno)
+            taken = _swallowed(inner.raising, node.lineno)
+            outs.normal = inner.normal | _taken(taken, node.lineno if _suppresses_lost(node) else 0)
             inner.raising, inner.raised = NOWHERE, frozenset()
         else:
             outs.normal = inner.normal
@@ -260,10 +264,11 @@ class Walker:
         body = self.block(node.body, state)
         outs = Outs()
         outs.returns, outs.breaks, outs.continues = body.returns, body.breaks, body.continues
-        passed = body.raised
+        passed, lost = body.raised, True
         for handler in node.handlers:
             if passed:
-                self._handler(handler, body, outs, passed)
+                self._handler(handler, body, outs, passed, lost=lost and catches_lost(handler.type))
+            lost = lost and not catches_lost(handler.type)
             passed = frozenset(r for r in passed if not catches(handler.type, r.type))
         if passed:
             outs.escape(body.raising, passed)
@@ -272,8 +277,11 @@ class Walker:
         outs.leave(last)
         return self._finally(node.finalbody, outs) if node.finalbody else outs
 
-    def _handler(self, handler: ast.ExceptHandler, body: Outs, outs: Outs, caught: frozenset[Raised]) -> None:
-        inner = self.block(handler.body, _swallowed(body.raising, handler.lineno))
+    def _handler(
+        self, handler: ast.ExceptHandler, body: Outs, outs: Outs, caught: frozenset[Raised], *, lost: bool
+    ) -> None:
+        state = _swallowed(body.raising, handler.lineno)
+        inner = self.block(handler.body, _taken(state, handler.lineno if lost else 0))
         anew = frozenset(r for r in inner.raised if not _is_reraise(r, handler))
         if anew != inner.raised:
             anew |= caught  # `raise` passes on what was caught
@@ -313,6 +321,21 @@ def _swallowed(state: State, line: int) -> State:
     return frozenset(replace(p, handler=line) if p.mark is not None else p for p in state)
 
 
+def _suppresses_lost(node: ast.With | ast.AsyncWith) -> bool:
+    calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+    return any(catches_lost(arg) for call in calls for arg in call.args if _suppresses(call))
+
+
+def _taken(state: State, line: int) -> State:
+    """The points behind what takes an error on a line; 0: it takes none of a lost connection."""
+    return frozenset(replace(p, hurt=False, broken=line if line and p.hurt else p.broken) for p in state)
+
+
+def _hurt(state: State, raised: frozenset[Raised]) -> State:
+    """The points that an error leaves from: the connection may be lost."""
+    return frozenset(replace(p, hurt=True) for p in state) if any(r.sends for r in raised) else state
+
+
 def _suppresses(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress"
 
@@ -329,6 +352,12 @@ def catches(caught: ast.expr | None, name: str) -> bool:
     """Whether a handler's type is known to catch an exception of this name (empty: any)."""
     names = handler_names(caught)
     return not names or bool(names & CATCHES_ALL) or (name != "" and name in names)
+
+
+def catches_lost(caught: ast.expr | None) -> bool:
+    """Whether a handler may catch the error of a lost connection."""
+    names = handler_names(caught)
+    return not names or bool(names & (CATCHES_ALL | DATABASE_ERRORS))
 
 
 def handler_names(caught: ast.expr | None) -> frozenset[str]:

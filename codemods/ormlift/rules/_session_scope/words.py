@@ -57,7 +57,8 @@ EFFECTS = {
         " this file or others, are looked into one level deep where it is certain which they are."
     ),
     "swallowed-error-then-commit": (
-        "A handler goes on after an error without rollback: the scope's commit then raises, or commits a half. Call "
+        "A handler goes on after an error without rollback: the scope's commit then raises, or commits a half. It "
+        "raises PendingRollbackError too where the error was a lost connection, even if the block only reads. Call "
         "rollback() in the handler."
     ),
     "expires-instances": (
