@@ -39,6 +39,10 @@ listens, counts), and the options of the two factories, unless the scope calls t
 handed in without a type (`self.manager.get_session()`) may be another than the project's class that has such a method,
 which is told.
 
+A function that hands out a new session, or else one that an object keeps (`if self._session: return self._session`), is
+a site too where its result is closed by hand. What it gives may be others': an error that left it open closes it now,
+which is told, and a scope of its own does not see what is pending on the other.
+
 A test may put another in the place of what hands out the session (`patch("app.jobs.SessionLocal")`). Where the block
 no longer asks for it just so, that is told, with the line of the patch: patch what the scope asks. The import stays.
 Where the call itself is entered (`with get_session() as s`), it is told of mocks alone, which give another at `with`.
