@@ -187,6 +187,7 @@ class ImportNeed:
 
     module: str
     name: str = ""
+    beside: int = 0  # the line of an import in a function, which waits until it runs: so does this; 0: at the top
 
 
 @dataclass(frozen=True, slots=True)

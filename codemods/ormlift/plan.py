@@ -30,6 +30,7 @@ from ormlift.model import (
     Unchanged,
 )
 from ormlift.project.index import ProjectIndex
+from ormlift.project.late import waiting
 from ormlift.rules import ALL
 from ormlift.rules.base import Codemod, Context
 from ormlift.suppress import Suppression, suppressions
@@ -94,8 +95,18 @@ class _Planner:
         raise VerificationError(message)
 
     def _find(self) -> list[Site]:
-        found = [site for codemod in self.codemods for site in codemod.find(self.current, self.context)]
+        found = [self._waiting(s) for codemod in self.codemods for s in codemod.find(self.current, self.context)]
         return sorted(found, key=lambda site: (site.line, site.end_line, site.codemod))
+
+    def _waiting(self, site: Site) -> Site:
+        """A site whose new imports stand where the function's own did, if it waited for them."""
+        if not isinstance(site, Rewrite):
+            return site
+        needs = [waiting(self.current, need, site.line, site.unused) for need in site.imports]
+        if None in needs:
+            text = "what hands out the session or connection is imported inside the block; import it in front"
+            self.stuck[site.codemod, self._was(site.line)] = text
+        return replace(site, imports=tuple(need or old for need, old in zip(needs, site.imports, strict=True)))
 
     def _batch(self, sites: Iterable[Site]) -> list[Rewrite]:
         """The rewrites to apply in this round: applicable, and no two on the same lines."""
@@ -114,7 +125,9 @@ class _Planner:
             return Reason("skipped", "it was skipped in the review")
         stuck = self.stuck.get((rewrite.codemod, line))
         if stuck:
-            return Reason("unusual-layout", f"{stuck}; put each statement on a line of its own")
+            return Reason(
+                "unusual-layout", stuck if ";" in stuck else f"{stuck}; put each statement on a line of its own"
+            )
         circle = self._circle(rewrite)
         if circle:
             return Reason(
@@ -135,7 +148,8 @@ class _Planner:
         imports, path = self.context.index.imports, self.module.source.path
         bound = set(self.current.imports.values())
         for need in rewrite.imports:
-            if f"{need.module}.{need.name}" not in bound and imports.closes_circle(path, need.module):
+            new = not need.beside and f"{need.module}.{need.name}" not in bound
+            if new and imports.closes_circle(path, need.module):
                 return need.module
         return ""
 

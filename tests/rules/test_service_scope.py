@@ -341,3 +341,9 @@ def test_a_function_outside_of_the_class_has_no_self():
     left = [site.reason.code for site in outcome.sites if site.status is Status.REFUSED]
     assert "self._session_scope" not in outcome.after.text.partition("def count(db_manager)")[2]
     assert set(left) <= {"scope-not-bound", "no-scope", "may-be-given"}
+
+
+def test_the_manager_itself_is_no_service():
+    manager = SERVICE.replace("def count(self)", "def get_db_session(self):\n        yield\n\n    def count(self)")
+    assert plan(manager) == Unchanged(PATH)
+    assert isinstance(plan(SERVICE), Planned)

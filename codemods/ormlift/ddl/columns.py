@@ -44,7 +44,7 @@ def _added(source: Source, missing: Missing) -> Source:
         lines[end - 1] += newline
     lines.insert(end, lines[last.lineno - 1][: last.col_offset] + text + newline)
     try:
-        new, _ = edit_imports(lines, [None] * len(lines), needs, [], newline)
+        new, _ = edit_imports(lines, [None] * len(lines), needs, [], newline, source.path)
     except LayoutError as error:
         raise UserError(f"{source.path}: {error}; add {missing.column} to {model.name} by hand") from error
     return replace(source, text=new)

@@ -67,7 +67,7 @@ def apply(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
     origin += range(done + 1, len(lines) + 1)
     needs = sorted({need for rewrite in rewrites for need in rewrite.imports})
     unused = sorted({name for rewrite in rewrites for name in rewrite.unused})
-    return Edited(*edit_imports(out, origin, needs, unused, newline))
+    return Edited(*edit_imports(out, origin, needs, unused, newline, module.source.path))
 
 
 def _check_apart(ops: Sequence[Op]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ormlift.edit.errors import LayoutError
 from ormlift.model import ImportNeed, Source
+from ormlift.project.late import is_from
 from ormlift.syntax import Module, dotted, import_targets
 
 _WIDTH = 120  # a from-import is extended up to this many columns, as long as most projects allow
@@ -23,12 +24,13 @@ def edit_imports(
     needs: Sequence[ImportNeed],
     unused: Sequence[str],
     newline: str,
+    path: str,
 ) -> tuple[str, tuple[int | None, ...]]:
     """Add what is needed, then remove what is unused. Returns the text and its line origins. Raises LayoutError.
 
     In this order, so that an import that is replaced gives its place to the new one.
     """
-    text = _Text(lines, list(origin))
+    text = _Text(lines, list(origin), path)
     for need in needs:
         _add(text, need, newline)
     for name in unused:
@@ -41,8 +43,9 @@ def edit_imports(
 class _Text:
     """Lines and where they come from; parsed anew only where they have changed."""
 
-    def __init__(self, lines: list[str], where: list[int | None]) -> None:
+    def __init__(self, lines: list[str], where: list[int | None], path: str) -> None:
         self.lines = lines
+        self.path = path
         self.where = where
         self._parsed: Module | None = None
 
@@ -51,7 +54,7 @@ class _Text:
         """The lines, parsed. Raises LayoutError."""
         if self._parsed is None:
             try:
-                self._parsed = Module.parse(Source("", "".join(self.lines)))
+                self._parsed = Module.parse(Source(self.path, "".join(self.lines)))
             except SyntaxError as error:
                 message = f"the new text does not parse: {error.msg}"
                 raise LayoutError(message) from error
@@ -129,6 +132,9 @@ def _add(text: _Text, need: ImportNeed, newline: str) -> None:
     if _is_bound(module, need):
         return
     text.changed()
+    if need.beside:
+        _add_beside(text, module, need, newline)
+        return
     if need.name and _extend(lines, module, need):
         return
     line = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
@@ -137,6 +143,34 @@ def _add(text: _Text, need: ImportNeed, newline: str) -> None:
         lines[at - 1] += newline
     lines.insert(at, line + newline)
     text.where.insert(at, None)
+
+
+def _add_beside(text: _Text, module: Module, need: ImportNeed, newline: str) -> None:
+    """Add the name to the import in a function that is named by its line, or behind it."""
+    at = text.where.index(need.beside) + 1 if need.beside in text.where else 0
+    node = next((n for n in _imports(module) if n.lineno == at), None)
+    name = need.name or need.module.split(".")[0]
+    if node is None:
+        message = f"the import on line {need.beside} is gone"
+        raise LayoutError(message)
+    if any(name in import_targets(s) for s in module.suite(node)):
+        return
+    line = text.lines[at - 1]
+    indent, alike = line[: node.col_offset], is_from(node, need, module.source.path)
+    if alike and isinstance(node, ast.ImportFrom) and _is_plain(node, line) and need.name:
+        ending = line[len(line.rstrip("\r\n")) :]
+        text.lines[at - 1] = indent + _import_line(node, _with_name(node.names, need.name)) + ending
+        return
+    home = "." * node.level + (node.module or "") if alike and isinstance(node, ast.ImportFrom) else need.module
+    added = f"from {home} import {need.name}" if need.name else f"import {need.module}"
+    end = node.end_lineno or node.lineno
+    text.lines.insert(end, indent + added + newline)
+    text.where.insert(end, None)
+
+
+def _is_plain(node: ast.ImportFrom, line: str) -> bool:
+    """Whether an import is all of its line, without a comment, brackets or a star."""
+    return node.lineno == node.end_lineno and not set("#;\\(*") & set(line) and not line[: node.col_offset].strip()
 
 
 def _is_bound(module: Module, need: ImportNeed) -> bool:
@@ -184,14 +218,13 @@ def _top(module: Module, node: ast.AST) -> ast.stmt:
 def _extend(lines: list[str], module: Module, need: ImportNeed) -> bool:
     """Add the name to a one-line from-import of the same module, where it fits; sorted where the names there are."""
     for node in module.tree.body:
-        if not isinstance(node, ast.ImportFrom) or node.level or node.module != need.module:
+        if not isinstance(node, ast.ImportFrom) or not is_from(node, need, module.source.path):
             continue
         if node.lineno >= _first_use(module, need):
             break
         line = lines[node.lineno - 1]
         body = line.rstrip("\r\n")
-        plain = node.lineno == node.end_lineno and not set("#;\\(*") & set(body)
-        if plain and len(body) + len(need.name) + 2 <= _WIDTH:
+        if _is_plain(node, body) and len(body) + len(need.name) + 2 <= _WIDTH:
             lines[node.lineno - 1] = _import_line(node, _with_name(node.names, need.name)) + line[len(body) :]
             return True
     return False

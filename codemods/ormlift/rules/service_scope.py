@@ -14,9 +14,10 @@ The constructor takes the manager as one optional parameter more. The helper ask
 application's, else it opens and closes a session as the methods did. The methods' bodies are `session-scope`'s: once
 the class has the helper, it hands each session to it, and writes no body twice.
 
-A site is a class, found where one of its methods holds a session that the configured scope is meant for. Where the
-sessions come from is what changes, so the rewrite waits for --unsafe. The helper only closes where the old code's own
-session is opened, so a method's own `commit()` stays where it is.
+A site is a class, found where one of its methods holds a session that the configured scope is meant for. A class that
+has the manager's scope itself is the manager, and no site. Where the sessions come from is what changes, so that the
+rewrite waits for --unsafe. The helper only closes where the old code's own session is opened, so a method's own
+`commit()` stays where it is.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         inside = [f for f in sessions if module.enclosing_class(f.statement) is owner]
         for choice in choices:
             own = [f for f in inside if _is_meant(choice, f, module, context)]
-            name = choice.expression.partition(".")[2]
-            if own and not any(isinstance(s, FunctionNode) and s.name == name for s in owner.body):
+            has = {s.name for s in owner.body if isinstance(s, FunctionNode)}
+            own_or_manager = {choice.expression.partition(".")[2], choice.manager.partition(".")[2]}
+            if own and not has & own_or_manager:
                 yield _Class(module, context, owner, choice, own).site()
 
 

@@ -81,6 +81,7 @@ from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.project.late import waiting
 from ormlift.rules._session_scope.entry import at_entry
 from ormlift.rules._session_scope.given import given_manager
 from ormlift.rules._session_scope.patched import patched_names
@@ -232,14 +233,17 @@ class _Finder:
         named = name_scope(self.module, life.function, shape.first.lineno, choice)
         if isinstance(named, Reason):
             return named
-        problem = _unfit(found, named, life.function) or _begun(life, named) or self._circle(named)
+        problem = _unfit(found, named, life.function) or _begun(life, named) or self._circle(life, named)
         return problem or self._rewrite(life, named)
 
-    def _circle(self, named: Named) -> Reason | None:
+    def _circle(self, life: _Life, named: Named) -> Reason | None:
         """Why the scope can't be imported here, or None."""
         imports, path = self.context.index.imports, self.module.source.path
         bound = set(self.module.imports.values())
         for need in named.imports:
+            placed = waiting(self.module, need, life.shape.first.lineno, {life.found.root})
+            if placed is not None and placed.beside:
+                continue
             if f"{need.module}.{need.name}" not in bound and imports.closes_circle(path, need.module):
                 text = f"importing {need.module} here would close a circle of imports"
                 return Reason("import-cycle", f"{text}; move it, or import it inside the function first")

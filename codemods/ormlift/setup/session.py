@@ -187,7 +187,7 @@ def _with(module: Module, line: int, blocks: list[str], needs: list[ImportNeed])
         text += newline * 2
     body = [*head, *split_lines(text), *following]
     try:
-        new, _ = edit_imports(body, [None] * len(body), needs, [], newline)
+        new, _ = edit_imports(body, [None] * len(body), needs, [], newline, source.path)
     except LayoutError as error:
         raise SetupError(f"{source.path}: {error}; write a scope by hand") from error
     return replace(source, text=_parted(new, newline))
