@@ -4,22 +4,22 @@ import textwrap
 from dataclasses import replace
 
 import pytest
-from ormlift.model import Planned, Reason, ScopeChoice, Settings, Source, Status
+from ormlift.model import Outcome, Planned, Reason, ScopeChoice, Settings, Source, Status
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import link
+
 from tests.rules.session_runs import DB, MODELS
 
 PATH = "app/jobs.py"
 
 
-def _outcome(text: str, scopes: str = "app.db") -> Planned:
+def _outcome(text: str, scopes: str = "app.db") -> Outcome:
     files = {"app/__init__.py": "", "app/db.py": DB, "app/models.py": MODELS, "app/scopes.py": DB, PATH: text}
     index = link(read_facts(Source(path, held)) for path, held in files.items())
     settings = Settings(scopes=(ScopeChoice("reads", scopes),), codemods=("session-scope",), unsafe=True)
-    outcome = plan_file(Source(PATH, text), index, settings)
-    return outcome  # type: ignore[return-value]
+    return plan_file(Source(PATH, text), index, settings)
 
 
 LATE = {
