@@ -140,17 +140,24 @@ def test_statements_on_one_line_are_refused_alone() -> None:
 
 
 def test_an_import_that_would_close_a_circle_is_refused() -> None:
-    text = (
-        app(SITE)
-        .replace("from db import get_session\n", "")
-        .replace("def f0():", "def f0():\n    from db import get_session")
-    )
-    outcome = plan(text, db="import app\n" + DB)
+    text = app(SITE).replace("from db import get_session\n", "from other import get_session\n")
+    factory = "from sqlalchemy.orm import sessionmaker\n\nget_session = sessionmaker()\n"
+    outcome = plan(text, db="import app\n" + DB, other=factory)
     assert isinstance(outcome, Refused)
     (site,) = outcome.sites
     assert site.reason is not None
     assert site.reason.code == "import-cycle"
-    assert isinstance(plan(text), Planned)
+    alone = plan(text, other=factory)
+    assert isinstance(alone, Refused)
+    assert [site.reason.code for site in alone.sites if site.reason] == ["needs-unsafe"]
+
+
+def test_an_import_that_waits_closes_no_circle() -> None:
+    text = app(SITE).replace("from db import get_session\n", "")
+    text = text.replace("def f0():", "def f0():\n    from db import get_session")
+    outcome = plan(text, db="import app\n" + DB)
+    assert isinstance(outcome, Planned)
+    assert "def f0():\n    from db import session_scope\n" in outcome.after.text
 
 
 def test_an_import_that_another_file_takes_stays() -> None:
