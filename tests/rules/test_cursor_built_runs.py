@@ -225,6 +225,37 @@ def f(a, b, c):
     rows = [row[0] for row in conn.execute("SELECT id FROM jobs " + order)]
 """
     + CLOSE,
+    "columns of a dict": OPEN
+    + """\
+    data = {"ticket": "T-9", "title": b or "none", "count": 1, "rush": False}
+    if a is not None:
+        data["stage"] = a
+    else:
+        data["stage"] = 7
+    columns = ", ".join(data.keys())
+    marks = ", ".join(["?"] * len(data))
+    conn.execute(f"INSERT INTO jobs ({columns}) VALUES ({marks})", tuple(data.values()))
+    conn.commit()
+    conn.close()
+""",
+    "columns in lists": OPEN
+    + """\
+    columns = []
+    marks = []
+    values = []
+    if b:
+        columns.append("customer")
+        marks.append("?")
+        values.append(b)
+    columns.append("stage")
+    marks.append("?")
+    values.append(a or 4)
+    sql = "INSERT INTO jobs (ticket, title, " + ", ".join(columns) + ", count, rush) VALUES ('T-9', ?, "
+    cursor = conn.cursor()
+    cursor.execute(sql + ", ".join(marks) + ", 2, 0)", ["x", *values])
+    conn.commit()
+    conn.close()
+""",
     "one of two texts": OPEN
     + """\
     query = "SELECT id, title FROM jobs WHERE stage >= ? ORDER BY id"
@@ -458,6 +489,18 @@ STAYS: dict[str, str] = {
         + EXECUTE
         + CLOSE
     ),
+    "a column twice": (
+        OPEN
+        + '    columns = ["ticket", "count"]\n    values = [a, b]\n    marks = ", ".join("?" for _ in values)\n'
+        + "    conn.execute(f\"INSERT INTO jobs ({', '.join(columns)}, count) VALUES ({marks}, 1)\", values)\n"
+        + "    conn.commit()\n    conn.close()\n"
+    ),
+    "fewer values than columns": (
+        OPEN
+        + '    columns = ["ticket", "count"]\n    marks = ["?"]\n'
+        + "    conn.execute(f\"INSERT INTO jobs ({', '.join(columns)}) VALUES ({', '.join(marks)})\", [a])\n"
+        + "    conn.commit()\n    conn.close()\n"
+    ),
     "a text that is printed": (
         OPEN
         + '    order = "id" if a else "title"\n    print(order)\n'
@@ -511,4 +554,10 @@ def test_it_stays(name: str) -> None:
     assert isinstance(outcome, Refused), outcome.after.text if isinstance(outcome, Planned) else outcome
     (site,) = outcome.sites
     assert site.reason is not None
-    assert site.reason.code in ("dynamic-sql", "parameters-unknown", "column-not-mapped", "sql-not-supported")
+    assert site.reason.code in (
+        "dynamic-sql",
+        "parameters-unknown",
+        "column-not-mapped",
+        "sql-not-supported",
+        "sql-not-parsed",
+    )

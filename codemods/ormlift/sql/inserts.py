@@ -32,7 +32,11 @@ class InsertWriter(Changes):
         if not isinstance(tree.this, exp.Schema):
             raise unsupported("INSERT without the names of the columns")
         entity = self.scope.add(tree.this.this)
-        refs = [self.scope.column(exp.column(name.name)) for name in tree.this.expressions]
+        named = tree.this.expressions
+        place = next((n for n, name in enumerate(named) if name.name in self.request.spreads), None)
+        if place is not None:
+            return self._ending(self._spread(entity, place), entity)
+        refs = [self.scope.column(exp.column(name.name)) for name in named]
         self._inserted(entity, refs)
         if isinstance(values, exp.Query):
             return self._ending(self._from_query(self._head(entity), values, refs), entity)
@@ -43,6 +47,23 @@ class InsertWriter(Changes):
             return self._ending(method(self._head(entity), "values", *self._one(rows[0])), entity)
         listed = Items("", "[", tuple(self._mapping(row) for row in rows), "]")
         return self._ending(method(self._head(entity), "values", listed), entity)
+
+    def _spread(self, entity: Entity, place: int) -> Node:
+        """The columns of a dict, beside those that the statement names."""
+        from sqlglot import exp
+
+        names, values = list(self.tree.this.expressions), self.tree.args.get("expression")
+        if not isinstance(values, exp.Values) or len(values.expressions) != 1:
+            raise unsupported("This form of INSERT")
+        row = values.expressions[0]
+        items = list(row.expressions) if isinstance(row, exp.Tuple) else [row.unnest()]
+        if len(items) != len(names):
+            raise unsupported("Columns of a dict beside others than their values")
+        spread = [Atom(text) for text in self.request.spreads[names.pop(place).name]]
+        items.pop(place)
+        refs = [self.scope.column(exp.column(name.name)) for name in names]
+        pairs = self._pairs([(ref, self._written(ref, item)) for ref, item in zip(refs, items, strict=True)])
+        return method(self._head(entity), "values", *pairs[:place], *spread, *pairs[place:])
 
     def _one(self, row: list[tuple[ColumnRef, Node]]) -> list[Node]:
         """One row; before 2.0 a keyword is the column's name, not the class's."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ormlift.sql.built.names import built_from
 from ormlift.sql.built.pieces import Manner, Piece, pieces_of, put_together
-from ormlift.sql.built.regions import Is, Region, text_regions
+from ormlift.sql.built.regions import OF_VALUES, Is, Region, paired, text_regions
 from ormlift.sql.built.values import Item, Keyed, Part
 from ormlift.sql.built.walk import Walk
 from ormlift.sql.life.literals import Parameters
@@ -26,6 +26,8 @@ from ormlift.syntax import FunctionNode, Module
 Variant = tuple[str, Parameters]
 _SET = re.compile(r"(?i)\bSET\s+(?:[^;]*,\s*)?$")
 _WHERE = re.compile(r"(?i)\bWHERE\b")
+_COLUMNS = re.compile(r"(?i)\bINSERT\b[^(]*\(\s*(?:[^)]*,\s*)?$")
+_VALUES = re.compile(r"(?i)\bVALUES\s*\((?:[^;]*,)?\s*$")
 
 
 @dataclass(eq=False)
@@ -60,7 +62,8 @@ class Built:
     def items(self) -> dict[ast.expr, tuple[Region, Item]]:
         """All items of all lists, by their expression."""
         pieces = (piece for way in self.ways for piece in way)
-        return {p.part.item.node: (self.regions[p.part.region], p.part.item) for p in pieces if p.part.item is not None}
+        found = ((self.regions[p.part.region], p.part.item) for p in pieces if p.part.item is not None)
+        return {item.node: (region, item) for region, item in found if region.what is not Is.VALUES}
 
     def items_of(self, way: Sequence[Piece], region: Region) -> list[ast.expr]:
         """The items of a list on one way, in order."""
@@ -84,6 +87,8 @@ class Built:
 
     def _stand_in(self, way: Sequence[Piece], region: Region, kept: Item | None) -> list[Piece]:
         if kept is None or all(p.part.item is not kept for p in way if p.part.region == region.name):
+            if region.what is Is.VALUES:
+                return [Piece(Part("0"))]
             assigned = " = 0" if region.what is Is.ASSIGNMENTS else ""
             return [Piece(Part(f"{region.lead}{region.mark}{assigned}"))]
         alone = [p for p in way if p.part.item is kept and p.part.region == region.name]
@@ -130,11 +135,12 @@ def group_of(walk: Walk, style: str, dialect: str) -> Group:
     manner = Manner(style, dialect, module)
     for call in walk.calls:
         ways = [pieces_of(seen, manner, call.lineno) for seen in walk.found[call]]
+        held = [seen.held for seen in walk.found[call]]
         regions = _regions(ways, walk, call)
-        ways, texts = text_regions(ways)
-        built = Built(call, module, ways, regions | texts)
-        _check_held(built, [seen.held for seen in walk.found[call]])
-        group.built.append(built)
+        _check_held(Built(call, module, ways, regions), held)
+        ways, texts = text_regions(paired(ways, regions))
+        _check_held(Built(call, module, ways, texts), held)
+        group.built.append(Built(call, module, ways, regions | texts))
     _check_same(group)
     return group
 
@@ -155,11 +161,16 @@ def _regions(ways: Sequence[Sequence[Piece]], walk: Walk, call: ast.Call) -> dic
 
 
 def _is_keyed(name: str, walk: Walk) -> bool:
+    name = name.removesuffix(OF_VALUES)
     return any(isinstance(value, Keyed) for s, value in walk.held.items() if name in walk.touched[s])
 
 
 def _what(before: str, name: str, way: Sequence[Piece], call: ast.Call) -> Is:
     joints = {p.part.text.strip().upper() for p in way if p.part.joint and p.part.region == name}
+    if joints <= {","} and _COLUMNS.search(before):
+        return Is.COLUMNS
+    if joints <= {","} and _VALUES.search(before) and name.endswith(OF_VALUES):
+        return Is.VALUES
     if joints <= {","} and _SET.search(before) and not _WHERE.search(before):
         return Is.ASSIGNMENTS
     if joints <= {"AND"} and _WHERE.search(before):
@@ -176,7 +187,7 @@ def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.ex
     """A list holds the same when it is joined and when the call executes. Raises Refused."""
     for way, lists in zip(built.ways, held, strict=True):
         for name, region in built.regions.items():
-            now = lists.get((name, region.text))
+            now = lists.get((name.removesuffix(OF_VALUES), region.text))
             if now is not None and list(now) != built.items_of(way, region):
                 message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
                 raise Refused("dynamic-sql", f"{message}; join it last")

@@ -13,6 +13,8 @@ from ormlift.sql.life.literals import sql_text
 from ormlift.sql.life.model import Life
 from ormlift.sql.textual.clause import is_text
 
+_PLACEHOLDER = re.compile(r"\s*(?:\?|%s|:\w+|%\(\w+\)s)\s*")
+OF_VALUES = ":values"  # ends the name of a region of placeholders
 _MARK = re.compile("[\ue000-\uf8ff]")
 
 
@@ -117,6 +119,8 @@ class Evaluator:
         if found is None:
             return None
         name, texts = found
+        if name and all(text and _PLACEHOLDER.fullmatch("".join(part.text for part in text)) for _, text in texts):
+            name += OF_VALUES
         parts: list[Part] = []
         for number, (item, text) in enumerate(texts):
             if text is None:
@@ -139,11 +143,23 @@ class Evaluator:
                 return self._held(name)
             case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
                 return self._listed(inner)
+            case ast.BinOp(left=ast.List(elts=[ast.Constant(value=str(said))]), op=ast.Mult(), right=right):
+                return self._repeated(said, right)
+            case ast.BinOp(left=ast.Constant(value="?"), op=ast.Mult(), right=right):
+                return self._repeated("?", right)
             case (
                 ast.ListComp(elt=elt, generators=[ast.comprehension(target=target, iter=source, ifs=[])])
                 | ast.GeneratorExp(elt=elt, generators=[ast.comprehension(target=target, iter=source, ifs=[])])
             ):
                 return self._comprehended(elt, target, source)
+            case _:
+                return None
+
+    def _repeated(self, said: str, length: ast.expr) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+        match length:
+            case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]):
+                held = self._held(name)
+                return held and (name, [(item, (Part(said),)) for item, _ in held[1]])
             case _:
                 return None
 

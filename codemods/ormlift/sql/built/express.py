@@ -46,7 +46,11 @@ def together(found: Iterable[Expressed]) -> dict[ast.expr, tuple[str, ...]]:
 
 def spreads_of(built: Built) -> Spreads:
     """What is written for the marks of the code's statement."""
-    return {region.mark: _spread(region) for region in built.regions.values()}
+    return {region.mark: _spread(region) for region in _spreading(built)}
+
+
+def _spreading(built: Built) -> list[Region]:
+    return [region for region in built.regions.values() if region.what is not Is.VALUES]
 
 
 def express(built: Built, own: Prepared, make: Make) -> Expressed:
@@ -65,9 +69,9 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
         found.texts[node] = _between(region, form, alone, built)
     for way, variant in zip(built.ways, built.variants(), strict=True):
         whole = _made(built, make, variant, {})
-        _check(found, whole, {r.mark: _texts(found, built.items_of(way, r)) for r in built.regions.values()})
+        _check(found, whole, {r.mark: _texts(found, built.items_of(way, r)) for r in _spreading(built)})
         found.whole.append(whole)
-    found.spreads = {r.mark: (_said(r, found),) for r in built.regions.values()}
+    found.spreads = {r.mark: (_said(r, found),) for r in _spreading(built)}
     return found
 
 
@@ -106,7 +110,7 @@ def _said(region: Region, found: Expressed) -> str:
 
 
 def _spread(region: Region) -> tuple[str, ...]:
-    return (f"**{region.name}" if region.what is Is.ASSIGNMENTS else f"*{region.name}",)
+    return (f"**{region.name}" if region.named else f"*{region.name}",)
 
 
 def _texts(found: Expressed, nodes: Sequence[ast.expr]) -> tuple[str, ...]:
@@ -147,7 +151,7 @@ def _between(region: Region, form: Form, alone: Form, built: Built) -> tuple[str
 def _arguments(region: Region, form: Form) -> tuple[str, ...]:
     if region.what is Is.CONDITIONS:
         return form.where
-    method = "values" if region.what is Is.ASSIGNMENTS else "order_by"
+    method = "values" if region.named else "order_by"
     return next((arguments for name, arguments in form.clauses if name == method), ())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ormlift.sql.built.evaluate import OF_VALUES as OF_VALUES
 from ormlift.sql.built.pieces import Piece
 from ormlift.sql.built.values import Part
 from ormlift.sql.statement import MARK
@@ -25,6 +26,8 @@ class Is(StrEnum):
     ASSIGNMENTS = "assignments"  # behind SET, joined by commas
     ORDER = "order"  # behind ORDER BY
     STATEMENT = "statement"  # all of it
+    COLUMNS = "columns"  # of an INSERT
+    VALUES = "values"  # of an INSERT, for those columns
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,30 @@ class Region:
     keyed: bool = False  # a dict
     text: bool = False  # a text, of the pieces that it is put together of
     lead: str = ""  # of a text: the word that it begins with
+
+    @property
+    def named(self) -> bool:
+        """Whether its items are names with values."""
+        return self.what in (Is.ASSIGNMENTS, Is.COLUMNS)
+
+
+def paired(ways: Ways, regions: dict[str, Region]) -> Ways:
+    """Placeholders of an INSERT know the item that names their column."""
+    columns = next((r.name for r in regions.values() if r.what is Is.COLUMNS), "")
+    values = next((r.name for r in regions.values() if r.what is Is.VALUES), "")
+    return [_paired(way, columns, values) for way in ways] if columns and values else ways
+
+
+def _paired(way: list[Piece], columns: str, values: str) -> list[Piece]:
+    said = list(dict.fromkeys(p.part.item for p in way if p.part.region == columns and p.part.item is not None))
+    held = list(dict.fromkeys(p.part.item for p in way if p.part.region == values and p.part.item is not None))
+    if len(said) != len(held):
+        return way
+    known = dict(zip(held, said, strict=True))
+    return [
+        replace(p, part=replace(p.part, item=known[p.part.item])) if p.part.region == values and p.part.item else p
+        for p in way
+    ]
 
 
 def text_regions(ways: Ways) -> tuple[Ways, dict[str, Region]]:

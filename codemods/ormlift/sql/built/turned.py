@@ -96,14 +96,14 @@ class Turner:
     def _made(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
         texts = self._texts(nodes)
         head = f"{region.name} = "
-        if region.what is Is.CONDITIONS:
+        if not region.named:
             return head + self._laid(Bracketed("", "[", tuple(_atoms(texts)), "]"), statement, head)
         pairs = tuple(Pair(f'"{name}"', ": ", Atom(value)) for name, value in map(_pair, texts))
         return head + self._laid(Bracketed("", "{", pairs, "}"), statement, head)
 
     def _added(self, statement: ast.stmt, region: Region, nodes: Sequence[ast.expr]) -> str:
         texts = self._texts(nodes)
-        if region.what is Is.ASSIGNMENTS:
+        if region.named:
             return "\n".join(self._set(statement, region, *_pair(text)) for text in texts)
         if len(texts) == 1:
             return self._laid(Bracketed(f"{region.name}.append", "(", tuple(_atoms(texts)), ")"), statement, "")
