@@ -561,3 +561,60 @@ def test_it_stays(name: str) -> None:
         "sql-not-supported",
         "sql-not-parsed",
     )
+
+
+KWARGS = OPEN.replace("f(a, b, c)", "g(key, **data)") + (
+    """\
+    fields = ", ".join([f"{name} = ?" for name in data.keys()])
+    values = list(data.values())
+    values.append(key)
+    cursor = conn.cursor()
+    cursor.execute(f"UPDATE jobs SET {fields} WHERE id = ?", values)
+    conn.commit()
+    n = cursor.rowcount
+    conn.close()
+    return n
+
+
+def f(a, b, c):
+    return g(c, title=b or "none", **({"stage": a} if a else {"count": 4, "rush": True}))
+"""
+)
+INSERTED = OPEN.replace("f(a, b, c)", "g(data)") + (
+    """\
+    columns = ", ".join(data.keys())
+    marks = ", ".join("?" for _ in data)
+    conn.execute(f"INSERT INTO jobs (ticket, {columns}) VALUES ('T-9', {marks})", tuple(data.values()))
+    conn.commit()
+    conn.close()
+
+
+def f(a, b, c):
+    return g({"title": b or "none", "stage": a or 1, "count": 2, "rush": c is None})
+"""
+)
+
+
+@pytest.mark.parametrize("body", [KWARGS, INSERTED], ids=["update", "insert"])
+def test_a_dict_of_unknown_keys_is_passed_as_it_is(world: World, body: str) -> None:
+    models = PROJECT["app/models.py"].replace("(JSON)", "(Text)").replace("dict | None", "str | None")
+    (world.root / "app/models.py").write_text(models)
+    files = {**PROJECT, "app/models.py": models, PATH: HEAD + body}
+    settings = Settings(codemods=(CODEMOD.id,), unsafe=True)
+    outcome = plan_file(Source(PATH, HEAD + body), link(read_facts(Source(p, t)) for p, t in files.items()), settings)
+    assert isinstance(outcome, Planned), outcome
+    assert {effect.code for site in outcome.sites for effect in site.effects} == {"open-keys", "timestamp-format"}
+    assert {c.verdict for site in outcome.sites for c in site.certificates} == {Verdict.PROVEN}
+    after = outcome.after.text
+    assert "**data)" in after
+    for given in WAYS:
+        before, now = (world.run(t, lambda space, g=given: space["f"](*g)) for t in (HEAD + body, after))  # type: ignore[misc]
+        assert before.error is None
+        assert (repr(now.result), now.error, now.rows) == (repr(before.result), None, before.rows), given
+
+
+@pytest.mark.parametrize("body", [KWARGS, INSERTED], ids=["update", "insert"])
+def test_a_dict_of_unknown_keys_may_hold_text_for_a_json_column(body: str) -> None:
+    outcome = plan(HEAD + body)
+    assert isinstance(outcome, Refused)
+    assert "may be marks" in str(outcome)

@@ -187,3 +187,83 @@ def test_it_stays(name: str) -> None:
     assert isinstance(outcome, Refused), outcome
     codes = {site.reason.code for site in sites(outcome) if site.reason is not None}
     assert codes <= {"dynamic-sql", "parameters-unknown", "arguments-mismatch", "text-options"}
+
+
+OPEN: dict[str, str] = {
+    "an update": """\
+def run(session, a, b, c):
+    data = given(a, b, c)
+    changes = ", ".join(f"{name} = :{name}" for name in data)
+    sql = text(f"UPDATE books SET {changes} WHERE id = :book")
+    return session.execute(sql, {**data, "book": 2}).rowcount
+""",
+    "an update with a column of its own": """\
+def run(session, a, b, c):
+    data = given(a, b, c)
+    changes = ", ".join([f"{name} = :{name}" for name in data.keys()])
+    sql = text(f"UPDATE books SET {changes}, author_id = 2 WHERE id = :book")
+    return session.execute(sql, dict(data, book=3)).rowcount
+""",
+    "an insert": """\
+def run(session, a, b, c):
+    data = given(a, b, c)
+    columns = ", ".join(data)
+    values = ", ".join(f":{name}" for name in data.keys())
+    session.execute(text(f"INSERT INTO books (author_id, {columns}) VALUES (1, {values})"), data)
+""",
+}
+GIVEN = """
+
+def given(a, b, c):
+    data = {"title": b or "none", "count": 0 if c is None else c}
+    return data | ({"id": 70 + a} if a else {})
+
+
+def go():
+    found = []
+    for a, b, c in product((None, 1, 2), (None, "zwei"), (None, 3)):
+        with SessionLocal() as session:
+            found.append(run(session, a, b, c))
+            found.append(session.execute(text("SELECT id, author_id, title, count FROM books ORDER BY id")).fetchall())
+            session.rollback()
+    return found
+"""
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_dict_of_unknown_keys_is_passed_as_it_is(name: str, world: World) -> None:
+    text = HEAD + OPEN[name] + GIVEN
+    after, found = rewritten(text)
+    assert "**data" in after
+    (site,) = [s for s in found if "open-keys" in effects([s])]
+    assert {c.verdict for c in site.certificates} == {Verdict.PROVEN}
+    before, now = world.run(text), world.run(after)
+    assert before.error == ""
+    assert before == now
+
+
+@pytest.mark.parametrize("given", ['{"titles": "x"}', "{}", '{"title": "x", "book": 3, "id = 1, title": "y"}'])
+def test_a_key_that_the_model_lacks_raises_before_and_after(given: str, world: World) -> None:
+    text = HEAD + OPEN["an update"] + GIVEN.replace("    data = {", f"    return {given}\n    data = {{")
+    after, _ = rewritten(text)
+    before, now = world.run(text), world.run(after)
+    assert before.error
+    assert now.error
+
+
+OPEN_STAYS: dict[str, str] = {
+    "a renamed column": OPEN["an update"].replace("books", "authors"),
+    "the dict takes the condition in": OPEN["an update"]
+    .replace("    sql", '    data["book"] = 2\n    sql')
+    .replace('{**data, "book": 2}', "data"),
+    "the dict is handed on between": OPEN["an update"].replace("    sql", "    more(data)\n    sql"),
+    "another dict is passed": OPEN["an update"].replace("**data", "**c"),
+    "a list of names": OPEN["an insert"].replace("data = given(a, b, c)", "data = b").replace(".keys()", ""),
+    "a nested function": OPEN["an update"].replace("    changes", "    def f():\n        data.clear()\n    changes"),
+}
+
+
+@pytest.mark.parametrize("name", OPEN_STAYS)
+def test_a_dict_of_unknown_keys_stays(name: str) -> None:
+    outcome = plan(HEAD + OPEN_STAYS[name])
+    assert isinstance(outcome, Refused), outcome

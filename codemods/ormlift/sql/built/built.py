@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from ormlift.sql.built.names import built_from
 from ormlift.sql.built.pieces import Manner, Piece, pieces_of, put_together
 from ormlift.sql.built.regions import OF_VALUES, Is, Region, paired, text_regions
-from ormlift.sql.built.values import Item, Keyed, Part
+from ormlift.sql.built.values import KEY, Item, Keyed, Part
 from ormlift.sql.built.walk import Walk
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.model import Life
@@ -65,6 +66,24 @@ class Built:
         found = ((self.regions[p.part.region], p.part.item) for p in pieces if p.part.item is not None)
         return {item.node: (region, item) for region, item in found if region.what is not Is.VALUES}
 
+    @property
+    def open(self) -> dict[ast.expr, tuple[Region, Item]]:
+        """The items that stand for keys that are not known."""
+        return {node: found for node, found in self.items().items() if found[1].open}
+
+    def with_keys(self, way: Sequence[Piece], keys: Sequence[str]) -> list[Piece]:
+        """The pieces of a way with these keys in the place of those that are not known."""
+        found: list[Piece] = []
+        for opened, group in groupby(way, key=_opened):
+            pieces = list(group)
+            if opened is None:
+                found += pieces
+                continue
+            for number, key in enumerate(keys):
+                found += [Piece(Part(", ", region=opened[0], joint=True))] if number else []
+                found += [_with_key(piece, key) for piece in pieces]
+        return found
+
     def items_of(self, way: Sequence[Piece], region: Region) -> list[ast.expr]:
         """The items of a list on one way, in order."""
         nodes = (p.part.item.node for p in way if p.part.item is not None and p.part.region == region.name)
@@ -96,6 +115,22 @@ class Built:
             return [Piece(Part(region.lead)), *alone]
         # an OR would fall apart
         return [Piece(Part(f"{region.lead}1 = 1 AND ")), *alone, Piece(Part(" AND 1 = 1"))]
+
+
+def _opened(piece: Piece) -> tuple[str, Item] | None:
+    item = piece.part.item
+    return (piece.part.region, item) if item is not None and item.open else None
+
+
+def _with_key(piece: Piece, key: str) -> Piece:
+    items = tuple(replace(item, said=value_of(item, key)) for item in piece.items)
+    named = tuple(key if k == KEY else k for k in piece.keys)
+    return Piece(replace(piece.part, text=piece.part.text.replace(KEY, key)), items, named)
+
+
+def value_of(item: Item, key: str) -> str:
+    """How the value of a key that is not known is read."""
+    return f'{item.open}["{key}"]'
 
 
 @dataclass
@@ -153,15 +188,19 @@ def _regions(ways: Sequence[Sequence[Piece]], walk: Walk, call: ast.Call) -> dic
             name = piece.part.region
             if name and (number == 0 or way[number - 1].part.region != name):
                 what = _what(before, name, way, call)
-                region = Region(name, what, f"{MARK}{name}", keyed=_is_keyed(name, walk))
+                region = Region(name, what, f"{MARK}{name}", keyed=_is_keyed(name, walk, way))
                 if found.setdefault(name, region).what is not what:
                     raise _unclear(call)
             before += piece.part.text
     return found
 
 
-def _is_keyed(name: str, walk: Walk) -> bool:
+def _is_keyed(name: str, walk: Walk, way: Sequence[Piece]) -> bool:
+    """Whether it is a dict, which is passed as it is."""
     name = name.removesuffix(OF_VALUES)
+    items = [p.part.item for p in way if p.part.item is not None and p.part.region.removesuffix(OF_VALUES) == name]
+    if any(item.open == name for item in items):
+        return True
     return any(isinstance(value, Keyed) for s, value in walk.held.items() if name in walk.touched[s])
 
 

@@ -180,9 +180,23 @@ class Editor:
             if self._is_kept_set(name):
                 continue
             raise self._refused(f"{name.id} is used on line {name.lineno} too, for more than to build SQL")
+        self._check_open(going)
         captured = [n for n in self.group.walk.names if n in self.group.life.flow.captured and self._builder(n)]
         if captured:
             raise self._refused(f"{min(captured)} is shared with other functions")
+
+    def _check_open(self, going: set[ast.AST]) -> None:
+        """A dict whose keys are not known is the same where it was joined into the SQL and where it is passed."""
+        for built in self.group.built:
+            for _, item in built.open.values():
+                lines = [n.lineno for n in self._loads() if n.id == item.open and n in going]
+                end = built.call.end_lineno or built.call.lineno
+                for name in self._loads():
+                    between = name.id == item.open and min(lines, default=end) <= name.lineno <= end
+                    if between and name not in going and not self._is_test(name) and not self._is_listing(name):
+                        raise self._refused(f"{name.id} is used on line {name.lineno}, where it may change")
+                if item.open in self.group.life.flow.captured:
+                    raise self._refused(f"{item.open} is shared with other functions")
 
     def _builder(self, name: str) -> bool:
         return any(name in names for s, names in self.group.walk.touched.items() if s in self.statements())

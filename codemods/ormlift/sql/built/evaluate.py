@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ormlift.sql.built.values import Item, Items, Keyed, Part, State, Text, Value, Words
+from ormlift.sql.built.values import KEY, Item, Items, Keyed, Part, State, Text, Value, Words
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
 from ormlift.sql.life.model import Life
@@ -21,8 +21,12 @@ _MARK = re.compile("[\ue000-\uf8ff]")
 class Evaluator:
     """Evaluates in the state of one way; `decide` says how a test comes out."""
 
-    def __init__(self, life: Life, state: State, decide: Callable[[ast.expr], bool]) -> None:
+    def __init__(
+        self, life: Life, state: State, decide: Callable[[ast.expr], bool], opens: dict[str, Item], used: set[str]
+    ) -> None:
         self.life, self.state, self.decide = life, state, decide
+        self.opens = opens  # dicts whose keys are not known, each with what stands for its items
+        self.used = used  # those that the text of this way has been built from
 
     def value(self, node: ast.expr, place: ast.stmt) -> Value | None:
         """What a variable holds that it is assigned to; None: unknown."""
@@ -130,7 +134,7 @@ class Evaluator:
         return tuple(parts)
 
     def _is_known(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and self.state.get(node.id) is not None
+        return isinstance(node, ast.Name) and (self.state.get(node.id) is not None or node.id in self.opens)
 
     def _listed(self, node: ast.expr) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
         """The variable of a list that is joined, and the text of each of its items."""
@@ -167,8 +171,11 @@ class Evaluator:
         match self.state.get(name):
             case Items(items=items):
                 return name, [(item, item.text) for item in items]
-            case Keyed(items=keyed):
+            case Keyed(items=keyed) if not any(item.open for item in keyed.values()):
                 return name, [(item, (Part(key),)) for key, item in keyed.items()]
+            case None if name in self.opens:
+                self.used.add(name)
+                return name, [(self.opens[name], (Part(KEY),))]
             case _:
                 return None
 
@@ -185,9 +192,8 @@ class Evaluator:
         name, texts = held
         found: list[tuple[Item | None, Text | None]] = []
         for item, text in texts:
-            inner = Evaluator(
-                self.life, {**self.state, target.id: Words(text) if text is not None else None}, self.decide
-            )
+            state = {**self.state, target.id: Words(text) if text is not None else None}
+            inner = Evaluator(self.life, state, self.decide, self.opens, self.used)
             found.append((item, inner.text(elt)))
         return name, found
 
@@ -211,6 +217,8 @@ class Evaluator:
                 return _all([self.items(left, place), self.items(right, place)])
             case ast.Call(func=ast.Attribute(value=inner, attr="values"), args=[], keywords=[]):
                 keyed = self.keyed(inner, place)
+                if keyed is None and isinstance(inner, ast.Name) and inner.id in self.opens:
+                    return (Item(node, place, many=True, open=inner.id),)
                 return tuple(keyed.items.values()) if keyed is not None else None
             case _:
                 return None
@@ -234,7 +242,7 @@ class Evaluator:
                 held = self.state[name]
                 return held if isinstance(held, Keyed) else None
             case ast.Call(func=ast.Name(id="dict"), args=args, keywords=keywords) if len(args) < 2:
-                start = self.keyed(args[0], place) if args else Keyed()
+                start = self.spread(args[0], place) if args else Keyed()
                 pairs = [(k.arg, k.value) for k in keywords]
             case ast.Dict(keys=keys, values=values):
                 start = Keyed()
@@ -243,13 +251,20 @@ class Evaluator:
                 return None
         return self._with(start, pairs, place)
 
+    def spread(self, node: ast.expr, place: ast.stmt) -> Keyed | None:
+        """What `**data` adds; of a dict whose keys are not known, one item for them all."""
+        known = self.keyed(node, place)
+        if known is None and isinstance(node, ast.Name) and node.id in self.opens:
+            return Keyed({f"**{node.id}": Item(node, place, many=True, open=node.id)})
+        return known
+
     def _with(self, start: Keyed | None, pairs: list[tuple[str | None, ast.expr]], place: ast.stmt) -> Keyed | None:
         if start is None:
             return None
         found = dict(start.items)
         for key, value in pairs:
             if key is None:
-                inner = self.keyed(value, place)
+                inner = self.spread(value, place)
                 if inner is None:
                     return None
                 found.update(inner.items)

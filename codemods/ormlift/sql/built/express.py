@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ormlift.model import Reason
 from ormlift.sql.built.built import Built
 from ormlift.sql.built.evaluate import with_options
+from ormlift.sql.built.opened import open_up
+from ormlift.sql.built.pieces import Piece
 from ormlift.sql.built.regions import Is, Region
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
@@ -18,6 +21,7 @@ from ormlift.sql.textual.grown import Form, form_of, statement_text
 
 _FLAT = 1_000_000  # a line so long that nothing is wrapped
 Spreads = Mapping[str, tuple[str, ...]]
+Texts = tuple[str, ...]
 Make = Callable[[str, Parameters, Spreads], Prepared]
 
 
@@ -65,14 +69,24 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
         raise _odd(built)
     form = form_of(own)
     for node, (region, item) in built.items().items():
-        alone = form_of(_made(built, make, built.alone(item), marks))
-        found.texts[node] = _between(region, form, alone, built)
+        if not item.open:
+            alone = form_of(_made(built, make, built.alone(item), marks))
+            found.texts[node] = _between(region, form, alone, built)
+    if built.open:
+        open_up(found, lambda variant: _made(built, make, variant, {}), partial(_check_way, found))
+        return found
     for way, variant in zip(built.ways, built.variants(), strict=True):
         whole = _made(built, make, variant, {})
-        _check(found, whole, {r.mark: _texts(found, built.items_of(way, r)) for r in _spreading(built)})
+        _check_way(found, way, whole, found.texts)
         found.whole.append(whole)
     found.spreads = {r.mark: (_said(r, found),) for r in _spreading(built)}
     return found
+
+
+def _check_way(found: Expressed, way: Sequence[Piece], whole: Prepared, texts: Mapping[ast.expr, Texts]) -> None:
+    built = found.built
+    said = {r.mark: [texts[node] for node in built.items_of(way, r)] for r in _spreading(built)}
+    _check(found, whole, {mark: tuple(text for item in items for text in item) for mark, items in said.items()})
 
 
 def _state(found: Expressed, make: Make) -> None:
@@ -111,10 +125,6 @@ def _said(region: Region, found: Expressed) -> str:
 
 def _spread(region: Region) -> tuple[str, ...]:
     return (f"**{region.name}" if region.named else f"*{region.name}",)
-
-
-def _texts(found: Expressed, nodes: Sequence[ast.expr]) -> tuple[str, ...]:
-    return tuple(text for node in nodes for text in found.texts[node])
 
 
 def manner_of(built: Built, manner: Manner, kind: Kind) -> Manner:
@@ -156,7 +166,7 @@ def _arguments(region: Region, form: Form) -> tuple[str, ...]:
 
 
 def _check(found: Expressed, whole: Prepared, spreads: Spreads) -> None:
-    if _flat(whole, {}) != _flat(found.own, spreads):
+    if flat(whole, {}) != flat(found.own, spreads):
         raise _odd(found.built)
     _check_rows(found, whole)
 
@@ -172,7 +182,8 @@ def _check_rows(found: Expressed, other: Prepared) -> None:
         raise Refused("dynamic-sql", f"{message}; execute each statement by itself")
 
 
-def _flat(prepared: Prepared, spreads: Spreads) -> str:
+def flat(prepared: Prepared, spreads: Spreads) -> str:
+    """The written text on one line."""
     from ormlift.sql.write import write
 
     assert prepared.request is not None

@@ -23,6 +23,18 @@ def built_from(nodes: list[ast.expr], host: FunctionNode) -> frozenset[str]:
     return frozenset(known)
 
 
+def dict_of(node: ast.AST) -> ast.Name | None:
+    """The variable that is used as a dict: `data.items()`, `**data`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="keys" | "values" | "items"), args=[]):
+            return name
+        case ast.Dict(keys=keys, values=values):
+            spread = (v for k, v in zip(keys, values, strict=True) if k is None)
+            return next((v for v in spread if isinstance(v, ast.Name)), None)
+        case _:
+            return None
+
+
 def changed(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     """The variables that a statement binds or changes, each with the value it takes in."""
     match node:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ormlift.sql.built.values import Item, Part
+from ormlift.sql.built.values import KEY, Item, Part
 from ormlift.sql.built.walk import Seen
 from ormlift.sql.life.holes import item_list
 from ormlift.sql.life.literals import Parameters
@@ -51,11 +51,13 @@ def pieces_of(seen: Seen, manner: Manner, line: int) -> list[Piece]:
         keys = [key for place, key in found if start <= place < end]
         start = end
         if isinstance(given, dict):
+            opened = part.item.open if part.item is not None else ""
             items = [given[key] for key in keys if isinstance(key, str) and key in given]
+            items += [given[f"**{opened}"] for key in keys if key == KEY and f"**{opened}" in given]
         else:
             items = list(given[at : at + len(keys)])
             at += len(keys)
-        if len(items) != len(keys) or any(item.many is (part.many is None) for item in items):
+        if len(items) != len(keys) or not all(_fits(part, item) for item in items):
             raise _unfit(line, len(found), len(given))
         if part.many is not None and item_list(part.many, manner.module) != item_list(items[0].node, manner.module):
             raise _unfit(line, len(found), len(given))
@@ -67,6 +69,14 @@ def pieces_of(seen: Seen, manner: Manner, line: int) -> list[Piece]:
         message = f"line {line} is passed a call that its SQL does not ask for on some way"
         raise Refused("parameters-unknown", f"{message}; give it a statement of its own")
     return pieces
+
+
+def _fits(part: Part, item: Item) -> bool:
+    """Whether a parameter is of the kind that its placeholder stands for."""
+    opened = part.item.open if part.item is not None else ""
+    if opened or item.open:
+        return opened == item.open
+    return item.many is (part.many is not None)
 
 
 def _placeholders(text: str, manner: Manner, line: int) -> list[tuple[int, int | str]]:
@@ -84,15 +94,20 @@ def _unfit(line: int, asked: int, given: int) -> Refused:
 def put_together(pieces: Sequence[Piece], module: Module, line: int) -> tuple[str, Parameters]:
     """The text of pieces, and their parameters. Raises Refused where a name stands for two."""
     nodes: dict[int | str, ast.expr] = {}
+    said: dict[int | str, str] = {}
     many: set[int | str] = set()
     for piece in pieces:
         for item, key in zip(piece.items, piece.keys, strict=True):
-            place = key if isinstance(key, str) else len(nodes)
+            place = key if isinstance(key, str) else len(nodes) + len(said)
+            if item.said:
+                said[place] = item.said
+                continue
             if nodes.setdefault(place, item.node) is not item.node:
                 message = f"the parameter {place} of line {line} is set once more; give it another name"
                 raise Refused("dynamic-sql", message)
             many |= {place} if item.many else set()
     texts = {key: item_list(n, module) if key in many else module.text(n) for key, n in nodes.items()}
+    texts |= said
     sql = "".join(piece.part.text for piece in pieces)
-    passed = bool(nodes)
+    passed = bool(texts)
     return sql, Parameters(texts, nodes, passed=passed, many=frozenset(many))

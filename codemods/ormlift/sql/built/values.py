@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+KEY = "ormlift_key"  # stands in a text for the keys of a dict that are not known
+
 
 @dataclass(frozen=True, eq=False)
 class Item:
@@ -15,6 +17,8 @@ class Item:
     text: tuple[Part, ...] | None = None  # where it is text
     many: bool = False  # all items of a list that is not known
     key: str = ""  # in a dict
+    open: str = ""  # of a dict whose keys are not known: the variable of the dict, or of the key
+    said: str = ""  # source text that stands for the node's
 
 
 @dataclass(frozen=True)

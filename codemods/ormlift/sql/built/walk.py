@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ormlift.sql.built.evaluate import Evaluator, empty_or_not
-from ormlift.sql.built.names import CHANGES, changed
+from ormlift.sql.built.names import CHANGES, changed, dict_of
 from ormlift.sql.built.values import Item, Items, Keyed, State, Text, Value, Words
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.pure import acts
@@ -44,7 +44,15 @@ class Walk:
     found: dict[ast.Call, list[Seen]] = field(default_factory=dict)
     touched: dict[ast.stmt, set[str]] = field(default_factory=dict)  # statements that build, and what they change
     held: dict[ast.stmt, Value | None] = field(default_factory=dict)  # what each of them leaves in its variable
+    opens: dict[str, Item] = field(default_factory=dict)  # dicts whose keys are not known
     _changes: dict[ast.AST, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the dicts whose keys may not be known."""
+        for node in ast.walk(self.life.host):
+            name = dict_of(node)
+            if name is not None and name.id in self.names:
+                self.opens.setdefault(name.id, Item(name, self.life.module.statement(name), many=True, open=name.id))
 
     def run(self) -> None:
         """Walk them. Raises Refused where what is built cannot be followed."""
@@ -108,7 +116,8 @@ class _Way:
         self.walk, self.forced, self.otherwise = walk, forced, otherwise
         self.state: State = {}
         self.asked: list[str] = []
-        self.evaluate = Evaluator(walk.life, self.state, self.decide)
+        self.used: set[str] = set()
+        self.evaluate = Evaluator(walk.life, self.state, self.decide, walk.opens, self.used)
 
     def run(self) -> None:
         try:
@@ -271,7 +280,7 @@ class _Way:
     def _given(self, node: ast.expr | None, place: ast.stmt) -> tuple[Item, ...] | dict[str, Item] | None:
         if node is None or (isinstance(node, ast.Constant) and node.value is None):
             return ()
-        keyed = self.evaluate.keyed(node, place)
+        keyed = self.evaluate.spread(node, place)
         return keyed.items if keyed is not None else self.evaluate.items(node, place)
 
     # What builds
@@ -280,6 +289,8 @@ class _Way:
         names = self._changes(statement)
         if not names:
             return
+        if names & self.used:  # a dict that has been taken over into the text
+            self._lost(statement)
         self.walk.touched.setdefault(statement, set()).update(names)
         match statement:
             case ast.Assign(
