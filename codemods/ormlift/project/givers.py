@@ -20,7 +20,19 @@ FACTORY_CLASSES = frozenset(
 )
 ENGINES = frozenset({"create_engine", "create_async_engine"})
 METHODS = frozenset(
-    {"connect", "begin", "session_factory", "raw_connection", "cursor", "connection", "session", "next", "anext"}
+    {
+        "connect",
+        "begin",
+        "session_factory",
+        "raw_connection",
+        "cursor",
+        "connection",
+        "session",
+        "next",
+        "anext",
+        "getconn",
+        "get_connection",
+    }
 )
 KNOWN = SESSION_CLASSES | FACTORY_CLASSES | ENGINES | METHODS | {last(n) for n in (*DRIVERS, *CONNECTION_TYPES)}
 

@@ -27,6 +27,12 @@ DRIVERS = {
     "cx_Oracle.connect": "cx_Oracle",
     "duckdb.connect": "duckdb",
 }
+# What keeps connections, and what opens them; `getconn()` or `get_connection()` hands one out.
+POOLS = {
+    "psycopg2.pool.SimpleConnectionPool": "psycopg2.connect",
+    "psycopg2.pool.ThreadedConnectionPool": "psycopg2.connect",
+    "mysql.connector.pooling.MySQLConnectionPool": "mysql.connector.connect",
+}
 CONNECTION_TYPES = {
     "sqlite3.Connection": "sqlite3",
     "aiosqlite.Connection": "aiosqlite",

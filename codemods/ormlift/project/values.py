@@ -16,6 +16,7 @@ from ormlift.project.handles import Handle
 from ormlift.project.known import (
     CONNECTION_TYPES,
     DRIVERS,
+    POOLS,
     SESSIONS,
     SETTINGS,
     is_session_class,
@@ -215,7 +216,7 @@ class Values:
                 return value
             case "factory" if attr == "session_factory" and value.factory is not None and value.factory.scoped:
                 return replace(value, factory=replace(value.factory, scoped=False))  # what makes its sessions
-            case "engine" | "handed" | "factory":
+            case "engine" | "handed" | "factory" | "pool":
                 return Value("method", value.factory, value.handed, name=f"{value.what}.{attr}")
         return None
 
@@ -423,6 +424,8 @@ class Values:
         kind = last(name)
         if name in DRIVERS:
             return Value("handed", handed=make_connection(name, call, where.path))
+        if name in POOLS:
+            return Value("pool", handed=make_connection(POOLS[name], call, where.path))
         if name.startswith(("flask_sqlalchemy", "flask.ext.sqlalchemy")) and kind == "SQLAlchemy":
             return Value("flask")
         if not name.startswith(("sqlalchemy", "sqlmodel")):
@@ -506,6 +509,8 @@ def _method(value: Value, call: Handle) -> Value | None:
         case "engine.execution_options":
             return Value("engine")
         case "handed.execution_options" if value.handed is not None:
+            return Value("handed", handed=value.handed)
+        case "pool.getconn" | "pool.get_connection":
             return Value("handed", handed=value.handed)
         case "engine.raw_connection":
             return Value("handed", handed=SessionSource(value.name, "", "", 0, SourceKind.CONNECTION))

@@ -137,7 +137,10 @@ REASONS = {
     ),
     "commit-at-exit": "`with connect() as conn` commits at its end, and the scope does not. Configure one that does.",
     "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
-    "autocommit": "A write in autocommit mode stands inside an expression. Give it a statement of its own.",
+    "autocommit": (
+        "A write in autocommit mode stands inside an expression: give it a statement of its own. Or the connection "
+        "changes its mode between statements: use two connections."
+    ),
     "dynamic-sql": (
         "The SQL is put together at run time, of more than literals, values and lists of placeholders, or by more than "
         "steps that add a condition or a clause each, or lists of conditions and assignments. Write each statement as "

@@ -10,32 +10,63 @@ from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.drivers import COMMITTING_BLOCK
 from ormlift.sql.life.executions import OPEN, TRANSACTION, Execution
 from ormlift.sql.life.flow import Flow
-from ormlift.sql.life.model import Does, How, Life
+from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region
 
 
 def autocommits(life: Life) -> Tri:
     """Whether each statement commits itself."""
-    for use in life.where(Does.SETTING):
-        statement = life.module.statement(use.node)
-        if _turns_on(statement):
-            return Tri.YES
+    switches = [turned for _, turned in _switches(life)]
+    if switches:
+        return switches[0]
     if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
         return Tri.NO
     return life.source.autocommit
 
 
-def _turns_on(statement: ast.stmt) -> bool:
+def check_switches(life: Life) -> None:
+    """A connection is in one mode for all that it executes. Raises Refused."""
+    switches = list(_switches(life))
+    runs = life.where(Does.EXECUTE, Does.MANY)
+    for use, turned in switches:
+        late = any(run.line < use.line for run in runs) and turned is not life.source.autocommit
+        ways = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.If | ast.ExceptHandler | ast.While)}
+        maybe = any(not ways <= set(life.module.ancestors(run.node)) for run in runs)
+        if turned is Tri.UNKNOWN or late or maybe or turned is not switches[0][1]:
+            message = f"line {use.line} changes whether {life.name} commits by itself, and not for all that it executes"
+            raise Refused("autocommit", f"{message}; use two connections")
+
+
+def _switches(life: Life) -> Iterator[tuple[Use, Tri]]:
+    """Where the mode is set, and to what; behind the last statement it does not matter."""
+    runs = life.where(Does.EXECUTE, Does.MANY)
+    for use in life.where(Does.SETTING):
+        turned = _turned(life.module.statement(use.node))
+        loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
+        matters = any(run.line > use.line or loops & set(life.module.ancestors(run.node)) for run in runs)
+        if turned is not None and matters:
+            yield use, turned
+
+
+def _turned(statement: ast.stmt) -> Tri | None:
+    """What a setting makes of the mode; None where it is about something else."""
     match statement:
-        case ast.Assign(targets=[ast.Attribute(attr="autocommit")], value=ast.Constant(value=True)):
-            return True
+        case ast.Assign(targets=[ast.Attribute(attr="autocommit")], value=value):
+            return _flag(value)
         case ast.Assign(targets=[ast.Attribute(attr="isolation_level")], value=ast.Constant(value=None)):
-            return True
+            return Tri.YES
         case ast.Expr(value=ast.Call(func=ast.Attribute(attr="set_session"), keywords=keywords)):
-            return any(k.arg == "autocommit" and getattr(k.value, "value", None) is True for k in keywords)
+            given = [k.value for k in keywords if k.arg == "autocommit"]
+            return _flag(given[0]) if given else None
         case _:
-            return False
+            return None
+
+
+def _flag(value: ast.expr) -> Tri:
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        return Tri.YES if value.value else Tri.NO
+    return Tri.UNKNOWN
 
 
 def uncommitted(life: Life, region: Region, reached: Flow, writes: list[Execution]) -> dict[int, int]:

@@ -190,10 +190,11 @@ def _is_whole_test(statement: ast.If, use: Use) -> bool:
 
 
 def _simple_uses(body: Sequence[ast.stmt], life: Life) -> Iterator[Use]:
-    """The uses that are statements of their own: closes, commits, rollbacks."""
+    """The uses that are statements of their own: closes, commits, rollbacks, settings."""
     for statement in body:
-        for use in life.where(Does.CLOSE, Does.COMMIT, Does.ROLLBACK):
-            if isinstance(statement, ast.Expr) and statement.value is use.node:
+        for use in life.where(Does.CLOSE, Does.COMMIT, Does.ROLLBACK, Does.SETTING):
+            called = isinstance(statement, ast.Expr) and statement.value is use.node
+            if called or (isinstance(statement, ast.Assign) and statement.targets == [use.node]):
                 yield use
 
 

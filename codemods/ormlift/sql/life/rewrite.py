@@ -25,7 +25,7 @@ from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.awaits import unawaited
 from ormlift.sql.life.closed import check_closed
-from ormlift.sql.life.commits import autocommits, check_blocks, commit_effects, uncommitted
+from ormlift.sql.life.commits import autocommits, check_blocks, check_switches, commit_effects, uncommitted
 from ormlift.sql.life.counted import (
     COUNTED_NAMES,
     FIRST_NAMES,
@@ -116,6 +116,7 @@ class _Rewriter:
         """All of it, or Refused."""
         life = self.life
         _check_uses(life)
+        check_switches(life)
         self.region = region_of(life)
         self.reached = marked_flow(life, self.region.last, self.region.flattened)
         check_blocks(life, self.reached)
