@@ -108,10 +108,10 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     known = link(_facts(files.for_index, jobs, progress))
     index = replace(known, imports=ImportGraph(files.imports), style=files.style)
     if any(c.id == "dto-drift" for c in codemods):
-        index = replace(index, versions=majors(_requirements(project)))
+        index = replace(index, versions=majors(requirements(project)))
     settings = with_dialect(settings, index)
     if not settings.sqlalchemy:
-        settings = replace(settings, sqlalchemy=pinned(_requirements(project), "sqlalchemy"))
+        settings = replace(settings, sqlalchemy=pinned(requirements(project), "sqlalchemy"))
     if any(c.looks_elsewhere for c in codemods):
         index = replace(index, texts=_texts(project, files, index))
     if any(c.id == "mapper-health" for c in codemods):
@@ -231,7 +231,7 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
     return result
 
 
-def _requirements(project: Project) -> list[str]:
+def requirements(project: Project) -> list[str]:
     """The requirement files at the root, and those one folder below."""
     from ormlift.project.requirements import FILES
 

@@ -1,6 +1,8 @@
 """Models that are written from DDL: values come back as the driver gave them, and the schema means the same."""
 
+import os
 import sqlite3
+import subprocess
 import sys
 import types
 from contextlib import closing
@@ -145,6 +147,61 @@ def test_server_defaults_stay_on_the_server(library, tmp_path):
         assert len(row.joined) == len("2024-01-01 00:00:00")
         assert session.execute(select(loan.odd_name)).all() == [("a'b; c",)]
     engine.dispose()
+
+
+def test_the_style_is_that_of_the_version(tmp_path):
+    text = write_models(tables_of(find_ddl([Source("schema.sql", LIBRARY)]), "sqlite"), "sqlite", sqlalchemy="1.4")
+    assert "from sqlalchemy.orm import declarative_base\n\nBase = declarative_base()\n" in text
+    assert "    email = Column(String(80), unique=True)\n" in text
+    assert '    joined = Column(Text, server_default=text("CURRENT_TIMESTAMP"))  # TIMESTAMP: text\n' in text
+    assert "Mapped" not in text
+    assert "DeclarativeBase" not in text
+    index = link([read_facts(Source("models.py", text))])
+    assert sorted(model.table for model in index.models) == ["books", "loans", "log", "members", "order"]
+    base = write_models(
+        tables_of(find_ddl([Source("schema.sql", LIBRARY)]), "sqlite"),
+        "sqlite",
+        Base("app.db", "Model"),
+        sqlalchemy="1.4",
+    )
+    assert "from app.db import Model\n" in base
+    assert "declarative_base" not in base
+    oldest = write_models(tables_of(find_ddl([Source("s.sql", LIBRARY)]), "sqlite"), "sqlite", sqlalchemy="1.3")
+    assert "from sqlalchemy.ext.declarative import declarative_base\n" in oldest
+
+
+def test_what_is_written_for_1_4_runs_on_1_4(tmp_path):
+    if "ORMLIFT_TEST_SQLALCHEMY_1_4" not in os.environ:
+        pytest.skip(
+            "ORMLIFT_TEST_SQLALCHEMY_1_4 names no directory that `pip install --target .. 'sqlalchemy<2'` filled"
+        )
+    text = write_models(tables_of(find_ddl([Source("schema.sql", LIBRARY)]), "sqlite"), "sqlite", sqlalchemy="1.4")
+    (tmp_path / "models.py").write_text(text)
+    (tmp_path / "run.py").write_text(
+        "import sqlalchemy, models\nassert sqlalchemy.__version__.startswith('1.4.')\n"
+        "engine = sqlalchemy.create_engine('sqlite://')\nmodels.Base.metadata.create_all(engine)\n"
+        "with engine.connect() as c:\n    c.execute(sqlalchemy.insert(models.Member).values(name='n'))\n"
+        "    print(c.execute(sqlalchemy.select(models.Member.active, models.Member.owed)).all())\n"
+    )
+    paths = {"PYTHONPATH": f"{os.environ['ORMLIFT_TEST_SQLALCHEMY_1_4']}{os.pathsep}{tmp_path}"}
+    command = [sys.executable, "-W", "ignore", str(tmp_path / "run.py")]
+    done = subprocess.run(command, env={**os.environ, **paths}, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[(1, 0.0)]\n", "")
+
+
+ENUMS = """
+CREATE TYPE public.mood AS ENUM ('sad', 'it''s; ok');
+CREATE TABLE people (id SERIAL PRIMARY KEY, state Mood NOT NULL DEFAULT 'sad', other public.mood);
+CREATE TABLE crowds (id SERIAL PRIMARY KEY, moods mood[]);
+CREATE TABLE pets (id SERIAL PRIMARY KEY, state temper);
+"""
+
+
+def test_types_of_labels_are_enumerations():
+    text, tables = models_of(Source("schema.sql", ENUMS), dialect="postgresql")
+    assert text.count('Enum("sad", "it\'s; ok", name="mood")') == 2
+    assert [unread.why.rpartition(": ")[2] for unread in tables.unread] == ["the type ARRAY<mood>", "the type temper"]
+    assert set(tables.wanted) == {"people"}
 
 
 def test_columns_keep_the_order_of_the_table(library):

@@ -11,11 +11,12 @@ from ormlift.model import Source
 
 DDL = {
     "postgresql": """
+CREATE TYPE model_kind AS ENUM ('a', 'it''s b');
 CREATE TABLE model_makers (
     id SERIAL PRIMARY KEY, name VARCHAR(20) NOT NULL UNIQUE, code UUID, at TIMESTAMPTZ DEFAULT now(), local TIMESTAMP,
     day DATE, hour TIME, price NUMERIC(10, 2), ratio DOUBLE PRECISION, data JSONB, plain JSON, tags TEXT[], raw BYTEA,
     active BOOLEAN NOT NULL DEFAULT true,
-    small SMALLINT, big BIGINT
+    small SMALLINT, big BIGINT, kind model_kind DEFAULT 'a'
 );
 CREATE TABLE model_makes (
     maker INTEGER REFERENCES model_makers (id) ON DELETE CASCADE, n INTEGER, PRIMARY KEY (maker, n)
@@ -35,10 +36,10 @@ CREATE TABLE model_makes (
 }
 INSERT = {
     "postgresql": """INSERT INTO model_makers
-        (name, code, local, day, hour, price, ratio, data, plain, tags, raw, small, big)
+        (name, code, local, day, hour, price, ratio, data, plain, tags, raw, small, big, kind)
         VALUES ('Ann', '6b1b36cb-9a7e-4a6b-8a3b-1f0d6d7a1d10', '2024-02-29 12:00:00.5', '2024-02-29', '12:30', 12.50,
-        0.1, '{"a": [1]}', '[1, null]', '{x,y}', '\\x00ff', 1, 9007199254740993),
-        ('Bob', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)""",
+        0.1, '{"a": [1]}', '[1, null]', '{x,y}', '\\x00ff', 1, 9007199254740993, 'it''s b'),
+        ('Bob', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)""",
     "mysql": """INSERT INTO model_makers (name, local, day, price, ratio, data, raw, kind, small, big, words)
         VALUES ('Ann', '2024-02-29 12:00:00', '2024-02-29', 12.50, 0.1, '{"a": [1]}', x'00ff', 'bb', 1,
         9007199254740993, 'long'), ('Bob', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)""",
@@ -58,6 +59,8 @@ def server(request):
         with engine.begin() as connection:
             for table in ("model_makes", "model_makers"):
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+            if request.param == "postgresql":
+                connection.exec_driver_sql("DROP TYPE IF EXISTS model_kind")
 
     clear()
     with engine.begin() as connection:
@@ -83,6 +86,14 @@ def both(dialect, engine):
     return [module_of(write_models(tables, dialect)) for tables in (by_text, by_server)]
 
 
+def older(dialect):
+    """The models by the DDL in the code, for SQLAlchemy 1.4."""
+    text = write_models(tables_of(find_ddl([Source("schema.sql", DDL[dialect])]), dialect), dialect, sqlalchemy="1.4")
+    assert "Mapped" not in text
+    assert "mapped_column" not in text
+    return module_of(text)
+
+
 def test_values_are_the_drivers(server):
     from sqlalchemy import select
     from sqlalchemy.orm import Session
@@ -93,7 +104,7 @@ def test_values_are_the_drivers(server):
     cursor.execute("SELECT * FROM model_makers ORDER BY id")
     expected = [plain(row) for row in cursor.fetchall()]
     raw.close()
-    for module in both(dialect, engine):
+    for module in (*both(dialect, engine), older(dialect)):
         columns = module.ModelMaker.__table__.columns
         with Session(engine) as session:
             found = [plain(row) for row in session.execute(select(*columns).order_by(columns["id"]))]
@@ -138,7 +149,7 @@ def test_what_is_written_through_them_arrives(server):
     from sqlalchemy.orm import Session
 
     dialect, engine = server
-    module = both(dialect, engine)[0]
+    module = (*both(dialect, engine), older(dialect))[0]
     maker = module.ModelMaker
     with Session(engine) as session:
         session.execute(insert(maker).values(name="Cid"))

@@ -15,7 +15,7 @@ from ormlift_cli.options import ColorWhen, Quiet, Verbose, output_of
 from ormlift_cli.project import Project, locate
 from ormlift_cli.render.console import Color
 from ormlift_cli.report import Output
-from ormlift_cli.run import index_of
+from ormlift_cli.run import index_of, requirements
 from ormlift_cli.texts import sources
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def models(
 def run(path: Path | None, target: Path | None, url: str, output: Output, *, commit: bool) -> int:
     """Find the tables without a model, and write their models."""
     from ormlift.ddl.write import write_models
+    from ormlift.project.requirements import pinned
     from ormlift.setup.dialect import with_dialect
 
     project = locate([path] if path else [])
@@ -62,7 +63,8 @@ def run(path: Path | None, target: Path | None, url: str, output: Output, *, com
         where = f"{unread.path}:{unread.line}: " if unread.path else ""
         output.console.say(f"{where}{unread.why}")
     dialect = _dialect(url) if url else with_dialect(project.config.settings, index).dialect
-    text = write_models(tables, dialect, _base(index), _title(tables))
+    pin = project.config.settings.sqlalchemy or pinned(requirements(project), "sqlalchemy")
+    text = write_models(tables, dialect, _base(index), _title(tables), pin)
     if not text:
         output.console.say("no table without a model was found")
         return PENDING if output.check else DONE

@@ -1,7 +1,8 @@
 """Finds the statements by which a project makes its tables: in its Python texts and in its .sql files.
 
-A text is one statement or a script. What is kept is `CREATE TABLE`, `CREATE UNIQUE INDEX` and `ALTER TABLE .. ADD`,
-each with the line it stands on; what cannot be read as a whole (a name put in at run time) is told, not guessed.
+A text is one statement or a script. What is kept is `CREATE TABLE`, `CREATE TYPE .. AS ENUM`, `CREATE UNIQUE INDEX` and
+`ALTER TABLE .. ADD`, each with the line it stands on; what cannot be read as a whole (a name put in at run time) is
+told, not guessed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _ADD = re.compile(
     rf"\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)\s+ADD\b", re.I
 )
 _RENAME = re.compile(rf"\s*ALTER\s+TABLE\s+(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)\s+RENAME\s+TO\s+(?P<to>{_NAME})", re.I)
+_ENUM = re.compile(rf"\s*CREATE\s+TYPE\s+(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)\s+AS\s+ENUM\s*\(", re.I)
 _HINT = re.compile(r"\b(?:CREATE|ALTER)\b", re.I)
 _LEAD = re.compile(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*", re.S)
 
@@ -38,8 +40,8 @@ class Statement:
 
     path: str
     line: int
-    kind: str  # create | index | add
-    table: str  # its name, quotes taken off, without schema
+    kind: str  # type | create | index | add
+    table: str  # its name, or that of the type, quotes taken off, without schema
     sql: str
     schema: str = ""
 
@@ -94,7 +96,7 @@ def _read(path: str, line: int, sql: str) -> Statement | Unread | None:
             made = "from a query" if (create["rest"] or "").upper() == "AS" else "in a form that is not read"
             return Unread(path, line, f"the table {name} is made {made}") if create["rest"] else None
         return Statement(path, line, "create", name, sql, schema)
-    for kind, pattern in (("index", _INDEX), ("add", _ADD)):
+    for kind, pattern in (("type", _ENUM), ("index", _INDEX), ("add", _ADD)):
         match = pattern.match(sql)
         if match and HOLE not in sql:
             schema, name = bare(match["name"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +24,13 @@ def put_together(ddl: Ddl, dialect: str) -> Tables:
     from sqlglot.errors import SqlglotError
 
     tables = Tables(MetaData(), unread=list(ddl.unread))
+    enums = {s.table.lower(): _labels(s.sql) for s in ddl.statements if s.kind == "type"}
     for statement in [s for s in ddl.statements if s.kind == "create"]:
         if statement.table in tables.homes:
             continue
         added = [s for s in ddl.statements if s.kind == "add" and s.table.lower() == statement.table.lower()]
         try:
-            _Reader(statement, dialect, tables).read(added)
+            _Reader(statement, dialect, tables, enums).read(added)
         except (_UnreadError, SqlglotError) as error:
             what = str(error).splitlines()[0]
             why = f"the CREATE TABLE of {statement.table} is not read as {dialect}: {what}"
@@ -47,6 +49,7 @@ class _Reader:
     statement: Statement
     dialect: str
     tables: Tables
+    enums: Mapping[str, list[str]]  # labels, by the name of the type
     items: list[Any] = field(default_factory=list)
     primary: list[str] = field(default_factory=list)
 
@@ -170,7 +173,7 @@ class _Reader:
                     pass  # the server does it by itself
                 case other:
                     raise _UnreadError(f"`{other.sql(self._sqlglot)}` of the column {node.name}")
-        return Column(self._name(node), _type(kind, self.dialect), *extra, **options)
+        return Column(self._name(node), _type(kind, self.dialect, self.enums), *extra, **options)
 
 
 def _parsed(sql: str, dialect: str) -> exp.Expr:
@@ -182,7 +185,13 @@ def _parsed(sql: str, dialect: str) -> exp.Expr:
     return tree
 
 
-def _type(kind: exp.DataType, dialect: str) -> TypeEngine[Any]:
+def _labels(sql: str) -> list[str]:
+    """The labels of `CREATE TYPE .. AS ENUM ('a', 'b')`."""
+    listed = sql[sql.index("(") :]
+    return [label.replace("''", "'") for label in re.findall(r"'((?:[^']|'')*)'", listed)]
+
+
+def _type(kind: exp.DataType, dialect: str, enums: Mapping[str, list[str]]) -> TypeEngine[Any]:
     """SQLAlchemy's type for a type as sqlglot read it."""
     from sqlglot import exp
 
@@ -192,10 +201,18 @@ def _type(kind: exp.DataType, dialect: str) -> TypeEngine[Any]:
         from sqlalchemy import Enum
 
         return Enum(*[label.name for label in kind.expressions], native_enum=False)
+    if name == "USERDEFINED" and (called := str(kind.args["kind"].name).lower()) in enums:
+        from sqlalchemy import Enum
+
+        return Enum(*enums[called], name=called)
     if name == "ARRAY":
+        from sqlalchemy import Enum
         from sqlalchemy.dialects.postgresql import ARRAY
 
-        return ARRAY(_type(kind.expressions[0], dialect))
+        inner = _type(kind.expressions[0], dialect, enums)
+        if isinstance(inner, Enum):  # psycopg2 hands out its text
+            raise _UnreadError(f"the type {kind.sql()}")
+        return ARRAY(inner)
     if dialect == "mysql" and name == "TIMESTAMPTZ":  # its TIMESTAMP, as sqlglot calls it
         name = "TIMESTAMP"
     make = _makers().get(name)

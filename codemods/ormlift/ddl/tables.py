@@ -80,7 +80,7 @@ def _run_on_sqlite(ddl: Ddl) -> Tables:
 
     tables = Tables(MetaData(), unread=list(ddl.unread))
     with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in sorted(ddl.statements, key=lambda s: _ORDER[s.kind]):
+        for statement in sorted((s for s in ddl.statements if s.kind in _ORDER), key=lambda s: _ORDER[s.kind]):
             _run(statement, connection, tables)
         engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
         for name in _names(connection):

@@ -1,4 +1,4 @@
-"""Writes tables as declarative models in the style of SQLAlchemy 2.0, by sqlacodegen.
+"""Writes tables as declarative models, by sqlacodegen: in the style of SQLAlchemy 2.0, or of what is older, as pinned.
 
 Its own readings are turned off where they would change what raw SQL saw: a CHECK that lists values makes no Enum and
 no Boolean, a key that is a foreign key makes no subclass, and there are no relationships, which would write to the
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from ormlift.ddl.tables import Tables
 from ormlift.model import UserError
+from ormlift.sql.versions import older
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,19 +30,24 @@ class Base:
     name: str
 
 
-def write_models(tables: Tables, dialect: str, base: Base | None = None, title: str = "") -> str:
+def write_models(tables: Tables, dialect: str, base: Base | None = None, title: str = "", sqlalchemy: str = "") -> str:
     """The text of a module with a model for each wanted table; empty where there is none.
 
-    Raises UserError where sqlacodegen is not installed.
+    `sqlalchemy` is the version that it must run on; empty: the newest. Raises UserError where sqlacodegen is missing.
     """
     if not tables.wanted:
         return ""
     try:
         from ormlift.ddl.generator import Generator
+        from ormlift.ddl.older import OlderGenerator
     except ImportError:
         raise UserError("sqlacodegen, which writes the models, is not installed; `pip install sqlacodegen`") from None
 
-    text = Generator(tables, _engine(dialect), (base.module, base.name) if base else None).generate()
+    own = (base.module, base.name) if base else None
+    if older(sqlalchemy, "2.0"):
+        text = OlderGenerator(tables, _engine(dialect), own, sqlalchemy).generate()
+    else:
+        text = Generator(tables, _engine(dialect), own).generate()
     head = f'"""{title}"""\n\n' if title else ""
     return head + _tidy(text)
 
