@@ -343,6 +343,48 @@ def test_a_statement_in_the_words_of_one_of_two_dialects(sql: str, holds: str, t
     assert effects(outcome.sites) - {"python-default"} == told
 
 
+BARE = """\
+from app.db import engine
+from app.models import Author
+
+
+def go(number: int, name, title: str):
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (
+            "engine.execute('delete from books where id = %s' % number)",
+            "engine.execute(delete(Book).where(Book.id == number))",
+        ),
+        (
+            "sql = \"UPDATE books SET title = '{}' WHERE id = {}\".format(title, number)\n    engine.execute(sql)",
+            "engine.execute(update(Book).where(Book.id == number).values(title=title))",
+        ),
+        (
+            'engine.execution_options(stream_results=True).execute("SELECT id FROM books WHERE count > 3").fetchall()',
+            "engine.execution_options(stream_results=True).execute(select(Book.id).where(Book.count > 3))",
+        ),
+        ("engine.execute(f\"DELETE FROM books WHERE title = 'a%' AND id = {number}\")", ""),
+        ("engine.execute(f'DELETE FROM books WHERE count = ? AND id = {number}', (1,))", ""),
+        ("engine.execute('DELETE FROM books WHERE title = %s' % name)", ""),
+    ],
+)
+def test_bare_strings_for_a_driver_of_1_4(body: str, after: str) -> None:
+    settings = Settings(codemods=(CODEMOD.id,), unsafe=True, sqlalchemy="1.4", dialect="postgresql")
+    outcome = plan(BARE.format(body=body), settings)
+    assert "text-missing" not in effects(outcome.sites if isinstance(outcome, Planned) else ())
+    if not after:
+        assert [s.reason.code for s in sites(outcome) if s.reason] == ["dynamic-sql"]
+        return
+    assert isinstance(outcome, Planned), outcome
+    assert after in " ".join(outcome.after.text.split()).replace("( ", "(").replace(" )", ")")
+    assert "sql =" not in outcome.after.text
+
+
 def test_query_of_1_4_adds_what_distinct_is_ordered_by() -> None:
     text = (
         "from sqlalchemy import text\n\nfrom app.db import SessionLocal\nfrom app.models import Book\n\n\ndef go():\n"

@@ -102,7 +102,8 @@ def _site(site: Textual, context: Context) -> Site:
         check_migration(site)
         return rewrite_textual(site, ID, context.index, context.settings)
     except Refused as refused:
-        wrapped = wrap_in_text(site, ID) if site.clause.bare and refused.reason.code != "migration" else None
+        wraps = site.clause.bare and refused.reason.code != "migration"
+        wrapped = wrap_in_text(site, ID, context.settings) if wraps else None
         last = max(site.call.end_lineno or site.line, site.line)
         return wrapped or Refusal(ID, site.line, last, refused.reason)
 

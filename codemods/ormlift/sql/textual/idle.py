@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ormlift.sql.life.pure import acts
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.textual.clause import is_text
 from ormlift.sql.textual.find import Textual
@@ -46,6 +47,8 @@ def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
 def _makes_text(call: ast.Call, site: Textual) -> bool:
     """Whether a call makes a text(), or what is bound to it: nothing else happens in it."""
     name = dotted(call.func).rpartition(".")[2] or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
+    if name == "format" and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
+        return not any(acts(a) for a in (*call.args, *(k.value for k in call.keywords)))
     return is_text(call, site.module) or name in ("bindparams", "bindparam", "execution_options", "dict", "strip")
 
 

@@ -89,12 +89,13 @@ def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:
         raise Refused("administrative", message)
     driver = site.clause.bare and site.receiver is not None and site.receiver.on is not On.SESSION
     if driver:  # a bare string went to the driver as it is
-        if holes:
+        if holes and (has_parameters(site) or "%" in sql):
             message = f"values are put into the SQL on line {site.line}; pass them as parameters of a text()"
             raise Refused("dynamic-sql", message)
         style = _STYLES[dialect] if has_parameters(site) or dialect == "sqlite" else ""
-        return _Read(read_statement(sql, style, dialect, execution))
-    plain = plain_sql(sql, dialect)
+        if not holes:
+            return _Read(read_statement(sql, style, dialect, execution))
+    plain = sql if driver else plain_sql(sql, dialect)
     if isinstance(plain, Reason):
         raise Refused(plain.code, f"line {site.line}: {plain.message}")
     filled: list[Filled] = []

@@ -48,6 +48,8 @@ def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_te
     """
     assert isinstance(call.func, ast.Attribute)
     node = call.func.value
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "execution_options":
+        node = node.func.value  # the same, or the engine with options
     waits = isinstance(module.parents.get(call), ast.Await)
     source = index.receiver_of(node, module)
     if source is not None and source.kind is not SourceKind.UNKNOWN:

@@ -36,6 +36,7 @@ from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.steps import Steps, steps_of
 from ormlift.sql.textual.ways import check_ways
+from ormlift.sql.versions import older
 from ormlift.syntax import import_targets
 
 _TAILS = {
@@ -420,7 +421,7 @@ class Rewriter:
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
-            yield missing_text(site)
+            yield from missing_text(site, self.settings)
 
 
 def _reach_effects(site: Textual, needs: set[ImportNeed]) -> Iterator[Effect]:
@@ -461,14 +462,16 @@ def _shifted(node: ast.expr, site: Textual) -> str:
     return "\n".join([first, *(line[margin:] if not line[:margin].strip() else line.lstrip() for line in rest)])
 
 
-def missing_text(site: Textual) -> Effect:
-    """SQLAlchemy 2 raises where a bare string is executed."""
+def missing_text(site: Textual, settings: Settings) -> Iterator[Effect]:
+    """SQLAlchemy 2 raises where a bare string is executed; what a project is known to be on before it does not."""
+    if older(settings.sqlalchemy, "2.0"):
+        return
     said = site.module.text(site.node)
     if site.receiver is not None and site.receiver.on is On.ENGINE:
         message = f"{said} executes a bare string, which SQLAlchemy 1.x alone does"
     else:
         message = f"{said} is handed a bare string: SQLAlchemy 2 raises ArgumentError here; from now on the code runs"
-    return Effect("text-missing", site.line, message)
+    yield Effect("text-missing", site.line, message)
 
 
 def lines_of(op: Op) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ormlift.model import ImportNeed, ReplaceExpr, Rewrite
+from ormlift.model import ImportNeed, ReplaceExpr, Rewrite, Settings
 from ormlift.sql.life.names import check_imports, said_names
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.text import has_comment
@@ -14,7 +14,7 @@ from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.rewrite import missing_text
 
 
-def wrap_in_text(site: Textual, codemod: str) -> Rewrite | None:
+def wrap_in_text(site: Textual, codemod: str, settings: Settings) -> Rewrite | None:
     """`execute("SELECT 1")` to `execute(text("SELECT 1"))`; None where text() might read the string otherwise."""
     node, sql = site.clause.node, site.clause.sql
     if not site.call.args or site.call.args[0] is not node or site.receiver is None or has_comment(node, site.module):
@@ -41,7 +41,7 @@ def wrap_in_text(site: Textual, codemod: str) -> Rewrite | None:
         max(site.call.end_lineno or site.line, span.end_line),
         (ReplaceExpr(span, text),),
         imports,
-        effects=(missing_text(site),),
+        effects=tuple(missing_text(site, settings)),
     )
 
 
