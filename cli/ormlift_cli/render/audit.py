@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ormlift_cli.auditing import Audit, FileRow, FunctionRow
 from ormlift_cli.render.text import status_word
 
+COLUMNS = 4  # codemods that get a column of their own; more are told in one, so that paths keep their room
 FUNCTIONS = 5  # of a file, in the text and in Markdown; JSON has all
 
 
@@ -55,26 +56,34 @@ _NO_SCOPE = "none was found: `ormlift init --write-scope` writes one"
 
 
 def _by_folder(audit: Audit) -> Table:
-    rows: list[tuple[str, ...]] = [
-        (folder, *(str(counts.get(c, 0) or "") for c in audit.codemods), str(sum(counts.values())))
-        for folder, counts in audit.folders
-    ]
     total = Counter[str]()
     for _, counts in audit.folders:
         total.update(counts)
-    if rows:
-        rows.append(("all", *(str(total[c]) for c in audit.codemods), str(total.total())))
-    head = ("directory", *audit.codemods, "sites")
-    return Table("Sites by directory", head, rows, "no codemod finds anything", numbers=len(head) - 1)
+    folders = [*audit.folders, ("all", total)] if audit.folders else []
+    rows = [(folder, *_counted(audit, counts), str(sum(counts.values()))) for folder, counts in folders]
+    head = ("directory", *_counted(audit), "sites")
+    return Table("Sites by directory", head, rows, "no codemod finds anything", numbers=_numbers(audit))
+
+
+def _counted(audit: Audit, counts: Mapping[str, int] | None = None) -> tuple[str, ...]:
+    """The cells of the codemods: a count each, or all in one cell; those of the head where no counts are given."""
+    if len(audit.codemods) > COLUMNS:
+        return (_listed(audit, counts) if counts is not None else "codemods",)
+    return tuple(str(counts.get(c, 0) or "") for c in audit.codemods) if counts is not None else tuple(audit.codemods)
+
+
+def _listed(audit: Audit, counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[c]} {c}" for c in audit.codemods if counts.get(c))
+
+
+def _numbers(audit: Audit) -> int:
+    return 1 + (len(audit.codemods) if len(audit.codemods) <= COLUMNS else 0)
 
 
 def _by_file(audit: Audit, limit: int) -> Table:
-    rows = [
-        (row.path, row.priority, *(str(row.counts.get(c, "")) for c in audit.codemods), str(row.sites))
-        for row in audit.files
-    ]
-    head = ("file", "priority", *audit.codemods, "sites")
-    return Table("Sites by file", head, _cut(rows, limit), "no codemod finds anything", numbers=len(head) - 2)
+    rows = [(row.path, row.priority, *_counted(audit, row.counts), str(row.sites)) for row in audit.files]
+    head = ("file", "priority", *_counted(audit), "sites")
+    return Table("Sites by file", head, _cut(rows, limit), "no codemod finds anything", numbers=_numbers(audit))
 
 
 def _functions(audit: Audit, limit: int) -> Table:
