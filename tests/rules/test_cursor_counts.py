@@ -143,6 +143,80 @@ def test_a_buffered_cursor_counts(server: Server) -> None:
         assert results[0] == results[1]
 
 
+# What `execute(..)` gives, and whether a connection is open
+
+_GIVEN = {
+    "the count of a change": """
+        changed = cur.execute("UPDATE ormlift_parcels SET stage = 5 WHERE id = %s", (code,))
+        more = cur.execute("DELETE FROM ormlift_parcels WHERE stage = 2") > 0
+        conn.commit()
+        return changed, more
+""",
+    "the count of an INSERT": """
+        made = cur.execute("INSERT INTO ormlift_parcels (id, code, stage, rush) VALUES (%s, 'N', 1, false)", (code,))
+        conn.commit()
+        return made
+""",
+    "the count of a SELECT": """
+        count = cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (code,))
+        first = cur.fetchone()
+        return count, first and first[1], [row[0] for row in cur.fetchall()]
+""",
+}
+
+
+@pytest.mark.parametrize("name", list(_GIVEN))
+def test_what_execute_gives_is_the_count(server: Server, name: str) -> None:
+    if _name(server) != "pymysql":
+        pytest.skip("gives something else")
+    head = "def f(code):\n    conn = OPEN\n    try:\n        cur = conn.cursor()\n"
+    before = server.text(head + _GIVEN[name].lstrip("\n") + _END)
+    _same(before, _outcome(before, server), server, (1, 2, 8))
+
+
+def test_a_count_asked_in_a_question_stays(server: Server) -> None:
+    if _name(server) != "pymysql":
+        pytest.skip("gives something else")
+    body = "def f(code):\n    conn = OPEN\n    try:\n        cur = conn.cursor()\n"
+    body += "        if cur.execute('SELECT id FROM ormlift_parcels WHERE code = %s', (code,)):\n"
+    body += "            return cur.fetchone()[0]\n"
+    (site,) = _outcome(server.text(body + _END), server).sites
+    assert site.reason.code == "unclear-cursor"
+
+
+_OPEN = """def f(code):
+    conn = None
+    cur = None
+    try:
+        conn = OPEN
+        cur = conn.cursor()
+        cur.execute("UPDATE ormlift_parcels SET code = %s WHERE id = 2", (code,))
+        conn.commit()
+        return "done"
+    except Exception:
+        if conn and conn.is_connected():
+            conn.rollback()
+        return "failed"
+    finally:
+        if conn is not None and conn.is_connected():
+            if cur is not None:
+                cur.close()
+            conn.close()
+"""
+
+
+def test_whether_it_is_open_is_no_question_for_a_session(server: Server) -> None:
+    if _name(server) != "mysql.connector":
+        pytest.skip("has no such question")
+    before = server.text(_OPEN)
+    _same(before, _outcome(before, server), server, ("X", None, "A"))
+    asked = _OPEN.replace(
+        "        conn.commit()", "        if conn.is_connected():\n            conn.commit()\n            print()"
+    )
+    (site,) = _outcome(server.text(asked), server).sites
+    assert site.reason.code == "unclear-connection"
+
+
 # Rows of changes, and behind a commit
 
 _OVER: dict[str, tuple[str, tuple[Any, ...]]] = {

@@ -73,7 +73,8 @@ def check_counted(execution: Execution, life: Life) -> None:
     if any(fetch.does is Does.FETCHMANY for fetch in execution.fetches) or execution.described:
         message = f"line {line} asks for the row count of a SELECT whose rows are read piece by piece, or described"
         raise Refused("row-count", f"{message}; fetch all rows, and count them")
-    if not is_alone(execution, life.module) or any(use.receiver is None for use in execution.asks):
+    chained = any(use.receiver is None and use.node is not execution.node for use in execution.asks)
+    if not is_alone(execution, life.module) or chained or execution.use.cursor == "":
         message = f"the execute on line {execution.line} is part of a larger expression"
         raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
 
@@ -113,11 +114,12 @@ def counted_texts(execution: Execution, name: str, module: Module) -> dict[ast.e
     """What becomes of the counts and the fetches, now that `name` is the list of the rows."""
     if is_first(execution, module):
         return {use.node: name for use in execution.fetches}
-    texts = {use.node: name if _is_asked(use.node, module) else f"len({name})" for use in execution.asks}
+    asked = [use.node for use in execution.asks if use.node is not execution.node]
+    texts = {node: name if _is_asked(node, module) else f"len({name})" for node in asked}
     if not _is_one(execution, module):
         steps = f"{name}_left"
-        asked = {Does.FETCHONE: f"next({steps}, None)", Does.FETCHALL: f"list({steps})", Does.ITERATE: steps}
-        return texts | {use.node: asked[use.does] for use in execution.fetches}
+        left = {Does.FETCHONE: f"next({steps}, None)", Does.FETCHALL: f"list({steps})", Does.ITERATE: steps}
+        return texts | {use.node: left[use.does] for use in execution.fetches}
     for use in execution.fetches:
         first = f"{name}[0]" if _is_sure(use.node, execution, module) else f"next(iter({name}), None)"
         # what is fetched may be changed before it is counted
@@ -127,8 +129,12 @@ def counted_texts(execution: Execution, name: str, module: Module) -> dict[ast.e
 
 
 def counted_lines(execution: Execution, name: str, module: Module) -> list[str]:
-    """What stands below the statement: where rows are fetched one by one, those that are left."""
-    return [] if _is_one(execution, module) else [f"{name}_left = iter({name})"]
+    """What stands below the statement: the count that it gave, and the rows left where they are fetched one by one."""
+    statement = module.statement(execution.node)
+    counted = any(use.node is execution.node for use in execution.asks) and isinstance(statement, ast.Assign)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    count = ["".join(f"{module.text(t)} = " for t in targets) + f"len({name})"] if counted else []
+    return count + ([] if _is_one(execution, module) else [f"{name}_left = iter({name})"])
 
 
 def left_name(execution: Execution, name: str, module: Module) -> str:

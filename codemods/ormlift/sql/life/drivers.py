@@ -36,6 +36,7 @@ DIALECTS = {
 }
 ASYNC_DRIVERS = frozenset({"aiosqlite"})
 EXECUTE_RETURNS_CURSOR = frozenset({"sqlite3", "psycopg", ""})
+EXECUTE_RETURNS_COUNT = frozenset({"pymysql", "MySQLdb"})  # what `execute(..)` gives is the row count
 COMMITTING_BLOCK = frozenset({"sqlite3", "psycopg2"})  # `with conn:` commits or rolls back, and does not close
 
 

@@ -157,7 +157,8 @@ def _direct(use: Use) -> ast.AST | None:
     node = use.node
     if use.receiver is not None:
         return None
-    if use.does is Does.ITERATE or _is_both(use.call):
+    counted = use.does is Does.ROWCOUNT and isinstance(node, ast.Call)  # of a driver whose execute gives the count
+    if use.does is Does.ITERATE or counted or _is_both(use.call):
         return node
     attribute = use.call.func if isinstance(use.call, ast.Call) else node
     return attribute.value if isinstance(attribute, ast.Attribute) else None

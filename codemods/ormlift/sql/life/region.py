@@ -12,6 +12,7 @@ from ormlift.sql.life.uses import binds_by_with
 from ormlift.syntax import Module, walk_scope
 
 _GONE = (Does.CURSOR, Does.CLOSE, Does.SETTING)
+_SIMPLE = (Does.CLOSE, Does.COMMIT, Does.ROLLBACK, Does.SETTING)
 
 
 @dataclass
@@ -163,14 +164,17 @@ def _settle_tests(life: Life, region: Region) -> None:
     """`if conn: conn.close()` goes, `if conn: conn.rollback()` loses its if; other tests stay, on the session."""
     for use in life.where(Does.TEST):
         statement = life.module.statement(use.node)
-        if not isinstance(statement, ast.If) or statement.orelse or not _is_whole_test(statement, use):
+        if not isinstance(statement, ast.If) or statement.orelse or not _is_whole_test(statement.test, life):
+            if isinstance(use.node, ast.Call):
+                message = f"line {use.line} asks whether the connection is open; remove the question"
+                raise Refused("unclear-connection", message)
             if use.cursor:
                 message = f"line {use.line} asks whether there is a cursor; remove the question"
                 raise Refused("unclear-connection", message)
             continue
         inner = list(_simple_uses(statement.body, life))
-        if len(inner) != len(statement.body):
-            if use.cursor or life.inits:
+        if not all(_is_simple(s, life) for s in statement.body):
+            if use.cursor or life.inits or isinstance(use.node, ast.Call):
                 message = f"line {use.line} asks whether there is a connection; remove the question"
                 raise Refused("unclear-connection", message)
             continue
@@ -181,21 +185,36 @@ def _settle_tests(life: Life, region: Region) -> None:
             region.removed.add(statement)
 
 
-def _is_whole_test(statement: ast.If, use: Use) -> bool:
-    """`if conn`, `if conn is not None`."""
-    test = statement.test
-    if test is use.node:
-        return True
-    return isinstance(test, ast.Compare) and test.left is use.node and isinstance(test.ops[0], ast.IsNot | ast.NotEq)
+def _is_whole_test(test: ast.expr, life: Life) -> bool:
+    """`if conn`, `if conn is not None`, `if conn.is_connected()`, `if conn and conn.is_connected()`."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_is_whole_test(value, life) for value in values)
+        case ast.Compare(left=left, ops=[ast.IsNot() | ast.NotEq()]):
+            return _is_whole_test(left, life)
+        case _:
+            return any(test is use.node for use in life.where(Does.TEST))
+
+
+def _is_simple(statement: ast.stmt, life: Life) -> bool:
+    """Whether a statement does no more than to close, commit, roll back or set something, also where that is asked."""
+    if isinstance(statement, ast.If) and not statement.orelse and _is_whole_test(statement.test, life):
+        ends = all(use.does is Does.CLOSE for use in _simple_uses(statement.body, life))
+        return ends and all(_is_simple(s, life) for s in statement.body)
+    return any(_is_of(statement, use) for use in life.where(*_SIMPLE))
 
 
 def _simple_uses(body: Sequence[ast.stmt], life: Life) -> Iterator[Use]:
-    """The uses that are statements of their own: closes, commits, rollbacks, settings."""
+    """The uses that are statements of their own, also behind a question whether there is what they close."""
     for statement in body:
-        for use in life.where(Does.CLOSE, Does.COMMIT, Does.ROLLBACK, Does.SETTING):
-            called = isinstance(statement, ast.Expr) and statement.value is use.node
-            if called or (isinstance(statement, ast.Assign) and statement.targets == [use.node]):
-                yield use
+        if isinstance(statement, ast.If):
+            yield from _simple_uses(statement.body, life)
+        yield from (use for use in life.where(*_SIMPLE) if _is_of(statement, use))
+
+
+def _is_of(statement: ast.stmt, use: Use) -> bool:
+    called = isinstance(statement, ast.Expr) and statement.value is use.node
+    return called or (isinstance(statement, ast.Assign) and statement.targets == [use.node])
 
 
 def _settle_finals(life: Life, region: Region) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ormlift.schema import SourceKind
+from ormlift.sql.life.drivers import EXECUTE_RETURNS_COUNT
 from ormlift.sql.life.model import Does, How, Life, Receiver, Use
 from ormlift.syntax import dotted, walk_scope
 
@@ -26,6 +27,7 @@ _CURSOR_CALLS = {
     "fetchmany": Does.FETCHMANY,
     "close": Does.CLOSE,
 }
+_OPEN_CALLS = frozenset(["is_connected"])  # which tell whether it is open
 _FETCHING_CALLS = {"execute_fetchall": Does.FETCHALL}
 _CURSOR_ATTRIBUTES = {"rowcount": Does.ROWCOUNT, "lastrowid": Does.LASTROWID, "description": Does.DESCRIPTION}
 _ITERATORS = frozenset(["list", "tuple", "set", "enumerate", "sorted", "map", "filter", "zip", "dict"])
@@ -118,6 +120,8 @@ class Collector:
             self._new_cursor(call, name)
         elif attribute.attr in ("set_session", "set_isolation_level"):
             self._add(Use(Does.SETTING, self._whole(call), name))
+        elif attribute.attr in _OPEN_CALLS and not call.args and self._is_test(call):
+            self._add(Use(Does.TEST, call, name))
         elif attribute.attr in _FETCHING_CALLS and self.life.is_async:
             self._fetched(call, name, _FETCHING_CALLS[attribute.attr])
         elif attribute.attr in _CONNECTION_CALLS and not (self.is_session and attribute.attr == "execute"):
@@ -214,6 +218,9 @@ class Collector:
         match parent:
             case ast.Expr():
                 self._add(Use(Does.EXECUTE, whole, receiver, cursor))
+            case _ if self.life.source.driver in EXECUTE_RETURNS_COUNT:
+                self._add(Use(Does.EXECUTE, whole, receiver, cursor))
+                self._add(Use(Does.ROWCOUNT, whole, None, cursor))
             case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
                 self._add(Use(Does.EXECUTE, whole, receiver, target.id))
                 self._add_cursor(target)
