@@ -146,6 +146,21 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         {"autoflush"},
     ),
+    "one of two texts with options, and a dict that grows": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for low in (None, 1):
+            params = dict(t="zwei")
+            sql = text("SELECT id FROM books WHERE title = :t ORDER BY id").execution_options(note=1)
+            if low:
+                sql = text("SELECT id FROM books WHERE title = :t AND id > :low ORDER BY id").execution_options(note=1)
+                params["low"] = low
+            found.append([row.id for row in session.execute(sql, params)])
+    return found
+""",
+        set(),
+    ),
     "scalar of no row": (
         """
     with SessionLocal() as session:

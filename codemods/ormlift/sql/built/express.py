@@ -100,10 +100,21 @@ def _state(found: Expressed, make: Make) -> None:
         options = with_options(node)[1]
         if options is not None and whole.request is not None:
             whole.request = replace(whole.request, options=_options(options, built))
+            _write_again(whole)
         text = statement_text(whole, _FLAT, 0)
         if found.texts.setdefault(node, (text,)) != (text,):
             raise _odd(built)
         found.statements[node] = whole
+
+
+def _write_again(whole: Prepared) -> None:
+    """The statement, as its request says by now."""
+    from ormlift.sql.write import write
+
+    assert whole.request is not None
+    written = write(whole.statement, whole.request)
+    assert isinstance(written, Written)
+    whole.written = written
 
 
 def _options(call: ast.Call, built: Built) -> str:
