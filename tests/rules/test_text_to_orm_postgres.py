@@ -92,6 +92,11 @@ SAME = {
     "an expression": _all("SELECT id FROM items WHERE label ~ :p ORDER BY id", '{"p": "^a"}'),
     "an expression in any case": _all("SELECT id FROM items WHERE label ~* '^a' AND label !~ 'c$' ORDER BY id"),
     "no expression in any case": _all("SELECT id FROM items WHERE label !~* '^abc' ORDER BY id"),
+    "words found": _all(
+        "SELECT id FROM items WHERE to_tsvector('english', label) @@ plainto_tsquery('english', :q) AND id > 1",
+        '{"q": "AB"}',
+    ),
+    "words not found": _all("SELECT id FROM items WHERE NOT to_tsvector(label) @@ to_tsquery('ab') ORDER BY id"),
     "a lock": _all("SELECT id FROM items WHERE id < :n ORDER BY id FOR UPDATE SKIP LOCKED", '{"n": 3}'),
     "a lock to read": _all("SELECT id FROM items WHERE id = 1 FOR SHARE NOWAIT"),
     "an interval that is bound": _all(
@@ -204,6 +209,7 @@ STAYS = {
         "SELECT t.x FROM UNNEST(:id) WITH ORDINALITY AS t(x, n) JOIN items i ON i.id = t.x",
         "sql-not-supported",
     ),
+    "words found by text": ("SELECT id FROM items WHERE label @@ :id", "sql-not-supported"),
     "a lock of one table": ("SELECT id FROM items FOR UPDATE OF items", "sql-not-supported"),
     "a cast in a lambda": ("SELECT jsonb_typeof(data->'a'::text) AS a FROM items", "sql-not-supported"),
 }

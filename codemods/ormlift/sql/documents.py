@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ormlift.sql.binding import Use
-from ormlift.sql.layout import COMPARE, Atom, Infix, Node, Pair, call, method
+from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Items, Node, Pair, call, method
 from ormlift.sql.operands import Operands, Value, construct, operand, quoted, slot_of, source_of
 from ormlift.sql.scope import unsupported
 
@@ -46,6 +46,8 @@ class Documents(Operands):
             return self._contained(tree)
         if isinstance(tree, exp.JSONBContainsTopKey):
             return self._has_key(tree)
+        if isinstance(tree, exp.MatchAgainst) and self.dialect == "postgresql" and len(tree.expressions) == 1:
+            return self._found(tree)
         raise unsupported(construct(tree))
 
     def _path(self, tree: exp.Expr) -> Value:
@@ -100,6 +102,15 @@ class Documents(Operands):
             raise unsupported("A regular expression for what is no text")
         extra = [Pair("flags", "=", Atom('"i"'))] if isinstance(tree, exp.RegexpILike) else []
         return method(first.node, "regexp_match", self.against(tree.args["expression"], first, Use.PLAIN), *extra)
+
+    def _found(self, tree: exp.MatchAgainst) -> Node:
+        """`words @@ to_tsquery('a')` as `Model.words.bool_op("@@")(func.to_tsquery("a"))`; sqlglot turns the sides."""
+        subject, query = self.value(tree.expressions[0]), self.value(tree.this)
+        if subject.is_python or query.is_python or tree.args.get("modifier"):
+            raise unsupported("`@@` with what is neither column nor function")
+        head = method(subject.node, "bool_op", Atom('"@@"'))
+        called = Items(source_of(head.links[-1]), "(", (query.node,), ")")
+        return Chain(head.base, (*head.links[:-1], called), head.split)
 
     def _contained(self, tree: exp.Expr) -> Node:
         """`data @> '{..}'` as `Model.data.contains(cast(literal("{..}", String), JSONB))`."""
