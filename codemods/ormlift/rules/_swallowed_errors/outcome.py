@@ -13,6 +13,7 @@ _ENDS = frozenset({"rollback", "close", "aclose", "remove", "expunge_all", "prin
 _MAYBE_NONE = frozenset({"first", "get", "one_or_none", "scalar", "scalar_one_or_none", "fetchone", "fetchval"})
 _LOUD = frozenset({"error", "exception", "critical"})
 _ASKS = re.compile(r"^_*(is|has|can|should|may|verify|check|validate|authenticate|authorize|allow|exists|was)_?")
+_JOBS = re.compile(r"(?:^|_)(?:add|register|schedule|every|setup|start)\w*_?job|schedule", re.I)
 _PLAIN = frozenset({"str", "repr", "type", "getattr", "len", "format", "isinstance", "hasattr"})
 
 
@@ -27,6 +28,8 @@ class Outcome:
 def outcome_of(module: Module, function: FunctionNode, node: ast.Try, handler: ast.ExceptHandler) -> Outcome | None:
     """What becomes of an error that the handler takes; None where somebody is told, or it can't be read."""
     if not all(_is_idle(s) for s in handler.body) or _is_run_by_hand(module, function, handler):
+        return None
+    if _is_job(module, function):
         return None
     if any(isinstance(p, ast.ExceptHandler) for p in _up_to(module, node, function)):
         return None  # an error is being handled already
@@ -57,6 +60,16 @@ def _is_run_by_hand(module: Module, function: FunctionNode, handler: ast.ExceptH
     loose = [s for s in module.tree.body if isinstance(s, ast.Expr)]
     called = {dotted(n.func) for s in (*script, *loose) for n in ast.walk(s) if isinstance(n, ast.Call)}
     return function.name in called or (prints and bool(script))
+
+
+def _is_job(module: Module, function: FunctionNode) -> bool:
+    """Whether a scheduler runs the function, to which nobody listens: `scheduler.add_job(tick, "interval")`."""
+    for call in module.calls:
+        if _JOBS.search(dotted(call.func).rpartition(".")[2]):
+            given = (*call.args, *(k.value for k in call.keywords))
+            if any(isinstance(a, ast.Name) and a.id == function.name for a in given):
+                return True
+    return False
 
 
 def _is_idle(node: ast.stmt) -> bool:

@@ -105,6 +105,21 @@ def find(db: Session, name):
         "now-raises",
     ),
     _right(
+        "a job that a scheduler runs",
+        """\
+def tick(db: Session):
+    try:
+        db.query(Job).delete()
+        db.commit()
+    except Exception:
+        log.exception("not cleaned")
+
+
+def start(scheduler):
+    scheduler.add_job(tick, "interval", minutes=1)
+""",
+    ),
+    _right(
         "a comment says that it may fail",
         """\
 def touch(db: Session, job):
