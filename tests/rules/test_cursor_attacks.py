@@ -334,6 +334,187 @@ _STAYS = {
         _OPEN + """        cursor = db.execute("SELECT COUNT(*) FROM jobs")\n        return await cursor\n""",
         "connection-escapes",
     ),
+    "placeholders counted before a list is cut": (
+        """def f(ids):
+    conn = open_db()
+    marks = ",".join("?" for _ in ids)
+    ids.pop()
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", ids).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "placeholders counted before a list is handed on": (
+        """def f(ids):
+    conn = open_db()
+    marks = ",".join("?" for _ in ids)
+    more(ids)
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", ids).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "placeholders counted before the name is bound anew": (
+        """def f(ids):
+    conn = open_db()
+    marks = ",".join("?" for _ in ids)
+    ids = set(ids)
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", tuple(ids)).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "an attribute that a subclass binds too": (
+        """class First:
+    Q = "SELECT id FROM jobs WHERE stage = ?"
+
+    def f(self, x):
+        conn = open_db()
+        rows = conn.execute(self.Q, (x,)).fetchall()
+        conn.close()
+        return [row[0] for row in rows]
+
+
+class Second(First):
+    Q = "SELECT id FROM jobs WHERE stage <> ?"
+""",
+        "dynamic-sql",
+    ),
+    "an attribute that setattr may bind": (
+        """class First:
+    Q = "SELECT id FROM jobs WHERE stage = ?"
+
+    def f(self, x):
+        conn = open_db()
+        rows = conn.execute(self.Q, (x,)).fetchall()
+        conn.close()
+        return [row[0] for row in rows]
+
+    def g(self, name, value):
+        setattr(self, name, value)
+""",
+        "dynamic-sql",
+    ),
+    "a text that is bound on one way": (
+        """def f(x):
+    conn = open_db()
+    if x:
+        sql = "SELECT id FROM jobs"
+    try:
+        rows = conn.execute(sql).fetchall()
+    except UnboundLocalError:
+        return "unbound"
+    finally:
+        conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that is bound in a loop": (
+        """def f(xs):
+    conn = open_db()
+    for x in xs:
+        sql = "SELECT id FROM jobs"
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that is bound where an error is caught": (
+        """def f(x):
+    conn = open_db()
+    try:
+        n = int(x)
+        sql = "SELECT id FROM jobs"
+    except ValueError:
+        n = 0
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return n, [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that a with binds": (
+        """def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+    with x as sql:
+        pass
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that a match binds": (
+        """def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+    match x:
+        case [sql]:
+            pass
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that a handler binds": (
+        """def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+    try:
+        x()
+    except ValueError as sql:
+        pass
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that a test binds": (
+        """def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+    if x and (sql := x):
+        pass
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that another function binds": (
+        """def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+
+    def g():
+        nonlocal sql
+        sql = x
+
+    g()
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a part of a text under NOT": (
+        """def f(x):
+    conn = open_db()
+    where = "stage = 1" if x else "stage = 2"
+    rows = conn.execute(f"SELECT id FROM jobs WHERE NOT ({where})").fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
     "lists in another order than their placeholders": (
         """def f(a, b):
     conn = open_db()

@@ -400,6 +400,41 @@ STAYS: dict[str, str] = {
         + EXECUTE
         + CLOSE
     ),
+    "another name for the parameters": (
+        OPEN
+        + LISTS.replace("[]", '["id > 0"]', 1)
+        + A
+        + "    page = params\n    page.extend([1, 2])\n"
+        + EXECUTE.replace("params)", "page)")
+        + CLOSE
+    ),
+    "a with that binds the list": (
+        OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    with b as conditions:\n        pass\n" + EXECUTE + CLOSE
+    ),
+    "a test that binds the list": (
+        OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    if (conditions := b):\n        pass\n" + EXECUTE + CLOSE
+    ),
+    "an import that binds the list": (
+        OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    from app import db as conditions\n" + EXECUTE + CLOSE
+    ),
+    "a list that is bound beside another": (
+        OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    where = str(conditions := b)\n" + EXECUTE + CLOSE
+    ),
+    "a function that binds the list": (
+        OPEN
+        + LISTS.replace("[]", '["id > 0"]', 1)
+        + "    def more():\n        nonlocal conditions\n        conditions = b\n    more()\n"
+        + A
+        + EXECUTE
+        + CLOSE
+    ),
+    "a list that is cut after it was counted": (
+        OPEN
+        + "    conditions = [f\"id IN ({','.join('?' for _ in b)})\"]\n    params = []\n"
+        + "    b.pop()\n    params.extend(b)\n"
+        + EXECUTE
+        + CLOSE
+    ),
     "a parameter too many": (
         OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    if b:\n        params.append(b)\n" + EXECUTE + CLOSE
     ),

@@ -169,7 +169,7 @@ STAYS: dict[str, tuple[str, str]] = {
             '                q = text("SELECT id FROM books WHERE count = :n")\n'
             '            print(session.execute(q, {"n": n}).fetchall())'
         ),
-        "parameters-unknown",
+        "text-options",
     ),
     "a value bound in an earlier round": (
         (
@@ -177,7 +177,7 @@ STAYS: dict[str, tuple[str, str]] = {
             '                q = text("SELECT id FROM books WHERE id = :n").bindparams(n=n)\n'
             "            print(session.execute(q).fetchall())"
         ),
-        "parameters-unknown",
+        "text-options",
     ),
     "inside an f-string": (
         "print(f\"{session.execute(text('SELECT title FROM books')).scalar()} of all\")",

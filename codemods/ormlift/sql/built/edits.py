@@ -11,9 +11,11 @@ from ormlift.sql.built.built import Built, Group
 from ormlift.sql.built.express import Expressed, together
 from ormlift.sql.built.turned import ADVICE, Texts, Turner
 from ormlift.sql.built.values import Item, Keyed, Words
+from ormlift.sql.life.bound import is_shared
 from ormlift.sql.life.literals import is_stable
 from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.steady import check_steady
 from ormlift.sql.life.text import has_comment
 from ormlift.syntax import Module
 
@@ -84,7 +86,9 @@ class Editor:
         if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Constant):
             return False
         (name,) = names
-        return any(n.id == name and not self._is_ours(n) for n in self._loads())
+        built = [*self.group.walk.touched, *(one.call for one in self.group.built)]
+        inside = {inner for whole in built for inner in ast.walk(whole)}
+        return any(n.id == name and n not in inside for n in self._loads())
 
     def _check_kept(self, held: Keyed) -> None:
         """The dict whose keys and values are set is passed as it is. Raises Refused."""
@@ -109,6 +113,9 @@ class Editor:
                 raise self._refused(message)
             moves = not near or not self._is_beside(item.place, to)
             given[item.node] = given.get(item.node, False) or moves
+        for built in self.group.built:
+            for counted in {p.part.many for way in built.ways for p in way if p.part.many is not None}:
+                check_steady(counted, built.call, self.group.life)
         doing = [node for node in given if acts(node) or does_more(node, self.module)]
         seeing = [node for node in given if node in doing or looks(node)]
         if len(doing) > 1 or (any(given[node] for node in doing) and len(seeing) > 1):
@@ -181,7 +188,10 @@ class Editor:
                 continue
             raise self._refused(f"{name.id} is used on line {name.lineno} too, for more than to build SQL")
         self._check_open(going)
-        captured = [n for n in self.group.walk.names if n in self.group.life.flow.captured and self._builder(n)]
+        shared = [n for n in self.group.walk.builders if is_shared(n, self.group.life.host)]
+        if shared:
+            raise self._refused(f"{min(shared)} is bound by another function too")
+        captured = [n for n in self.group.walk.builders if n in self.group.life.flow.captured]
         if captured:
             raise self._refused(f"{min(captured)} is shared with other functions")
 
@@ -197,9 +207,6 @@ class Editor:
                         raise self._refused(f"{name.id} is used on line {name.lineno}, where it may change")
                 if item.open in self.group.life.flow.captured:
                     raise self._refused(f"{item.open} is shared with other functions")
-
-    def _builder(self, name: str) -> bool:
-        return any(name in names for s, names in self.group.walk.touched.items() if s in self.statements())
 
     def _is_kept_set(self, name: ast.Name) -> bool:
         """Whether a statement that sets an item of a dict that stays reads it."""

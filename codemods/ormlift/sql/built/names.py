@@ -57,6 +57,14 @@ def changed(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             yield from ((n.id, source) for n in ast.walk(target) if isinstance(n, ast.Name))
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name, None
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            yield from ((a.asname or a.name.partition(".")[0], None) for a in aliases)
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name, None
+        case ast.ExceptHandler(name=str(name)):
+            yield name, None
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name, None
         case _:
             return
 

@@ -181,13 +181,14 @@ class _Way:
                 self._if(statement)
             case ast.With() | ast.AsyncWith():
                 self._see(*(item.context_expr for item in statement.items))
+                self._unknown(*statement.items)
                 self.suite(statement.body)
             case ast.Try():
                 self._try(statement)
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._loop(statement)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                pass
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                self.state[name] = None
             case ast.Match() if self._matters(statement):
                 self._lost(statement)
             case _:
@@ -198,6 +199,7 @@ class _Way:
 
     def _if(self, statement: ast.If) -> None:
         self._see(statement.test)
+        self._unknown(statement.test)
         if not self._matters(statement):
             known = self._known(statement.test)
             if known is None or not _leaves(statement.body if known else statement.orelse):
@@ -238,6 +240,7 @@ class _Way:
     def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
         head = statement.test if isinstance(statement, ast.While) else statement.iter
         self._see(head)
+        self._unknown(head)
         if self._matters(statement):
             held = {name for name, value in self.state.items() if value is not None}
             if held & self._changes(statement):
@@ -247,6 +250,11 @@ class _Way:
             for name in self._changes(statement):
                 self.state[name] = None
         self.suite(statement.orelse)
+
+    def _unknown(self, *nodes: ast.AST) -> None:
+        """What is bound in the head of a block is not known."""
+        for name in {name for node in nodes for name in self._changes(node)}:
+            self.state[name] = None
 
     def _lost(self, statement: ast.stmt) -> None:
         message = f"what is built cannot be followed through the statement on line {statement.lineno}"
@@ -292,28 +300,47 @@ class _Way:
         if names & self.used:  # a dict that has been taken over into the text
             self._lost(statement)
         self.walk.touched.setdefault(statement, set()).update(names)
-        match statement:
-            case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.BinOp(ast.Name(id=left), ast.Add(), right=value)
-            ) if name == left:
-                self.state[name] = self._added(name, value, statement)
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
-                self.state[name] = self._chunked(self.evaluate.value(value, statement), value, statement)
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
-                self.state[name] = self._added(name, value, statement)
-            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name), slice=slice_)], value=value):
-                self.state[name] = self._set(name, [(slice_, value)], statement)
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr), args=args, keywords=keywords)
-            ) if attr in CHANGES:
-                self.state[name] = self._called(name, attr, args, keywords, statement)
-            case _:
-                self.state.update(dict.fromkeys(names))
+        self._bind(statement, names)
         if len(names) == 1:
             self.walk.held[statement] = self.state.get(next(iter(names)))
+
+    def _bind(self, statement: ast.stmt, names: frozenset[str]) -> None:
+        known = self._target(statement)
+        self.state.update(dict.fromkeys(names - {known}))  # bound beside it, as by `:=`
+        if known is not None:
+            self._set_one(known, statement)
+
+    @staticmethod
+    def _target(statement: ast.stmt) -> str | None:
+        """The variable that a statement binds or changes in a way that can be followed."""
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
+                return name
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()) | ast.AugAssign(target=ast.Name(id=name)):
+                return name
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))) if attr in CHANGES:
+                return name
+            case _:
+                return None
+
+    def _set_one(self, name: str, statement: ast.stmt) -> None:
+        held: Value | None = None
+        match statement:
+            case ast.Assign(targets=[ast.Name()], value=ast.BinOp(ast.Name(id=left), ast.Add(), right=value)) if (
+                name == left
+            ):
+                held = self._added(name, value, statement, new=True)
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
+                if isinstance(value, ast.Name) and isinstance(self.state.get(value.id), Items | Keyed):
+                    self._lost(statement)  # two names for one list
+                held = self._chunked(self.evaluate.value(value, statement), value, statement)
+            case ast.AugAssign(op=ast.Add(), value=value):
+                held = self._added(name, value, statement)
+            case ast.Assign(targets=[ast.Subscript(slice=slice_)], value=value):
+                held = self._set(name, [(slice_, value)], statement)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=attr), args=args, keywords=keywords)):
+                held = self._called(name, attr, args, keywords, statement)
+        self.state[name] = held
 
     def _chunked(self, held: Value | None, value: ast.expr, place: ast.stmt) -> Value | None:
         """A text knows the expression that it comes from."""
@@ -322,14 +349,16 @@ class _Way:
         chunk = Item(self.evaluate.chosen(value), place)
         return Words(tuple(part if part.chunk else replace(part, chunk=chunk) for part in held.parts))
 
-    def _added(self, name: str, value: ast.expr, place: ast.stmt) -> Items | Words | None:
+    def _added(self, name: str, value: ast.expr, place: ast.stmt, *, new: bool = False) -> Items | Words | None:
+        """What `+=` leaves; `x = x + [..]` makes a new list, of known items only."""
         match self.state.get(name):
             case Words(parts=parts):
                 text = self.evaluate.text(value)
                 added = self._chunked(Words(text), value, place) if text is not None else None
                 return Words((*parts, *added.parts)) if isinstance(added, Words) else None
             case Items(items=items):
-                return Items((*items, *self.evaluate.several(value, place)))
+                more = self.evaluate.items(value, place) if new else self.evaluate.several(value, place)
+                return Items((*items, *more)) if more is not None else None
             case _:
                 return None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.project.escape.choice import bound_in
+from ormlift.sql.life.bound import is_bound, is_shared
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
@@ -174,12 +175,19 @@ def _named(node: ast.Name, life: Life, depth: int) -> Text | None:
         value = only_value(definitions, life.module)
         text = sql_text(value, life, depth - 1) if value is not None else None
         (definition,) = definitions if len(definitions) == 1 else (None,)
-        if text is None or not isinstance(definition, ast.Name):
+        if text is None or definition is None or not is_surely(definition, node, life):
+            return None
+        if not isinstance(definition, ast.Name):
             return text
         return Text(text.value, (*text.variables, definition))
     if node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
     return _constant(node.id, module_level(life.module.tree), life)
+
+
+def is_surely(definition: ast.AST, name: ast.Name, life: Life) -> bool:
+    """Whether a variable surely holds what one definition gave it."""
+    return is_bound(definition, name, life.module) and not is_shared(name.id, life.host)
 
 
 def is_enclosed(name: str, life: Life) -> bool:
@@ -243,7 +251,18 @@ def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
         for n in ast.walk(life.module.tree)
         if isinstance(n, ast.Attribute) and n.attr == node.attr and not isinstance(n.ctx, ast.Load)
     ]
+    if owner in ("self", "cls") and is_bound_elsewhere(node.attr, found, life.module):
+        return None
     return None if stores else _constant(node.attr, found.body, life)
+
+
+def is_bound_elsewhere(attr: str, owner: ast.ClassDef, module: Module) -> bool:
+    """Whether another class of the file, which may inherit from this one, binds the attribute too, or setattr may."""
+    others = (c for c in ast.walk(module.tree) if isinstance(c, ast.ClassDef) and c is not owner)
+    if any(attr in _bound(statement) for c in others for statement in c.body):
+        return True
+    calls = (c for c in module.calls if dotted(c.func) == "setattr" and len(c.args) > 1)
+    return any(not isinstance(c.args[1], ast.Constant) or c.args[1].value == attr for c in calls)
 
 
 # Parameters
@@ -351,6 +370,8 @@ def _variable(name: ast.Name, call: ast.Call, life: Life) -> Parameters | None:
     if value is None or literal is None:
         return None
     (definition,) = definitions
+    if not is_surely(definition, name, life):
+        return None
     loads = [n for n, d in _loads(life.flow, name.id) if definition in d]
     executed = [n for n in loads if _is_parameter(n, life.module)]
     if not isinstance(value, ast.Tuple) and len(executed) != len(loads):

@@ -32,6 +32,7 @@ from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.steady import check_steady
 from ormlift.sql.life.tables import Asked, is_catalog, mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
 from ormlift.sql.placeholders import placeholders
@@ -80,6 +81,9 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     if any(mark in sql for mark in life.holes):
         sql, filled = fill(sql, life.holes, style, dialect, execution.line, lambda node: life.module.text(node))
     check_still(filled, call, life)
+    for hole in filled:
+        if hole.many and hole.node is not None:
+            check_steady(hole.node, call, life)
     head = ""
     passed: Parameters | None
     if is_many(call) and not filled:
@@ -443,6 +447,9 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         spreads=prepared.spreads,
     )
     written = write(prepared.statement, prepared.request)
+    if isinstance(written, Reason) and MARK in written.message:
+        message = f"what branches put into the SQL of line {execution.line} stands where it is no list of expressions"
+        raise Refused("dynamic-sql", f"{message}; write each statement as one literal")
     if isinstance(written, Reason):
         raise Refused(written.code, f"line {execution.line}: {written.message}")
     prepared.written = written

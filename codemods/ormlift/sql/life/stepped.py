@@ -74,7 +74,12 @@ class Stepper:
         walk = walked(calls, self.life) if plain else None
         if walk is None:
             raise next(iter(left.values()))
-        self.group = group_of(walk, style, dialect)
+        try:
+            self.group = group_of(walk, style, dialect)
+        except Refused:
+            if all(len(seen) == 1 for seen in walk.found.values()):  # nothing is built by branches
+                raise next(iter(left.values())) from None
+            raise
         found: dict[Execution, Prepared] = {}
         for execution, built in zip(left, self.group.built, strict=True):
             found[execution] = self._read(execution, *built.own())

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ormlift.project.escape.choice import bound_in
-from ormlift.sql.life.literals import Parameters, Text, constant_value, is_enclosed, only_value, sql_text
+from ormlift.sql.life.literals import (
+    Parameters,
+    Text,
+    constant_value,
+    is_bound_elsewhere,
+    is_enclosed,
+    is_surely,
+    only_value,
+    sql_text,
+)
 from ormlift.sql.life.model import Life
 from ormlift.syntax import FunctionNode, Module, dotted, module_level
 
@@ -104,6 +113,8 @@ def _named(node: ast.Name, life: Life, depth: int) -> Clause | None:
     clauses = [clause_of(v, life, depth) if v is not None else None for v in values]
     if len(clauses) == 1 and clauses[0] is not None:
         (definition,) = definitions
+        if not is_surely(definition, node, life):
+            return replace(clauses[0], problem="it may not be bound, or another function binds it")
         whole = (definition,) if isinstance(definition, ast.Name) else ()
         return replace(clauses[0], variables=(*clauses[0].variables, *whole))
     texts = [c for c in clauses if c is not None and not c.bare]
@@ -145,7 +156,9 @@ def _of_class(node: ast.Attribute, life: Life, depth: int) -> Clause | None:
         for n in life.module.parents
         if isinstance(n, ast.Attribute) and n.attr == node.attr and not isinstance(n.ctx, ast.Load)
     ]
-    value = constant_value(node.attr, owner.body, life.module) if owner is not None and not stores else None
+    if owner is None or stores or is_bound_elsewhere(node.attr, owner, life.module):
+        return None
+    value = constant_value(node.attr, owner.body, life.module)
     clause = clause_of(value, life, depth - 1) if value is not None and depth else None
     return clause if clause is not None and not clause.bare else None
 
