@@ -538,3 +538,24 @@ def test_stays(name: str) -> None:
     outcome = plan_file(source, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
     assert not isinstance(outcome, Planned)
     assert [s.reason.code for s in getattr(outcome, "sites", ()) if s.reason] == [reason]
+
+
+def test_a_row_that_another_function_binds_is_read_by_its_place() -> None:
+    body = """def f(x):
+    conn = open_db()
+    row = conn.execute("SELECT id, title FROM jobs").fetchone()
+
+    def g():
+        nonlocal row
+        row = x
+
+    g()
+    conn.close()
+    return row[1]
+"""
+    files = {**PROJECT, "app/jobs.py": _HEAD + body}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    source = Source("app/jobs.py", _HEAD + body)
+    outcome = plan_file(source, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert isinstance(outcome, Planned)
+    assert "return row[1]" in outcome.after.text

@@ -90,6 +90,7 @@ class _Walker:
         self.state: State = {}
         self.dead = False
         self.tries: list[State] = []
+        self.shared: State = {}  # what nested functions may bind at any time from their definition on
         self.loops: list[_Loop] = []
 
     # What happens to names
@@ -102,7 +103,8 @@ class _Walker:
 
     def use(self, name: str, node: ast.AST) -> None:
         key = (node, name)
-        self.result.reaching[key] = self.result.reaching.get(key, frozenset()) | self.state.get(name, frozenset())
+        known = self.state.get(name, frozenset()) | self.shared.get(name, frozenset())
+        self.result.reaching[key] = self.result.reaching.get(key, frozenset()) | known
 
     # Expressions, in the order of evaluation
 
@@ -183,6 +185,15 @@ class _Walker:
         for inner in (n for part in body for n in ast.walk(part)):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and inner.id not in bound:
                 self.result.captured.setdefault(inner.id, []).append(inner)
+        if isinstance(node, FunctionNode):
+            self._share(node)
+
+    def _share(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        names = {name for n in ast.walk(function) if isinstance(n, ast.Nonlocal) for name in n.names}
+        for inner in ast.walk(function):
+            if isinstance(inner, ast.Name) and inner.id in names and not isinstance(inner.ctx, ast.Load):
+                self.shared[inner.id] = self.shared.get(inner.id, frozenset()) | {inner}
+                self.result.definitions.setdefault(inner.id, set()).add(inner)
 
     # Statements
 
