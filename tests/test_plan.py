@@ -62,7 +62,7 @@ def index(**others: str) -> ProjectIndex:
 
     from ormlift.project.graph import ImportGraph
 
-    return replace(known, imports=ImportGraph({path: import_lines(text) for path, text in files.items()}))
+    return replace(known, imports=ImportGraph({path: import_lines(text, path) for path, text in files.items()}))
 
 
 def plan(text: str, *, unsafe: bool = False, codemods: tuple[str, ...] = (), **others: str) -> Outcome:

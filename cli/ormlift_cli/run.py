@@ -218,7 +218,7 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
             if path in selected:
                 result.failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
-        result.imports[path] = import_lines(data.decode(errors="replace"))
+        result.imports[path] = import_lines(data.decode(errors="replace"), path)
         if looks_elsewhere and not is_test_path(path):
             result.set_names |= set_names(data)
         if b"sqlalchemy" in data:

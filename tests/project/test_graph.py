@@ -10,7 +10,7 @@ def build(**files: str) -> ImportGraph:
 
 
 def build_paths(files: dict[str, str]) -> ImportGraph:
-    return ImportGraph({path: import_lines(text) for path, text in files.items()})
+    return ImportGraph({path: import_lines(text, path) for path, text in files.items()})
 
 
 def test_lines_in_every_layout() -> None:

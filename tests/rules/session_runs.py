@@ -228,7 +228,7 @@ def files_of(case: Case) -> dict[str, str]:
 def plan_of(case: Case, path: str = "app/jobs.py") -> tuple[dict[str, str], Planned]:
     files = files_of(case)
     known = link(read_facts(Source(path, text)) for path, text in files.items())
-    imports = ImportGraph({path: import_lines(text) for path, text in files.items()})
+    imports = ImportGraph({path: import_lines(text, path) for path, text in files.items()})
     index = replace(known, imports=imports, texts=Texts.of(files))
     scopes = (ScopeChoice(case.scope, "app.db"),) if case.scope else ()
     settings = replace(case.settings, scopes=scopes, codemods=(CODEMOD.id,), unsafe=True)

@@ -124,6 +124,87 @@ PATCHED = (
     _case("by a sum", 'AT = "app.jobs"\n' + IN_PLACE.format(patch='patch(AT + ".get_session", Empty)')),
     _case("by hand", "import unittest\n" + BY_HAND.format(place="jobs.get_session")),
     _case("by another name of the module", "import pytest, app.jobs as j\n" + BY_HAND.format(place="j.get_session")),
+    _case("through the table of modules", "import sys\n" + BY_HAND.format(place='sys.modules["app.jobs"].get_session')),
+    _case(
+        "by another name of patch",
+        "from unittest.mock import patch as p\n" + IN_PLACE.format(patch='p("app.jobs.get_session", Empty)'),
+    ),
+    _case(
+        "by pytest's own object",
+        """
+        import pytest
+
+        def check():
+            with pytest.MonkeyPatch.context() as mp:
+                mp.setattr(jobs, "get_session", Empty)
+                return jobs.count()
+        """,
+    ),
+    _case(
+        "by keywords",
+        """
+        import pytest
+
+        def check():
+            with pytest.MonkeyPatch.context() as mp:
+                mp.setattr(target=jobs, name="get_session", value=Empty)
+                return jobs.count()
+        """,
+    ),
+    _case(
+        "by setattr",
+        """
+        import unittest
+
+        def check():
+            held = jobs.get_session
+            setattr(jobs, "get_session", Empty)
+            try:
+                return jobs.count()
+            finally:
+                setattr(jobs, "get_session", held)
+        """,
+    ),
+    _case("in the dict of the module", IN_PLACE.format(patch="patch.dict(jobs.__dict__, get_session=Empty)")),
+    _case(
+        "in the dict of the module, by its name",
+        IN_PLACE.format(patch='patch.dict("app.jobs.__dict__", {"get_session": Empty})'),
+    ),
+    _case(
+        "in the globals of a function", IN_PLACE.format(patch="patch.dict(jobs.count.__globals__, get_session=Empty)")
+    ),
+    _case("in its variables", "import unittest\n" + BY_HAND.format(place='vars(jobs)["get_session"]')),
+    _case("in its dict", "import unittest\n" + BY_HAND.format(place='jobs.__dict__["get_session"]')),
+    _case(
+        "by a helper that adds the name",
+        """
+        def patched(name):
+            return patch("app.jobs." + name, Empty)
+
+        def check():
+            with patched("get_session"):
+                return jobs.count()
+        """,
+    ),
+    _case(
+        "by a helper that is handed the module",
+        """
+        import contextlib, unittest
+
+        @contextlib.contextmanager
+        def swapped(holder, name, value):
+            held = getattr(holder, name)
+            setattr(holder, name, value)
+            try:
+                yield
+            finally:
+                setattr(holder, name, held)
+
+        def check():
+            with swapped(jobs, "get_session", Empty):
+                return jobs.count()
+        """,
+    ),
     _case(
         "the function in its own file, which the scope does not ask",
         IN_PLACE.format(patch='patch("app.db.get_session", Empty)'),

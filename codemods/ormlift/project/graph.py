@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ormlift.project.names import is_test_path
 from ormlift.project.patched import Patch, patches
 
 _IMPORT = re.compile(
@@ -34,7 +35,7 @@ class ImportLine:
     patch: Patch | None = None  # no import: a test gives that name of the module another value
 
 
-def import_lines(text: str) -> tuple[ImportLine, ...]:
+def import_lines(text: str, path: str = "") -> tuple[ImportLine, ...]:
     """The imports of a file, found by pattern. May name imports that stand in strings: more, never fewer."""
     if "import" not in text:
         return ()
@@ -50,12 +51,12 @@ def import_lines(text: str) -> tuple[ImportLine, ...]:
             found += [ImportLine(name, (), at_import) for name in _names(match["plain"])]
         else:
             found.append(ImportLine(match["module"], tuple(_names(match["names"])), at_import))
-    return (*found, *_patched(text))
+    return (*found, *_patched(text, path))
 
 
-def _patched(text: str) -> Iterator[ImportLine]:
+def _patched(text: str, path: str) -> Iterator[ImportLine]:
     """What is replaced in a module, as `patch("app.jobs.NAME")` or `setattr(jobs, "NAME", ..)`: read as imports."""
-    for found in patches(text, is_test=any(word in text for word in _TESTS)):
+    for found in patches(text, is_test=is_test_path(path) or any(word in text for word in _TESTS)):
         yield ImportLine(found.holder, (found.name,), at_import=False, patch=found)
 
 

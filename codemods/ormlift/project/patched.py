@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 UNKNOWN = "?"  # a holder that can't be told
+ANY = "*"  # any name of the holder
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n;]+)"
     r"|import[ \t]+(?P<plain>[^\n;(]+))",
@@ -21,11 +22,22 @@ _NAMED = re.compile(
 )
 _HELD = re.compile(
     r"\b(?:setattr|delattr|object)\(\s*(?:target\s*=\s*)?(?P<held>[A-Za-z_][\w.]*(?:[\[(][^,\n]{0,60}?)?)\s*,\s*"
-    r"(?:attribute\s*=\s*)?[\"'](?P<name>\w+)[\"']"
+    r"(?:(?:attribute|name)\s*=\s*)?[\"'](?P<name>\w+)[\"']"
     r"(?P<new>\s*,\s*(?:new\s*=\s*)?(?:lambda\b|[A-Za-z_][\w.]*(?=[\s,)])))?"
 )
 _MULTIPLE = re.compile(r"\bmultiple\(\s*(?:[\"'](?P<target>[\w.]+)[\"']|(?P<held>[\w.]+))\s*,(?P<rest>[^)]*)")
-_COMPUTED = re.compile(r"\bpatch\(\s*[A-Za-z_][\w.]*\s*[,)+%]")
+_HANDED = re.compile(
+    r"\b(?!(?:get|has|set|del)attr\b|isinstance\b)\w+\(\s*(?P<held>[A-Za-z_][\w.]*)(?:\s*,\s*|\s*\)\.\w+\(\s*)"
+    r"[\"'](?P<name>\w+)[\"']"
+)
+_COMPUTED = re.compile(r"\bpatch\(\s*[A-Za-z_][\w.]*\s*[,)+%]|\bimport\b[^\n]*\bpatch as \w")
+_OPEN = re.compile(r"[\"'](?P<sum>[\w.]+)\.[\"']\s*[+%]|\bf[\"'](?P<form>[\w.]+)\.\{")
+_SPACE = re.compile(r"(?P<held>[A-Za-z_][\w.]*)\.(?:__dict__|__globals__)\b|\bvars\((?P<given>[A-Za-z_][\w.]*)\)")
+_SPACE_TEXT = re.compile(r"[\"'](?P<held>[\w.]+)\.(?:__dict__|__globals__)[\"']")
+_MODULE = re.compile(
+    r"\bsys\.modules\[[\"'](?P<holder>[\w.]+)[\"']\]\.(?P<name>\w+)[ \t]*=(?!=)"
+    r"|\bsys\.modules\[[\"'](?P<held>[\w.]+)[\"']\]\s*,\s*[\"'](?P<attr>\w+)[\"']"
+)
 _TEXT = re.compile(r"(?P<form>[fF]?)[\"'](?P<target>[^\"'\n]*\.\w+)[\"']")
 _ASSIGNED = re.compile(r"^[ \t]*(?P<held>[A-Za-z_][\w.]*)\.(?P<name>\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 _GIVEN = re.compile(r"[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*([^\n]+)")
@@ -117,14 +129,13 @@ class _Names:
 
 def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
     """The patches of a file; attributes that are simply assigned count in tests alone."""
-    mocks = "patch" in text
-    if not mocks and not is_test:
+    if "patch" not in text and not is_test:
         return
     names = _Names(text, _bound(text))
-    if mocks:
-        yield from _by_call(text, names)
+    yield from _by_call(text, names)
     if is_test:
         yield from _by_assignment(text, names)
+        yield from _by_other_ways(text, names)
 
 
 def _by_call(text: str, names: _Names) -> Iterator[Patch]:
@@ -141,7 +152,7 @@ def _by_call(text: str, names: _Names) -> Iterator[Patch]:
                 yield Patch(match["target"], name, line)
             else:
                 yield from _held(names, match["held"], name, line)
-    if computed := next(_found(_COMPUTED, text, "patch("), None):
+    if computed := next(_found(_COMPUTED, text, "patch(", "patch as "), None):
         for match in _TEXT.finditer(text):
             yield from _of_text(match["target"], match["form"], _line(text, computed.start()))
 
@@ -175,6 +186,27 @@ def _by_assignment(text: str, names: _Names) -> Iterator[Patch]:
     for match in _ASSIGNED.finditer(text):
         if match["held"] not in ("self", "cls"):
             yield from _held(names, match["held"], match["name"], _line(text, match.start("held")))
+
+
+def _by_other_ways(text: str, names: _Names) -> Iterator[Patch]:
+    """Through the dict of a module, `sys.modules`, or a helper of the tests."""
+    for match in _found(_MODULE, text, "sys.modules["):
+        holder, name = match["holder"] or match["held"], match["name"] or match["attr"]
+        yield Patch(holder, name, _line(text, match.start()))
+    for match in _found(_SPACE, text, "__dict__", "__globals__", "vars("):
+        yield from _of_import(names, match["held"] or match["given"], ANY, _line(text, match.start()))
+    for match in _found(_SPACE_TEXT, text, "__dict__", "__globals__"):
+        yield Patch(match["held"], ANY, _line(text, match.start()))
+    for match in _found(_OPEN, text, "patch", "setattr"):
+        yield Patch(match["sum"] or match["form"], ANY, _line(text, match.start()))
+    for match in _HANDED.finditer(text):
+        yield from _of_import(names, match["held"], match["name"], _line(text, match.start()))
+
+
+def _of_import(names: _Names, held: str, name: str, line: int) -> Iterator[Patch]:
+    """What is done to something that an import of the file leads to."""
+    if held.partition(".")[0] in names.imports:
+        yield from _held(names, held, name, line)
 
 
 def _bound(text: str) -> dict[str, str]:

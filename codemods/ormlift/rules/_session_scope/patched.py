@@ -9,7 +9,7 @@ from ormlift.project.escape.choice import Named
 from ormlift.project.escape.hooks import Hook, Hooks
 from ormlift.project.escape.sites import Found
 from ormlift.project.index import ProjectIndex
-from ormlift.project.patched import UNKNOWN, Patch
+from ormlift.project.patched import ANY, UNKNOWN, Patch
 from ormlift.syntax import Module, dotted
 
 _NEAR = 8  # patches so many lines apart are of one test or fixture
@@ -23,7 +23,7 @@ def patched_names(module: Module, found: Found, named: Named, index: ProjectInde
     before, is_own = _asked_before(module, found, index)
     patches = [
         (path, patch, hooks)
-        for name in {hook.name.rpartition(".")[2] for hook in before}
+        for name in {ANY, *(hook.name.rpartition(".")[2] for hook in before)}
         for path, patch in index.imports.patches.get(name, ())
         if (hooks := {h for h in before if any(_meets(h, p) for p in _places(path, patch, module, index))})
     ]
@@ -57,7 +57,8 @@ def _patches_of(hooks: set[Hook], module: Module, index: ProjectIndex) -> list[t
 
 
 def _told(path: str, patch: Patch, named: Named) -> str:
-    text = f"line {patch.line} of {path} patches {patch.name}, which hands out the session here"
+    what = f"names of {patch.holder}, one of which may hand" if patch.name == ANY else f"{patch.name}, which hands"
+    text = f"line {patch.line} of {path} patches {what} out the session here"
     if named.own:
         return f"{text}: a mock that it puts there must be a context manager that gives itself, as a session is"
     return f"{text}; {named.call} does not ask for it, and that test would get another session: patch what it asks for"
@@ -97,6 +98,9 @@ def _places(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Seq
 
 def _replaced(path: str, patch: Patch, module: Module, index: ProjectIndex) -> Iterator[_Place]:
     """A name of a file, or an attribute of an object of a file."""
+    if patch.name == ANY:
+        yield from ((file, ANY) for file, _ in index.imports.held_in(path, patch.holder))
+        return
     if patch.holder == UNKNOWN:
         yield "", f"{patch.made}.{patch.name}" if patch.made else patch.name
         return
@@ -112,6 +116,8 @@ def _replaced(path: str, patch: Patch, module: Module, index: ProjectIndex) -> I
 def _meets(hook: Hook, place: _Place) -> bool:
     """Whether a name that is asked for may be the one that is replaced."""
     path, name = place
+    if name == ANY:
+        return hook.path == path
     if not path and "." in name:  # of an object that the test makes: it may be handed to the code, as one of its class
         return bool(hook.path) and hook.name == name
     if not path:
