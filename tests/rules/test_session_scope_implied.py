@@ -98,6 +98,8 @@ TOLD = (
     _case("a list runs __iter__", _writes("__iter__", "iter([1])"), "return [part for part in note]"),
     _case("a star runs __iter__", _writes("__iter__", "iter([1])"), "return [*note]"),
     _case("[] runs __getitem__", _writes("__getitem__", "self.text", "self, key"), 'return note["text"]'),
+    _case("[] runs __index__", _writes("__index__", "0"), "return [1, 2][note]"),
+    _case("a slice runs __index__", _writes("__index__", "0"), "return [1, 2][note:]"),
     _case("in runs __contains__", _writes("__contains__", "True", "self, key"), 'return "x" in note'),
     _case("+ runs __add__", _writes("__add__", "1", "self, more"), "return note + 1"),
     _case("an attribute runs __getattr__", _writes("__getattr__", "1", "self, name"), "return note.seen_count"),

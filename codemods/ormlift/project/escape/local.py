@@ -27,8 +27,10 @@ class LocalLook:
     knowledge: Knowledge
     index: ProjectIndex | None = None
 
-    def is_harmless(self, call: ast.Call, values: Values) -> bool:
+    def is_harmless(self, call: ast.Call, values: Values, at: ast.expr | None = None) -> bool:
         """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
+        if at is not None:
+            self.module.parents[call] = self.module.parents[at]
         inner = self._inner(call, values)
         return inner is not None and leaves_alone(*inner)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from ormlift.project.flow.callbacks import callbacks, called_method, only_gets
 from ormlift.project.flow.implied import implied, reads_by_name
 from ormlift.project.flow.knowledge import (
     ATTRIBUTE_SETTERS,
@@ -23,7 +24,7 @@ from ormlift.project.flow.knowledge import (
     is_quiet,
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
-from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, sounds_plain
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, element, sounds_plain
 from ormlift.syntax import child_nodes, dotted
 
 
@@ -181,10 +182,14 @@ class Reader:
         elif not kind & (Kind.QUERY | Kind.COLUMNS) and not reads_only(literal_start(statement)):
             yield Event(Act.MAY_WRITE, call.lineno, f"{words} with a statement that can't be read here")
 
-    @staticmethod
-    def _query_call(call: ast.Call, method: str) -> Iterator[Event]:
+    def _may_write(self, call: ast.Call) -> bool:
+        return any(self.values.kind(a) & Kind.DML or isinstance(a, ast.Name) for a in call.args)
+
+    def _query_call(self, call: ast.Call, method: str) -> Iterator[Event]:
         if method in ("update", "delete"):
             yield Event(Act.WRITE, call.lineno, f"calls {method}() on a query")
+        elif method in ("from_statement", "prefix_with", "suffix_with") and self._may_write(call):
+            yield Event(Act.WRITE, call.lineno, f"calls {method}() with a statement that writes, or that can't be read")
         else:
             yield Event(Act.LOAD, call.lineno, sends=method in SENDING)
 
@@ -196,6 +201,8 @@ class Reader:
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}()")
         elif self._changes(method, kind):
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}(), which changes the instance")
+        elif method == "sort":
+            yield from self._callbacks(call)
         elif self._hands_on(call, Kind.SESSION | Kind.HOLDER):
             yield Event(Act.MAY_WRITE, call.lineno, f"passes the session to {_short(call.func)}()")
         elif kind & Kind.INSTANCE and method not in CONTAINER_CHANGERS and not self._is_reading(method):
@@ -228,6 +235,7 @@ class Reader:
         handed = self._hands_on(call, Kind.SESSION | Kind.HOLDER)
         trusted = self.knowledge.is_harmless if handed is None else self.knowledge.is_harmless_with_session
         if trusted(call.func):
+            yield from self._callbacks(call)
             if self.knowledge.writing and (of := reads_by_name(call, self.values)) is not None:
                 read = f"which may read {min(self.knowledge.writing)}, a property that writes"
                 yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(of)} to {_short(call.func)}(), {read}")
@@ -235,16 +243,42 @@ class Reader:
         if self.values.kind(call.func) & Kind.CLOSURE:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {name}(), a nested function that sees instances")
             return
-        if self.values.kind(call.func) & (ENTITY | Kind.SESSION | Kind.HOLDER):
+        if self.values.kind(call.func) & (ENTITY | Kind.SESSION | Kind.HOLDER | Kind.RUNS):
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), a method that can't be told")
             return
-        handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER)
+        handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER | Kind.RUNS)
         if handed is None:
             return
         if self.values.look.is_harmless(call, self.values):
             yield Event(Act.LOAD, call.lineno)
         else:
             yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
+
+    def _callbacks(self, call: ast.Call) -> Iterator[Event]:
+        """What the functions do that a builtin runs on instances."""
+        for callback, sources in callbacks(call):
+            if not any(element(self.values.kind(source)) & ENTITY for source in sources):
+                continue
+            if isinstance(callback, ast.Lambda):
+                yield from self._visit(callback.body, sure=False)
+            elif not self._leaves_alone(callback, sources, call):
+                yield Event(Act.MAY_WRITE, call.lineno, f"runs {_short(callback)}() on instances")
+
+    def _leaves_alone(self, callback: ast.expr, sources: list[ast.expr], call: ast.Call) -> bool:
+        """Whether a callback is known to change no instance."""
+        kind = self.values.kind(callback)
+        if only_gets(callback) or (self.knowledge.is_harmless(callback) and not kind):
+            return True
+        method = called_method(callback)
+        if isinstance(callback, ast.Attribute) and dotted(callback.value).rpartition(".")[2] in self.knowledge.models:
+            method = callback.attr
+        if method:
+            return method not in self.knowledge.mutating and self._is_reading(method)
+        if kind or not dotted(callback):
+            return False
+        given: list[ast.expr] = [ast.Subscript(source, ast.Constant(0), ast.Load()) for source in sources]
+        made = ast.copy_location(ast.Call(callback, given, []), call)
+        return self.values.look.is_harmless(made, self.values, call)
 
     def _hands_on(self, call: ast.Call, kinds: Kind) -> ast.expr | None:
         """The first argument that may be one of `kinds`."""

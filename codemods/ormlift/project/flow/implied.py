@@ -80,12 +80,15 @@ def _taken_apart(node: ast.AST) -> Iterator[tuple[frozenset[str], ast.expr]]:
         case ast.comprehension(iter=part, ifs=tests):
             yield _PARTS, part
             yield from ((_TRUTH, test) for test in tests)
-        case ast.Subscript(value=part):
+        case ast.Subscript(value=part, slice=index):
+            yield words("__index__"), index
             yield _PARTS | words("__setitem__ __delitem__"), part
         case ast.Attribute(value=part):
             yield words("__getattr__ __getattribute__"), part
         case ast.withitem(context_expr=part):
             yield words("__enter__ __exit__"), part
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            yield from ((words("__index__"), bound) for bound in (lower, upper, step) if bound is not None)
         case ast.Set(elts=parts):
             yield from ((_EQUAL, part) for part in parts)
         case ast.Dict(keys=keys):

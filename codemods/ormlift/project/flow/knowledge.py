@@ -162,6 +162,8 @@ class Knowledge:
             if self.is_own(name):
                 return False
             return name in BUILTINS or name in _HARMLESS_NAMES or name.endswith(("Response", "Out", "Read"))
+        if root in self.models and name.count(".") > 1:  # an operator of a column: `Job.id.in_(..)`
+            return True
         return root in _HARMLESS_ROOTS or last in _HARMLESS_METHODS or last in _HARMLESS_NAMES
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Protocol
 
+from ormlift.project.flow.callbacks import callbacks
 from ormlift.project.flow.knowledge import (
     CONTAINER_READERS,
     CONTAINERS,
@@ -40,6 +41,7 @@ class Kind(Flag):
     HOLDER = auto()  # an object that keeps the session
     CLOSURE = auto()  # a nested function that sees instances
     VARS = auto()  # the dict of an instance's attributes, which expiring empties; an object that an instance is set on
+    RUNS = auto()  # a query of the session, or a method of one: it can update and delete by itself
     LAZY = auto()  # an iterator that has yet to read instances, though it gives none
 
     # What `Flag` does too, at five times the price; kinds are joined at every node of a block.
@@ -84,8 +86,11 @@ _ADOPTS = words("add add_all delete merge refresh")
 class Look(Protocol):
     """A look into the functions that a session or an instance is handed to."""
 
-    def is_harmless(self, call: ast.Call, values: Values) -> bool:
-        """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
+    def is_harmless(self, call: ast.Call, values: Values, at: ast.expr | None = None) -> bool:
+        """Whether the called function is seen to change nothing of what it is handed, and to keep none of it.
+
+        The call may be no part of the file, and then stands for one that is made at `at`.
+        """
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""
@@ -94,7 +99,7 @@ class Look(Protocol):
 class NoLook:
     """Sees nothing."""
 
-    def is_harmless(self, call: ast.Call, values: Values) -> bool:  # noqa: ARG002 - the protocol's signature
+    def is_harmless(self, call: ast.Call, values: Values, at: ast.expr | None = None) -> bool:  # noqa: ARG002
         """Nothing is known to be harmless."""
         return False
 
@@ -201,6 +206,9 @@ class Values:
                 pass
 
     def _bind_call(self, call: ast.Call) -> None:
+        for callback, sources in callbacks(call):
+            for parameter in callback.args.args if isinstance(callback, ast.Lambda) else ():
+                self._join(parameter.arg, element(self._union(sources)))
         if not isinstance(call.func, ast.Attribute):
             return
         receiver, method = call.func.value, call.func.attr
@@ -242,7 +250,7 @@ class Values:
 
     def sees(self, node: ast.AST) -> bool:
         """Whether any name in `node` may hold the session, an instance, or what keeps one."""
-        wanted = ENTITY | Kind.HOLDER | Kind.SESSION
+        wanted = ENTITY | Kind.HOLDER | Kind.SESSION | Kind.RUNS
         return any(isinstance(n, ast.Name) and self.names.get(n.id, Kind.PLAIN) & wanted for n in ast.walk(node))
 
     def kind(self, node: ast.expr) -> Kind:
@@ -290,7 +298,8 @@ class Values:
         for node in elements:
             kind |= element(self.kind(node.value)) if isinstance(node, ast.Starred) else self.kind(node)
         keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
-        return (Kind.FULL if kind & ENTITY else Kind.BOX) | keeps | kind & (Kind.CLOSURE | Kind.LAZY)
+        full = Kind.FULL if kind & (ENTITY | Kind.QUERY) else Kind.BOX
+        return full | keeps | kind & (Kind.CLOSURE | Kind.LAZY | Kind.RUNS)
 
     def _lazily(self, sources: Iterable[ast.expr]) -> Kind:
         """Of an iterator over sources that is not run yet."""
@@ -305,7 +314,9 @@ class Values:
             if attr.startswith("__"):  # a method, which holds what it is of
                 return Kind.PLAIN if attr in _OF_CLASS else base & ENTITY
             return Kind.PLAIN if attr in self.knowledge.columns or sounds_plain(attr) else Kind.INSTANCE
-        return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS)
+        if base & Kind.SESSION and attr in ("identity_map", "new", "dirty", "deleted"):
+            return Kind.FULL
+        return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS | Kind.RUNS)
 
     # Calls
 
@@ -324,7 +335,7 @@ class Values:
 
     def _session_call(self, call: ast.Call, method: str) -> Kind:
         if method == "query":
-            return self._entities(call.args)
+            return self._entities(call.args) | Kind.RUNS
         if method in ("get", "get_one", "merge"):
             return Kind.INSTANCE
         if method in RUN_METHODS and call.args:
@@ -341,12 +352,12 @@ class Values:
         if method in _ONE:
             return Kind.INSTANCE if entities else Kind.PLAIN
         if method == "with_entities":
-            return self._entities(call.args)
+            return self._entities(call.args) | receiver & Kind.RUNS
         if method in _NUMBERS:
             return Kind.PLAIN
         if method == "paginate":
             return Kind.INSTANCE
-        return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML)
+        return receiver & (Kind.QUERY | Kind.COLUMNS | Kind.DML | Kind.RUNS)
 
     def _value_call(self, receiver: Kind, method: str) -> Kind:
         if method.startswith("__") and method not in _GIVES_PLAIN:
@@ -384,7 +395,7 @@ class Values:
         if kind & (Kind.SESSION | Kind.HOLDER):
             return Kind.HOLDER if last[:1].isupper() else Kind.INSTANCE
         if kind & (Kind.QUERY | Kind.COLUMNS):
-            return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE)
+            return kind & (Kind.QUERY | Kind.COLUMNS | Kind.INSTANCE | Kind.RUNS)
         return Kind.INSTANCE if kind & (ENTITY | Kind.CLOSURE) else Kind.PLAIN
 
     def _builtin(self, call: ast.Call, name: str, kind: Kind) -> Kind | None:
@@ -400,7 +411,9 @@ class Values:
         if name in CONTAINERS or carries or (name == "map" and call.args):
             return self._container_call(call, name, kind, carries=carries)
         if name == "getattr":
-            return kind & Kind.INSTANCE | (Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN)
+            return kind & (Kind.INSTANCE | Kind.RUNS) | (
+                Kind.HOLDER if kind & (Kind.SESSION | Kind.HOLDER) else Kind.PLAIN
+            )
         return element(kind) if name in ELEMENTS else None
 
     def _everything(self) -> Kind:
@@ -470,7 +483,7 @@ def sounds_plain(name: str) -> bool:
 
 def element(kind: Kind) -> Kind:
     """What an element of a value may be."""
-    found = kind & (Kind.HOLDER | Kind.BOX)
+    found = kind & (Kind.HOLDER | Kind.BOX | Kind.RUNS)
     if kind & (Kind.INSTANCE | Kind.QUERY | Kind.SESSION):
         found |= Kind.INSTANCE
     if kind & Kind.FULL:
