@@ -11,8 +11,9 @@ nobody can say later why data is missing. Told is only what a caller can't tell 
 what another return may give as well (None beside `.first()`, an empty list beside `.all()`, False beside another
 False), or comes to the end of the function as if the work was done. A handler that raises, answers with an error, shows
 a message, counts, or stores the error somewhere has told somebody, and is right. So are handlers of one narrow error
-(IntegrityError, NoResultFound), of each single item in a loop, of cleaning up, of health checks and of jobs that
-a scheduler runs, and those whose comment says that the work may fail ("best effort", "don't fail the request").
+(IntegrityError, NoResultFound), of each single item in a loop, of cleaning up, of health checks, those that log in
+jobs of a scheduler or thread, and those whose comment says that the work may fail ("best effort", "don't fail the
+request").
 
 `raise` goes behind the log, and is always unsafe: the effect is that callers now get the error.
 

@@ -13,7 +13,10 @@ _ENDS = frozenset({"rollback", "close", "aclose", "remove", "expunge_all", "prin
 _MAYBE_NONE = frozenset({"first", "get", "one_or_none", "scalar", "scalar_one_or_none", "fetchone", "fetchval"})
 _LOUD = frozenset({"error", "exception", "critical"})
 _ASKS = re.compile(r"^_*(is|has|can|should|may|verify|check|validate|authenticate|authorize|allow|exists|was)_?")
-_JOBS = re.compile(r"(?:^|_)(?:add|register|schedule|every|setup|start)\w*_?job|schedule", re.I)
+_JOBS = re.compile(
+    r"(?:^|_)(?:add|register|schedule|every|setup|start)\w*_?job|schedule|thread|^submit$|run_in_executor|^add_task$",
+    re.I,
+)
 _PLAIN = frozenset({"str", "repr", "type", "getattr", "len", "format", "isinstance", "hasattr"})
 
 
@@ -29,13 +32,13 @@ def outcome_of(module: Module, function: FunctionNode, node: ast.Try, handler: a
     """What becomes of an error that the handler takes; None where somebody is told, or it can't be read."""
     if not all(_is_idle(s) for s in handler.body) or _is_run_by_hand(module, function, handler):
         return None
-    if _is_job(module, function):
-        return None
     if any(isinstance(p, ast.ExceptHandler) for p in _up_to(module, node, function)):
         return None  # an error is being handled already
     if _keeps_it(function, handler):
         return None
     silent = not any(isinstance(n, ast.Call) and is_log(n.func) for s in handler.body for n in ast.walk(s))
+    if not silent and _is_job(module, function):
+        return None
     end = handler.body[-1]
     if isinstance(end, ast.Return):
         words = _looks_like_success(module, function, handler, end.value)
@@ -63,7 +66,7 @@ def _is_run_by_hand(module: Module, function: FunctionNode, handler: ast.ExceptH
 
 
 def _is_job(module: Module, function: FunctionNode) -> bool:
-    """Whether a scheduler runs the function, to which nobody listens: `scheduler.add_job(tick, "interval")`."""
+    """Whether a scheduler or thread runs the function, where nobody listens: `scheduler.add_job(tick, "cron")`."""
     for call in module.calls:
         if _JOBS.search(dotted(call.func).rpartition(".")[2]):
             given = (*call.args, *(k.value for k in call.keywords))

@@ -120,6 +120,50 @@ def start(scheduler):
 """,
     ),
     _right(
+        "what a thread runs",
+        """\
+def count(db: Session, pool):
+    def keep():
+        try:
+            db.add(Job(name="counted"))
+            db.commit()
+        except Exception:
+            log.exception("not kept")
+
+    pool.submit(keep)
+    return db.query(Job).count()
+""",
+    ),
+    _changed(
+        "a job that not even logs",
+        """\
+def tick(db: Session):
+    try:
+        db.query(Job).delete()
+        db.commit()
+    except Exception:
+        pass
+
+
+def start(scheduler):
+    scheduler.add_job(tick, "interval", minutes=1)
+""",
+        """\
+def tick(db: Session):
+    try:
+        db.query(Job).delete()
+        db.commit()
+    except Exception:
+        raise
+
+
+def start(scheduler):
+    scheduler.add_job(tick, "interval", minutes=1)
+""",
+        "swallowed-error",
+        "now-raises",
+    ),
+    _right(
         "a comment says that it may fail",
         """\
 def touch(db: Session, job):
