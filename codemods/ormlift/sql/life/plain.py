@@ -44,6 +44,7 @@ _PRAGMAS: Mapping[str, str] = {
 _ASKS = re.compile(rf"PRAGMA\s+({'|'.join(_PRAGMAS)})\b(?!\s*=)", re.I)
 _QUIET = re.compile(r"PRAGMA\s+(journal_mode|synchronous|cache_size|temp_store|mmap_size|busy_timeout)\b", re.I)
 _DEFINES = re.compile(r"(CREATE\s+(UNIQUE\s+)?(TABLE|INDEX|VIEW)|ALTER\s+TABLE|DROP\s+(TABLE|INDEX|VIEW))\b", re.I)
+_DEFINED = re.compile(r"\b(?:CREATE|ALTER|DROP)\s+TABLE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:\w+\.)?[\"`\[]?(\w+)", re.I)
 _HELD = re.compile(
     r"\b(CONCURRENTLY|TEMP|TEMPORARY|LAST_INSERT_\w+|CHANGES|FOUND_ROWS|ROW_COUNT|LASTVAL|CURRVAL|NEXTVAL|SETVAL|INTO\s+"
     r"OUTFILE|SET_CONFIG|\w+_LOCK|PG_\w+LOCK\w*)\b|^SELECT\b(?!.*\bFROM\b.*\bINTO\b).*\bINTO\b",
@@ -94,8 +95,16 @@ def check_stays(prepared: Prepared, life: Life, reason: Reason) -> None:
 
 
 def check_any(prepared: Iterable[Prepared]) -> None:
-    """Refuse where no statement of a life becomes the ORM's. Raises Refused."""
+    """Refuse where no statement of a life becomes the ORM's, or one that does is of a table that is defined here.
+
+    The models may be ahead of what the code makes of the table, or behind it. Raises Refused.
+    """
     listed = list(prepared)
+    used = {table.lower() for p in listed if p.stays is None for _, table in p.statement.tables}
+    for one in listed:
+        found = _DEFINED.search(one.statement.sql)
+        if one.stays is not None and found is not None and found[1].lower() in used:
+            raise Refused(one.stays.code, one.stays.message)
     stays = [p.stays for p in listed if p.stays is not None]
     if stays and not any(p.stays is None and p.statement.tables for p in listed):
         raise Refused(stays[0].code, stays[0].message)
