@@ -11,11 +11,12 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing import active_children, get_context
+from multiprocessing.queues import Queue
 from typing import Any, Generic, TypeVar
 
 I = TypeVar("I")  # noqa: E741
@@ -32,6 +33,56 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class Workers:
+    """Worker processes for all stages of a run, since each takes half a second to start; none until there is work."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._stage = 0
+        self._opened: tuple[ProcessPoolExecutor, Queue[tuple[int, bytes]]] | None = None
+
+    def _open(self) -> tuple[ProcessPoolExecutor, Queue[tuple[int, bytes]]]:
+        if self._opened is None:
+            context = get_context("spawn")
+            shared: Queue[tuple[int, bytes]] = context.Queue()
+            pool = ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_begin, initargs=(shared,))
+            self._opened = pool, shared
+        return self._opened
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(at_once=kind is not None)
+
+    def close(self, *, at_once: bool) -> None:
+        """End the processes; `at_once` without what they are at."""
+        if self._opened is not None:
+            pool, shared = self._opened
+            self._opened = None
+            pool.shutdown(wait=not at_once, cancel_futures=True)
+            for worker in active_children() if at_once else ():
+                worker.terminate()
+            shared.cancel_join_thread()  # what nobody has taken is not waited for
+            shared.close()
+
+    def start(self, prepare: Callable[[], None]) -> None:
+        """Start them all, each with a function at module level, before it is known what they are to do."""
+        pool, _ = self._open()
+        with _interrupts_ignored():
+            for _ in range(self.jobs):
+                pool.submit(prepare)
+
+    def work(self, handed: bytes, chunks: Iterable[list[Any]]) -> dict[Future[list[Any]], int]:
+        """Begin a stage: the results of each chunk to come, and its number. What is handed is a task and its share."""
+        pool, shared = self._open()
+        self._stage += 1
+        for _ in range(self.jobs):
+            shared.put((self._stage, handed))
+        with _interrupts_ignored():  # what a child is born with: Ctrl-C is for the parent to handle
+            return {pool.submit(_work, self._stage, chunk): number for number, chunk in enumerate(chunks)}
+
+
 class Spread(Generic[S, I, R]):
     """Runs `task(shared, item)` for many items. `task` and `lost` are functions at module level."""
 
@@ -40,40 +91,47 @@ class Spread(Generic[S, I, R]):
         self.lost = lost  # the result for an item whose worker died
         self.shared = shared
 
-    def run(self, items: Sequence[I], jobs: int, tick: Callable[[int], None]) -> list[R]:
-        """The results, in the order of the items; with one job, or one item, in this process."""
-        jobs = min(jobs, (len(items) + _CHUNK - 1) // _CHUNK)
-        if jobs <= 1:
-            results = []
-            with collected_by_hand():
-                for item in items:
-                    results.append(self.task(self.shared, item))
-                    gc.collect(0)
-                    tick(1)
-            return results
-        return self._in_workers(items, jobs, tick)
+    def run(
+        self,
+        items: Sequence[I],
+        jobs: int,
+        tick: Callable[[int], None],
+        workers: Workers | None = None,
+        weigh: Callable[[I], int] | None = None,
+    ) -> list[R]:
+        """The results, in the order of the items; with one job, or one item, in this process.
 
-    def _in_workers(self, items: Sequence[I], jobs: int, tick: Callable[[int], None]) -> list[R]:
+        In `workers`, where they are given. The heaviest items come first, so that no worker is left with them at the
+        end.
+        """
+        jobs = min(jobs, (len(items) + _CHUNK - 1) // _CHUNK)
+        if jobs > 1:
+            order = sorted(range(len(items)), key=lambda n: -weigh(items[n])) if weigh else list(range(len(items)))
+            with nullcontext(workers) if workers is not None else Workers(jobs) as at_work:
+                return self._in_workers(items, order, tick, at_work)
+        results = []
+        with collected_by_hand():
+            for item in items:
+                results.append(self.task(self.shared, item))
+                gc.collect(0)
+                tick(1)
+        return results
+
+    def _in_workers(
+        self, items: Sequence[I], order: Sequence[int], tick: Callable[[int], None], workers: Workers
+    ) -> list[R]:
         handed = pickle.dumps((self.task, self.shared), pickle.HIGHEST_PROTOCOL)
+        chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
         results: dict[int, R] = {}
-        with _executor(jobs, handed) as executor:
-            futures: dict[Future[list[Any]], int] = {}
-            with _interrupts_ignored():  # what a child is born with: Ctrl-C is for the parent to handle
-                for start in range(0, len(items), _CHUNK):
-                    futures[executor.submit(_work, list(items[start : start + _CHUNK]))] = start
-            try:
-                for future in as_completed(futures):
-                    for offset, result in enumerate(future.result()):
-                        results[futures[future] + offset] = result
-                        tick(1)
-            except BrokenProcessPool:
-                pass
-            except BaseException:
-                executor.shutdown(wait=False, cancel_futures=True)
-                for worker in active_children():
-                    worker.terminate()
-                raise
-        for position in sorted(set(range(len(items))) - set(results)):
+        try:
+            futures = workers.work(handed, ([items[position] for position in chunk] for chunk in chunks))
+            for future in as_completed(futures):
+                for position, result in zip(chunks[futures[future]], future.result(), strict=True):
+                    results[position] = result
+                    tick(1)
+        except BrokenProcessPool:
+            workers.close(at_once=True)
+        for position in sorted(set(order) - set(results)):
             results[position] = self._alone(items[position], handed)
             tick(1)
         return [results[position] for position in range(len(items))]
@@ -81,8 +139,9 @@ class Spread(Generic[S, I, R]):
     def _alone(self, item: I, handed: bytes) -> R:
         """One item in a worker of its own: what follows after a worker died, to find the item that kills it."""
         try:
-            with _executor(1, handed) as executor:
-                result: R = executor.submit(_work, [item]).result()[0]
+            with Workers(1) as worker:
+                (future,) = worker.work(handed, [[item]])
+                result: R = future.result()[0]
                 return result
         except BrokenProcessPool:
             return self.lost(item)
@@ -103,10 +162,6 @@ def collected_by_hand() -> Iterator[None]:
             gc.enable()
 
 
-def _executor(jobs: int, handed: bytes) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(handed,))
-
-
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     try:
@@ -120,19 +175,28 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-_handed: tuple[Callable[[Any, Any], Any], Any]
+class _Worker:
+    """A worker's only state."""
+
+    shared: Queue[tuple[int, bytes]]
+    stage = 0
+    task: Callable[[Any, Any], Any]
+    share: Any = None
 
 
-def _begin(handed: bytes) -> None:
-    global _handed  # noqa: PLW0603, RUF100 - a worker's only state, set once before its first item
+def _begin(shared: Queue[tuple[int, bytes]]) -> None:
     gc.disable()  # see `collected_by_hand`; for the life of the worker
-    _handed = pickle.loads(handed)
+    _Worker.shared = shared
 
 
-def _work(items: list[Any]) -> list[Any]:
-    task, shared = _handed
+def _work(stage: int, items: list[Any]) -> list[Any]:
+    while _Worker.stage < stage:  # a copy for each worker; of an earlier stage where one had nothing to do in it
+        number, handed = _Worker.shared.get()
+        if number == stage:
+            _Worker.stage = stage
+            _Worker.task, _Worker.share = pickle.loads(handed)
     results = []
     for item in items:
-        results.append(task(shared, item))
+        results.append(_Worker.task(_Worker.share, item))
         gc.collect(0)
     return results

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from ormlift.project.texts import Texts
     from ormlift.rules.base import Codemod
 
+    from ormlift_cli.pool import Workers
+
 _INDEX_IN_POOL_FROM = 6_000_000  # bytes from which workers are worth their start: an index takes 0.1 s a megabyte
 _PLAN_IN_POOL_FROM = 1_000_000
+_START_EARLY_FROM = 2 * _INDEX_IN_POOL_FROM  # bytes of all files
 _IMPORTS_FOLLOWED = 2  # from a planned file, so far a function that it calls may stand
 _IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
 _SELECT = re.compile(rb"(?<![\w.])select\(")
 _Item = tuple[str, bytes]
+_Scanned = tuple[str, bytes, bool]  # and whether facts may be taken from it
 
 
 @dataclass(frozen=True)
@@ -91,22 +95,26 @@ def look(project: Project, request: Request, terminal: Terminal) -> Survey:
 
 def survey(project: Project, request: Request, progress: Progress) -> Survey:
     """Plan everything that was asked for. Raises UserError."""
-    from ormlift.project.graph import ImportGraph
-    from ormlift.project.index import link
+    from ormlift_cli.pool import Workers, cores
+
+    with Workers(request.jobs or cores()) as workers:
+        return _survey(project, request, progress, workers)
+
+
+def _survey(project: Project, request: Request, progress: Progress, workers: Workers) -> Survey:
     from ormlift.project.requirements import majors, pinned
     from ormlift.rules import ALL
     from ormlift.setup.dialect import with_dialect
 
-    from ormlift_cli.pool import cores
     from ormlift_cli.scopes import check_scopes
 
     settings, codemods = _narrowed(request, project, ALL)
     selection = select(project, request.paths)
     _drop(selection, (*project.config.exclude, *request.exclude), _in_phase(request, project))
+    if workers.jobs > 1 and _size(project.root, selection.found.files) >= _START_EARLY_FROM:
+        workers.start(prepare)
     files = _read(project, selection, codemods, progress)
-    jobs = request.jobs or cores()
-    known = link(_facts(files.for_index, jobs, progress))
-    index = replace(known, imports=ImportGraph(files.imports), style=files.style)
+    index = _index(files, workers, progress)
     if any(c.id == "dto-drift" for c in codemods):
         index = replace(index, versions=majors(requirements(project)))
     settings = with_dialect(settings, index)
@@ -121,22 +129,18 @@ def survey(project: Project, request: Request, progress: Progress) -> Survey:
     result.mistakes += selection.mistakes
     result.notes += selection.found.notes
     result.notes += check_scopes(settings, index, selection.found.files, lambda path: read(project.root, path))
-    planned = _plan(files.to_plan, index, settings, 1 if request.database_url else jobs, progress)  # one server
+    jobs = 1 if request.database_url else workers.jobs  # one server
+    planned = _plan(files.to_plan, (index, settings), jobs, workers, progress)
     result.outcomes = sorted([*planned, *files.failures, *selection.found.failures], key=lambda outcome: outcome.path)
     return result
 
 
 def index_of(project: Project, terminal: Terminal) -> ProjectIndex:
     """What is known of the whole project; nothing is planned."""
-    from ormlift.project.graph import ImportGraph
-    from ormlift.project.index import link
+    from ormlift_cli.pool import Workers, cores
 
-    from ormlift_cli.pool import cores
-
-    with terminal.progress() as progress:
-        files = _read(project, select(project, ()), [], progress)
-        known = link(_facts(files.for_index, cores(), progress))
-    return replace(known, imports=ImportGraph(files.imports), style=files.style)
+    with terminal.progress() as progress, Workers(cores()) as workers:
+        return _index(_read(project, select(project, ()), [], progress), workers, progress)
 
 
 def _narrowed(request: Request, project: Project, known: Sequence[Codemod]) -> tuple[Settings, list[Codemod]]:
@@ -183,9 +187,8 @@ def _drop(selection: Selection, excluded: Sequence[str], wanted: Callable[[str],
 class _Read:
     """What was read, each file once."""
 
-    for_index: list[_Item] = field(default_factory=list)  # to take facts from
+    for_index: list[_Scanned] = field(default_factory=list)  # every file
     to_plan: list[_Item] = field(default_factory=list)  # asked for, and may hold a site
-    imports: dict[str, tuple[ImportLine, ...]] = field(default_factory=dict)  # of every file
     queries: int = 0  # calls of `session.query(`
     selects: int = 0  # calls of `select(`
     set_names: set[bytes] = field(default_factory=set)  # attributes that any file sets
@@ -201,7 +204,6 @@ class _Read:
 
 def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], progress: Progress) -> _Read:
     from ormlift.project.facts import NEEDLES
-    from ormlift.project.graph import import_lines
     from ormlift.project.names import is_test_path
     from ormlift.project.texts import set_names
 
@@ -218,14 +220,12 @@ def _read(project: Project, selection: Selection, codemods: Sequence[Codemod], p
             if path in selected:
                 result.failures.append(Failed(path, f"cannot be read: {error.strerror or error}"))
             continue
-        result.imports[path] = import_lines(data.decode(errors="replace"), path)
         if looks_elsewhere and not is_test_path(path):
             result.set_names |= set_names(data)
         if b"sqlalchemy" in data:
             result.queries += data.count(b".query(")
             result.selects += len(_SELECT.findall(data))
-        if any(needle in data for needle in NEEDLES):
-            result.for_index.append((path, data))
+        result.for_index.append((path, data, any(needle in data for needle in NEEDLES)))
         if path in selected and (_IGNORE_COMMENT in data or _wanted(data, needles)):
             result.to_plan.append((path, data))
     return result
@@ -249,7 +249,7 @@ def _texts(project: Project, files: _Read, index: ProjectIndex) -> Texts:
     """The texts that calls of the planned files may lead into: what these import, what that imports, and scopes."""
     from ormlift.project.texts import Texts
 
-    held = dict([*files.for_index, *files.to_plan])
+    held = {path: data for path, data, _ in files.for_index}
     known: dict[str, bytes] = {}
     reached = index.imports.reached_from((path for path, _ in files.to_plan), _IMPORTS_FOLLOWED)
     for path in sorted({*reached, *(scope.path for scope in index.scopes)}):
@@ -276,39 +276,65 @@ def _wanted(data: bytes, needles: Iterable[tuple[bytes, ...]]) -> bool:
     return any(all(part in data for part in needle) for needle in needles)
 
 
-def _facts(items: list[_Item], jobs: int, progress: Progress) -> list[FileFacts]:
+def _index(files: _Read, workers: Workers, progress: Progress) -> ProjectIndex:
+    """The index of all files that were read."""
+    from ormlift.project.graph import ImportGraph
+    from ormlift.project.index import link
+
     from ormlift_cli.pool import Spread
 
+    items = files.for_index
     tick = progress.stage("indexing", len(items))
-    found = Spread(facts_of, no_facts, None).run(items, _worthwhile(items, jobs, _INDEX_IN_POOL_FROM), tick)
-    return [facts for facts in found if facts is not None]
+    worthwhile = sum(len(data) for _, data, worth in items if worth) >= _INDEX_IN_POOL_FROM
+    jobs = workers.jobs if worthwhile else 1
+    found = Spread(scan_of, lost_scan, None).run(items, jobs, tick, workers, lambda item: item[2] * len(item[1]))
+    known = link(facts for facts, _ in found if facts is not None)
+    imports = {path: lines for (path, _, _), (_, lines) in zip(items, found, strict=True)}
+    return replace(known, imports=ImportGraph(imports), style=files.style)
 
 
-def _plan(items: list[_Item], index: ProjectIndex, settings: Settings, jobs: int, progress: Progress) -> list[Outcome]:
+def _plan(
+    items: list[_Item], shared: tuple[ProjectIndex, Settings], jobs: int, workers: Workers, progress: Progress
+) -> list[Outcome]:
     from ormlift_cli.pool import Spread
 
     tick = progress.stage("planning", len(items))
-    return Spread(plan_of, lost_plan, (index, settings)).run(items, _worthwhile(items, jobs, _PLAN_IN_POOL_FROM), tick)
+    jobs = jobs if sum(len(data) for _, data in items) >= _PLAN_IN_POOL_FROM else 1
+    return Spread(plan_of, lost_plan, shared).run(items, jobs, tick, workers, lambda item: len(item[1]))
 
 
-def _worthwhile(items: list[_Item], jobs: int, least: int) -> int:
-    return jobs if sum(len(data) for _, data in items) >= least else 1
+def _size(root: Path, paths: Iterable[str]) -> int:
+    """How many bytes some files have."""
+    total = 0
+    for path in paths:
+        with suppress(OSError):
+            total += (root / path).lstat().st_size
+    return total
 
 
-def facts_of(_: None, item: _Item) -> FileFacts | None:
-    """The facts of one file; None where it cannot be decoded."""
+def prepare() -> None:
+    """What a worker can load before there is anything to do."""
+    import ormlift.edit.tree
+    import ormlift.plan  # noqa: F401
+
+
+def scan_of(_: None, item: _Scanned) -> tuple[FileFacts | None, tuple[ImportLine, ...]]:
+    """The facts of one file, None where it has none or cannot be decoded; and its imports."""
     from ormlift.project.facts import read_facts
     from ormlift.source import decode
 
-    try:
-        return read_facts(decode(*item))
-    except (SyntaxError, ValueError):
-        return None
+    path, data, worth = item
+    facts = None
+    with suppress(SyntaxError, ValueError):
+        facts = read_facts(decode(path, data)) if worth else None
+    return facts, lost_scan(item)[1]
 
 
-def no_facts(_: _Item) -> FileFacts | None:
-    """What is known of a file whose worker died."""
-    return None
+def lost_scan(item: _Scanned) -> tuple[FileFacts | None, tuple[ImportLine, ...]]:
+    """What is known of a file whose worker died: its imports, which are found by pattern."""
+    from ormlift.project.graph import import_lines
+
+    return None, import_lines(item[1].decode(errors="replace"), item[0])
 
 
 def plan_of(shared: tuple[ProjectIndex, Settings], item: _Item) -> Outcome:

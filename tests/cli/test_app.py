@@ -7,7 +7,7 @@ import sys
 import pytest
 from ormlift.model import Applicability, Failed, Planned, Reason, Refused, SiteReport, Source, Status
 from ormlift_cli.files import discover
-from ormlift_cli.pool import Spread
+from ormlift_cli.pool import Spread, Workers
 from ormlift_cli.tally import mismatches, tally
 
 from tests.cli.world import environment
@@ -183,6 +183,23 @@ def test_an_item_that_kills_its_worker_is_lost_alone():
     results = Spread(square, lost, 13).run(list(range(20)), 2, ticks.append)
     assert results == [-13 if n == 13 else n * n for n in range(20)]
     assert sum(ticks) >= 20
+
+
+def shifted(shared, item):
+    return shared + item
+
+
+def prepared():
+    """What a worker does first."""
+
+
+def test_workers_serve_stage_after_stage_and_are_replaced_where_one_dies():
+    items = list(range(40))
+    with Workers(2) as workers:
+        workers.start(prepared)
+        assert Spread(shifted, lost, 5).run(items, 2, print, workers, weigh=lambda n: n) == [n + 5 for n in items]
+        assert Spread(square, lost, 13).run(items, 2, print, workers)[12:15] == [144, -13, 196]
+        assert Spread(shifted, lost, 7).run(items, 2, print, workers, weigh=lambda n: -n) == [n + 7 for n in items]
 
 
 def test_what_is_walked(bare_world):
