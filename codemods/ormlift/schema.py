@@ -28,6 +28,7 @@ class MappedColumn:
     line: int = 0
     impl: str = ""  # where `type` is a class of the project (a TypeDecorator): the type it is stored as
     nullable_stated: bool = False  # whether it may be NULL is written: `nullable=`, `Mapped[Optional[..]]`
+    mutable: bool = False  # changes inside of its value are tracked, or may be: `MutableDict.as_mutable(JSON)`
     deferred: bool = False  # it is loaded when it is read, not with the row
 
 

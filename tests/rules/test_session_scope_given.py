@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ormlift.model import Settings
 
 from tests.rules.session_runs import Case, files_of, plan_of, run_of
 
@@ -109,6 +110,84 @@ KNOWN_MANAGERS = (
         db=MANAGER,
     ),
 )
+
+
+MAKER = """
+seen = []
+
+
+class Counter:
+    def make(self):
+        return SessionLocal()
+
+    def count(self):
+        s = self.make()
+        try:
+            return s.query(Job).count(), list(seen)
+        finally:
+            s.close()
+
+OTHER
+def work():
+    return Counter().count(), LAST
+"""
+BELOW = """
+class Below(Counter):
+    def make(self):
+        seen.append("below")
+        return get_session()
+
+"""
+GLOBAL = """
+make = get_session
+
+
+def rebind():
+    global make
+    make = lambda: ArchiveLocal()
+
+
+def work():
+    rebind()
+    s = make()
+    try:
+        return s.query(Job).count()
+    finally:
+        s.close()
+"""
+REBOUND = (
+    Case(
+        "a method that a subclass has too",
+        MAKER.replace("OTHER", BELOW).replace("LAST", "Below().count()"),
+        "commits",
+        ("other-source",),
+        differs="work()",
+        rest="from app.db import SessionLocal\n",
+    ),
+    Case("a global that is bound anew", GLOBAL, "commits", ("other-source",), differs="work()"),
+    Case(
+        "a method that no other class has",
+        MAKER.replace("OTHER", "").replace("LAST", "1"),
+        "commits",
+        rest="from app.db import SessionLocal\n",
+    ),
+    Case(
+        "a method that a subclass has too, under its own call",
+        MAKER.replace("OTHER", BELOW).replace("LAST", "Below().count()"),
+        "wraps",
+        rest="from app.db import SessionLocal\n",
+        settings=Settings(scope_choice="faithful"),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", REBOUND, ids=lambda c: c.title)
+def test_what_may_be_another_is_told(case: Case, tmp_path: Path) -> None:
+    files, outcome = plan_of(case)
+    assert [effect.code for site in outcome.sites for effect in site.effects] == list(case.effects)
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
+    assert (before["work()"] != after["work()"]) is bool(case.effects)
 
 
 @pytest.mark.parametrize("case", KNOWN_MANAGERS, ids=lambda c: c.title)

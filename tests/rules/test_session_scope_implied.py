@@ -1,5 +1,6 @@
 """Methods of instances that run unnamed (`str(job)`, `a == b`), run on a real database before and after."""
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
@@ -171,6 +172,58 @@ SAFE = (
         (),
     ),
 )
+DATA = """
+from sqlalchemy import JSON
+from sqlalchemy.ext.mutable import MutableDict
+
+
+class Note(Base):
+    __tablename__ = "notes"
+
+    id = Column(Integer, primary_key=True)
+    text = Column(String(50))
+    seen = Column(Integer, default=0)
+    job_id = Column(Integer, ForeignKey("jobs.id"))
+    data = Column(MutableDict.as_mutable(JSON), default=dict)
+    plain = Column(JSON, default=dict)
+"""
+POKE = """
+import operator
+
+
+def poke(data):
+    data["x"] = 1
+
+
+def look(data):
+    return data.get("x")
+
+
+"""
+POKED = (
+    ('data = note.data\ndata["x"] = 1', True),
+    ("data = note.data\ndata.update(x=1)", True),
+    ('data, count = note.data, 1\ndata["x"] = 1', True),
+    ('for data in [one.data for one in [note]]:\n    data["x"] = 1', True),
+    ("poke(note.data)", True),
+    ('operator.setitem(note.data, "x", 1)', True),
+    ("data = dict(note.data)\ndata['x'] = 1", False),
+    ("return look(note.data)", False),
+    ('return note.data.get("x"), len(note.data), str(note.data)', False),
+    ("data = note.plain\nreturn look(data)", False),
+)
+
+
+@pytest.mark.parametrize(("body", "told"), POKED)
+def test_a_tracked_value_that_is_changed_in_place_is_told(body: str, told: bool, tmp_path: Path) -> None:
+    case = _case(body, "", body)
+    setup = case.body.replace("id, text, seen, job_id", "id, text, seen, job_id, data, plain")
+    setup = setup.replace("'a', 0, 1)", "'a', 0, 1, '{}', '{}')").replace("'b', 0, 2)", "'b', 0, 2, '{}', '{}')")
+    case = replace(case, models=DATA, rest=case.rest + POKE, body=setup.replace("sum(seen)", "group_concat(data)"))
+    before, after, effects = _run(case, tmp_path)
+    assert (bool(effects), before["seen()"] != after["seen()"]) == (told, told)
+
+
 BEHIND = """
 def setup():
     with engine.begin() as connection:

@@ -117,6 +117,7 @@ def _column_call(attr: str, call: ast.Call, imports: Mapping[str, str]) -> RawCo
         line=call.lineno,
         nullable_stated="nullable" in options,
         deferred=_true(options.get("deferred")),
+        mutable=type_node is not None and "utable" in f"{ast.unparse(type_node)} {imports.get(type_name, '')}",
     )
     fixed = primary or "nullable" in options or called(call, imports) == "Column"
     return RawColumn(column, type_name, "", fixed, readable)

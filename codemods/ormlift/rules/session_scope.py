@@ -83,7 +83,7 @@ from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
 from ormlift.project.late import waiting
 from ormlift.rules._session_scope.entry import at_entry
-from ormlift.rules._session_scope.given import given_manager
+from ormlift.rules._session_scope.given import given_manager, other_source
 from ormlift.rules._session_scope.patched import patched_names
 from ormlift.rules._session_scope.shared import closed_by_errors
 from ormlift.rules._session_scope.tidy import last_commit, redundant_handlers
@@ -295,6 +295,7 @@ class _Finder:
         else:
             effects += [*self._effects(life, named), *_arguments(found, named)]
             effects += given_manager(self.module, found, named)
+            effects += other_source(self.module, found, named, self.context.index)
         effects += patched_names(self.module, found, named, self.context.index)
         return Rewrite(
             ID,

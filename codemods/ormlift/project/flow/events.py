@@ -27,6 +27,8 @@ from ormlift.project.flow.sqltext import literal_start, reads_only
 from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, element, sounds_plain
 from ormlift.syntax import child_nodes, dotted
 
+_IN_PLACE = frozenset({"setitem", "delitem", "iadd", "ior", "iconcat", "iand", "isub"})
+
 
 class Act(Enum):
     """What happens to the session."""
@@ -156,6 +158,8 @@ class Reader:
 
     def _is_part(self, node: ast.expr) -> bool:
         """Whether this is an attribute of an instance, such as a JSON column whose changes are tracked."""
+        if self.values.kind(node) & Kind.PART:
+            return True
         return isinstance(node, ast.Attribute) and bool(self.values.kind(node.value) & Kind.INSTANCE)
 
     def _session_call(self, call: ast.Call, method: str) -> Iterator[Event]:
@@ -230,6 +234,9 @@ class Reader:
         if name in ("setattr", "delattr") and call.args and self.values.kind(call.args[0]) & ENTITY:
             yield Event(Act.WRITE, call.lineno, f"sets an attribute of {_short(call.args[0])}")
             return
+        if self._in_place(call, name):
+            yield Event(Act.WRITE, call.lineno, f"changes {_short(call.args[0])} by {name}()")
+            return
         if name == "next" and self._hands_on(call, Kind.QUERY | Kind.COLUMNS):
             yield Event(Act.LOAD, call.lineno)
         handed = self._hands_on(call, Kind.SESSION | Kind.HOLDER)
@@ -246,13 +253,19 @@ class Reader:
         if self.values.kind(call.func) & (ENTITY | Kind.SESSION | Kind.HOLDER | Kind.RUNS):
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), a method that can't be told")
             return
-        handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER | Kind.RUNS)
+        handed = self._hands_on(call, LIVE | Kind.SESSION | Kind.HOLDER | Kind.RUNS | Kind.PART)
         if handed is None:
             return
         if self.values.look.is_harmless(call, self.values):
             yield Event(Act.LOAD, call.lineno)
         else:
             yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
+
+    def _in_place(self, call: ast.Call, name: str) -> bool:
+        """Whether this is `operator.setitem(job.data, ..)` or the like."""
+        if not name.startswith("operator.") or name.rpartition(".")[2] not in _IN_PLACE or not call.args:
+            return False
+        return self._is_part(call.args[0]) or bool(self.values.kind(call.args[0]) & (Kind.INSTANCE | Kind.VARS))
 
     def _callbacks(self, call: ast.Call) -> Iterator[Event]:
         """What the functions do that a builtin runs on instances."""

@@ -103,6 +103,7 @@ class Knowledge:
     columns: frozenset[str]  # and properties that are made of columns alone
     mutating: frozenset[str]
     methods: frozenset[str] = frozenset()  # all that mapped classes define
+    parts: frozenset[str] = frozenset()  # columns whose values are changed in place, as MutableDict is
     bound: frozenset[str] = frozenset()  # those of them that are no properties: read without a call, they hold it
     writing: frozenset[str] = frozenset()  # properties that write
     special: frozenset[str] = frozenset()  # methods such as `__str__`, which run unnamed, and change the instance
@@ -125,6 +126,7 @@ class Knowledge:
             models=frozenset(m.name for m in models),
             relationships=frozenset(r.attr for m in models for r in m.relationships),
             columns=columns,
+            parts=frozenset(c.attr for m in models for c in m.columns if c.mutable),
             mutating=frozenset(name for m in models for name in m.mutating_methods),
             methods=frozenset(name for m in models for name in m.methods),
             bound=frozenset(name for m in models for name in m.methods)

@@ -42,6 +42,7 @@ class Kind(Flag):
     CLOSURE = auto()  # a nested function that sees instances
     VARS = auto()  # the dict of an instance's attributes, which expiring empties; an object that an instance is set on
     RUNS = auto()  # a query of the session, or a method of one: it can update and delete by itself
+    PART = auto()  # the value of a column that is tracked: what is changed inside of it is a change of the instance
     LAZY = auto()  # an iterator that has yet to read instances, though it gives none
 
     # What `Flag` does too, at five times the price; kinds are joined at every node of a block.
@@ -299,7 +300,7 @@ class Values:
             kind |= element(self.kind(node.value)) if isinstance(node, ast.Starred) else self.kind(node)
         keeps = Kind.HOLDER if kind & (Kind.HOLDER | Kind.SESSION) else Kind.PLAIN
         full = Kind.FULL if kind & (ENTITY | Kind.QUERY) else Kind.BOX
-        return full | keeps | kind & (Kind.CLOSURE | Kind.LAZY | Kind.RUNS)
+        return full | keeps | kind & (Kind.CLOSURE | Kind.LAZY | Kind.RUNS | Kind.PART)
 
     def _lazily(self, sources: Iterable[ast.expr]) -> Kind:
         """Of an iterator over sources that is not run yet."""
@@ -309,6 +310,8 @@ class Values:
         if base & ENTITY:
             if attr == "__dict__":
                 return Kind.VARS
+            if attr in self.knowledge.parts:
+                return Kind.PART
             if attr in self.knowledge.relationships or attr in self.knowledge.bound:
                 return Kind.INSTANCE
             if attr.startswith("__"):  # a method, which holds what it is of
@@ -316,7 +319,7 @@ class Values:
             return Kind.PLAIN if attr in self.knowledge.columns or sounds_plain(attr) else Kind.INSTANCE
         if base & Kind.SESSION and attr in ("identity_map", "new", "dirty", "deleted"):
             return Kind.FULL
-        return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS | Kind.RUNS)
+        return base & (Kind.HOLDER | Kind.QUERY | Kind.COLUMNS | Kind.RUNS | Kind.PART)
 
     # Calls
 
@@ -483,7 +486,7 @@ def sounds_plain(name: str) -> bool:
 
 def element(kind: Kind) -> Kind:
     """What an element of a value may be."""
-    found = kind & (Kind.HOLDER | Kind.BOX | Kind.RUNS)
+    found = kind & (Kind.HOLDER | Kind.BOX | Kind.RUNS | Kind.PART)
     if kind & (Kind.INSTANCE | Kind.QUERY | Kind.SESSION):
         found |= Kind.INSTANCE
     if kind & Kind.FULL:

@@ -90,6 +90,10 @@ EFFECTS = {
         "that the test would run with a real session: let it patch what the scope asks for. Where the call itself is "
         "entered, a mock gives another object at `with`: let it be a session, or set its `__enter__`."
     ),
+    "other-source": (
+        "What hands out the session may be another than was read: a subclass has its own method, or a function binds "
+        "the global anew. The scope does not ask it. Let it ask, or see that the other opens the same session."
+    ),
     "other-factory": (
         "The sessions are made with other options, such as autoflush or another class. Build the scope on the same "
         "factory, or read what the option changes here."
