@@ -252,6 +252,16 @@ _SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
 """,
         [_f("T-2"), _f("T-1")],
     ),
+    "a name of a WITH in double quotes": (
+        """def f():
+    conn = open_db()
+    sql = 'WITH t ("n") AS (SELECT id FROM jobs) SELECT jobs.title FROM jobs JOIN t ON "n" = jobs.id WHERE "n" = 1'
+    row = conn.execute(sql).fetchone()
+    conn.close()
+    return row[0]
+""",
+        [_f()],
+    ),
     "a use that never runs, behind the close": (
         """def f():
     conn = open_db()

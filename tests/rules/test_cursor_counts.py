@@ -112,6 +112,51 @@ def test_counted_rows_are_the_same(server: Server, name: str) -> None:
         assert repr(results[0]) == repr(results[1])
 
 
+_DICTS = {
+    "a dict where there is one": """
+    if cur.rowcount > 0:
+        return cur.fetchone()
+    return cur.rowcount
+""",
+    "dicts, or one": """
+    if cur.rowcount > 1:
+        return list(cur.fetchall())
+    return cur.fetchone()
+""",
+    "a value of a dict": """
+    if cur.rowcount:
+        return cur.fetchone()["code"]
+    return [row["id"] for row in cur.fetchall()]
+""",
+    "the second dict": """
+    first = cur.fetchone()
+    if cur.rowcount:
+        print(first["code"])
+    return cur.fetchone()
+""",
+    "a dict behind a commit": """
+    conn.commit()
+    row = cur.fetchone()
+    return row and dict(row)
+""",
+}
+
+
+@pytest.mark.parametrize("name", list(_DICTS))
+def test_counted_dicts_are_the_same(server: Server, name: str) -> None:
+    if _name(server) not in _BUFFERED or not server.driver.lets_go:
+        pytest.skip("counts no rows, or a connection that nothing closes holds the table")
+    head = "def f(stage):\n    conn = OPEN\n    cur = DICTS\n"
+    head += '    cur.execute("SELECT id, code, owner FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))\n'
+    before = server.text(head + _DICTS[name].lstrip("\n"))
+    outcome = _outcome(before, server)
+    assert isinstance(outcome, Planned), outcome
+    for stage in (1, 2, 7):
+        results = [server.run(text, lambda s, a=stage: s["f"](a)) for text in (outcome.after.text, before)]
+        assert results[0] == results[1]
+        assert isinstance(results[0][0], dict) is isinstance(results[1][0], dict)
+
+
 _UNCOUNTED = {
     "a cursor of the server": ("psycopg2", 'conn.cursor("parcels")'),
     "a named cursor of the server": ("psycopg", 'conn.cursor(name="parcels")'),

@@ -195,6 +195,10 @@ _STAYS = {
         _function("    conn.execute(\"UPDATE notes SET body = 'at :x'\")\n"),
         "table-not-mapped",
     ),
+    "what looks like a placeholder of ours": (
+        _function("    conn.execute(\"UPDATE notes SET body = ':p0' WHERE id = ?\", (1,))\n"),
+        "table-not-mapped",
+    ),
     "many rows of a table that is not mapped": (
         _function('    conn.executemany("INSERT INTO notes (body) VALUES (?)", [("a",), ("b",)])\n'),
         "table-not-mapped",

@@ -30,7 +30,8 @@ def with_texts(statement: Statement, models: Mapping[str, MappedClass]) -> tuple
         for column in _loose(statement)
         if column.name.lower() not in aliases and not any(model.column(column.name) for model in known)
     }
-    if not names or not all(model.complete for model in known):
+    named = any(alias.args.get("columns") for alias in statement.tree.find_all(exp.TableAlias))  # `WITH t ("a") AS ..`
+    if not names or named or not all(model.complete for model in known):
         return statement, ()
 
     def told(node: exp.Expr) -> exp.Expr:

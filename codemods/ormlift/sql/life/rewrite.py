@@ -99,6 +99,7 @@ class _Rewriter:
     ops: list[Op] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     described: list[Names] = field(default_factory=list)
+    settled: set[ast.expr] = field(default_factory=set)  # fetches of lists whose rows are handed on at once
     tupled: set[ast.expr] = field(default_factory=set)  # rows of a last id alone, which become tuples of it
     imports: set[ImportNeed] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)  # cursor variable -> what its results are called now
@@ -248,6 +249,7 @@ class _Rewriter:
         for edit in [e for e in row_edits if e.span in targets]:  # a fetch that is handed on at once
             targets[edit.span].text = edit.text
             row_edits.remove(edit)
+        self._hand_on_counted(row_edits)
         for prepared in self.prepared:
             self._put(prepared)
             for way in self.stepper.ways(prepared):
@@ -256,6 +258,23 @@ class _Rewriter:
         self.ops += row_edits
         self._names()
         self.effects += row_effects
+
+    def _hand_on_counted(self, row_edits: list[ReplaceExpr]) -> None:
+        """Fetches of a list that are handed on at once: the edit of the row is that of the fetch."""
+        spans = {
+            self.module.span(use.node): use.node for p in self.prepared if p.counted for use in p.execution.fetches
+        }
+        for edit in [e for e in row_edits if e.span in spans]:
+            node = spans[edit.span]
+            self.settled.add(node)
+            if not edit.text.startswith(RETURNED):
+                continue
+            row_edits.remove(edit)
+            text = edit.text.removeprefix(RETURNED)
+            name = free_name(ROW_NAMES, self.life, set(self.names.values()))
+            new = f"{name} = {text}\nreturn dict({name}._mapping) if {name} else None"
+            new = f"return dict({text}._mapping)" if text.endswith("[0]") else new
+            self.ops.append(ReplaceStatement(self.module.span(self.module.statement(node)), new))
 
     def _settle_way(self, prepared: Prepared) -> None:
         """What one statement needs and changes."""
@@ -440,7 +459,8 @@ class _Rewriter:
         execution, cursor = prepared.execution, prepared.execution.use.cursor
         if prepared.counted:
             texts = counted_texts(execution, prepared.counted, self.module)
-            self.ops += [ReplaceExpr(self.module.span(node), text) for node, text in texts.items()]
+            left = {node: text for node, text in texts.items() if node not in self.settled}
+            self.ops += [ReplaceExpr(self.module.span(node), text) for node, text in left.items()]
             return
         for use in execution.fetches:
             name = self.names[cursor]
