@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ormlift_cli.auditing import Audit, FileRow
+from ormlift_cli.render.audit import tables, text
 
 from tests.cli.world import World, environment
 
@@ -179,3 +181,20 @@ def test_the_dialect_that_nobody_says_is_the_likely_one(world: World, driver: st
         ormlift(world, "diff", "--codemod", "text-to-orm", "--unsafe", "--output-format", "json").stdout
     )
     assert [s["status"] for f in report["files"] for s in f["sites"]] == [status]
+
+
+def test_many_codemods_share_a_column_so_that_paths_stand_whole() -> None:
+    path = "backend/application/services/notifications/scheduled_delivery_service.py"
+    counts = {f"codemod-number-{n}": n for n in range(1, 9)}
+    stock = Audit(list(counts), [FileRow(path, "high", counts, ())], [], [], [], [], [], [])
+    told = text(stock, 1, color=False, width=120)
+    assert path in told
+    assert "1 codemod-number-1" in told
+    few = Audit(["a", "b"], [FileRow(path, "high", {"b": 2}, ())], [], [], [], [], [], [])
+    assert next(t for t in tables(few, limit=9) if t.title == "Sites by file").head == (
+        "file",
+        "priority",
+        "a",
+        "b",
+        "sites",
+    )

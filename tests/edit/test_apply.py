@@ -21,7 +21,7 @@ from ormlift.model import (
     Source,
     Wrap,
 )
-from ormlift.syntax import Module
+from ormlift.syntax import Module, indented
 from ormlift.verify import verify_edit
 
 
@@ -279,6 +279,39 @@ def test_expression_over_several_lines_is_indented_with_its_block() -> None:
     assert edit(module, ReplaceExpr(module.span(call), "s.execute(\n    select(A)\n).first()")) == (
         "def f():\n    if x:\n        r = s.execute(\n            select(A)\n        ).first()\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("r = (\n    cur.all()\n)\n", "r = (\n    select(A)\n    .all()\n)\n"),
+        ("r = cur.all()\n", "r = (select(A)\n    .all())\n"),
+    ],
+)
+def test_an_expression_over_several_lines_has_brackets(before: str, after: str) -> None:
+    module = parse(before)
+    call = next(n for n in ast.walk(module.tree) if isinstance(n, ast.Call))
+    assert edit(module, ReplaceExpr(module.span(call), "select(A)\n    .all()")) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("def f():\n    go(\n        1,\n    )\n", "go(\n    1,\n)"),
+        ('def f():\n    go(\n        """a\n    b""",\n    )\n', 'go(\n    """a\n    b""",\n)'),
+        ("def f():\n    go(\n        1,  # one\n    )\n", "go(1)"),
+        ("def f():\n\tgo(\n\t\t1,\n\t)\n", "go(\n\t1,\n)"),
+    ],
+)
+def test_a_statement_is_written_as_it_stands_at_column_0(text: str, written: str) -> None:
+    module = parse(text)
+    function = module.tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert module.written(function.body[0]) == written
+
+
+def test_a_text_in_quotes_keeps_its_lines_one_block_deeper() -> None:
+    assert indented('go(\n    """a\nb""",\n)') == '    go(\n        """a\nb""",\n    )'
 
 
 def test_blank_lines_at_the_ends_of_a_suite_go_with_their_statement() -> None:

@@ -541,6 +541,44 @@ class Counter:
         self.notify(self.db.add(Job(name=name)))
 
 
+class Late:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def store(self, name):
+        self.db.add(Job(name=name))
+        run(self._finish)
+
+    def _finish(self):
+        self.db.commit()
+
+
+class Base:
+    def __init__(self, db: Session):
+        self.db = db
+
+
+class Shop(Base):
+    def store(self, name):
+        self.db.add(Job(name=name))
+
+
+def run(what):
+    what()
+
+
+def once(function):
+    def inner(db, name):
+        function(db, name)
+        db.commit()
+    return inner
+
+
+@once
+def store_once(db, name):
+    db.add(Job(name=name))
+
+
 def store(db, name):
     put(job=Job(name=name), session=db)
 
@@ -601,6 +639,12 @@ def create(name: str, db: Session = Depends(get_db)):
 def create(name: str, db: Session = Depends(get_db)):
     return Desk(db).store(name).name
 """,
+    "to a service whose base keeps it": """
+def create(name: str, db: Session = Depends(get_db)):
+    shop = Shop(db=db)
+    shop.store(name)
+    return name
+""",
     "to a service that a dependency makes": """
 def create(name: str, desk: Desk = Depends(get_desk)):
     desk.store(name)
@@ -608,6 +652,22 @@ def create(name: str, desk: Desk = Depends(get_desk)):
 """,
 }
 KEEPING = {
+    "a method that commits is handed to others": """
+def create(name: str, db: Session = Depends(get_db)):
+    Late(db).store(name)
+    return name
+""",
+    "a decorator may commit": """
+def create(name: str, db: Session = Depends(get_db)):
+    store_once(db, name)
+    return name
+""",
+    "others call the function": """
+def create(name: str, db: Session = Depends(get_db)):
+    from functools import partial
+    partial(store_and_commit, db)(name)
+    return name
+""",
     "one of them commits": """
 def create(name: str, db: Session = Depends(get_db)):
     store_and_commit(db, name)

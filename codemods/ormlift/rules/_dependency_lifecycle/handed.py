@@ -189,6 +189,8 @@ class Handed:
                 call = module.parents[parent]
                 if isinstance(call, ast.Call) and call.func is parent:
                     deed |= self._method(parent, module, service, depth)
+                elif any(isinstance(d, FunctionNode) and d.name == parent.attr for d in service.owner.body):
+                    return UNKNOWN  # a property, or a method that others may call
         return deed
 
 
