@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ormlift_cli.auditing import Audit, FileRow
-from ormlift_cli.render.audit import tables, text
+from ormlift_cli.render import audit as rendered
 
 from tests.cli.world import World, environment
 
@@ -187,11 +187,11 @@ def test_many_codemods_share_a_column_so_that_paths_stand_whole() -> None:
     path = "backend/application/services/notifications/scheduled_delivery_service.py"
     counts = {f"codemod-number-{n}": n for n in range(1, 9)}
     stock = Audit(list(counts), [FileRow(path, "high", counts, ())], [], [], [], [], [], [])
-    told = text(stock, 1, color=False, width=120)
+    told = rendered.text(stock, 1, color=False, width=120)
     assert path in told
     assert "1 codemod-number-1" in told
     few = Audit(["a", "b"], [FileRow(path, "high", {"b": 2}, ())], [], [], [], [], [], [])
-    assert next(t for t in tables(few, limit=9) if t.title == "Sites by file").head == (
+    assert next(t for t in rendered.tables(few, limit=9) if t.title == "Sites by file").head == (
         "file",
         "priority",
         "a",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ormlift.model import Reason
+from ormlift.sql.dialects import parse
 from ormlift.sql.placeholders import placeholders
 from ormlift.sql.read import read
 from ormlift.sql.statement import REASONS, Fetch, Kind, Statement
@@ -108,3 +109,9 @@ def test_a_comment_that_the_server_reads_is_no_comment(sql: str) -> None:
     assert isinstance(found, Reason)
     assert found.code == "sql-not-supported"
     assert not isinstance(read(sql.replace("/*!", "/* ").replace("/*+", "/* "), "format", "mysql"), Reason)
+
+
+def test_a_text_that_cannot_be_read_in_full_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    text = "CREATE OR REPLACE FUNCTION touch() RETURNS TRIGGER AS ' BEGIN NEW.at = now(); RETURN NEW; END; '"
+    parse(text, "postgresql")
+    assert not caplog.records

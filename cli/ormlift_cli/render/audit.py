@@ -10,6 +10,8 @@ from ormlift_cli.auditing import Audit, FileRow, FunctionRow
 from ormlift_cli.render.text import status_word
 
 COLUMNS = 4  # codemods that get a column of their own; more are told in one, so that paths keep their room
+_PATHS = frozenset({"directory", "file", "at", "defined at", "first named at"})
+_ROOM = 0.65  # of the width, for paths that stay on one line
 FUNCTIONS = 5  # of a file, in the text and in Markdown; JSON has all
 
 
@@ -177,7 +179,9 @@ def text(audit: Audit, read: int, *, color: bool, width: int | None) -> str:
         grid = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for number, name in enumerate(table.head):
             is_number = number >= len(table.head) - table.numbers
-            grid.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
+            longest = max((len(row[number]) for row in table.rows), default=0)
+            whole = name in _PATHS and longest <= console.width * _ROOM
+            grid.add_column(Text(name), justify="right" if is_number else "left", overflow="fold", no_wrap=whole)
         for row in table.rows:
             grid.add_row(*(Text(cell) for cell in row))
         console.print(grid)

@@ -30,10 +30,14 @@ def dialect(name: str) -> Dialect:
     base: Any = {"sqlite": SQLite, "postgresql": Postgres, "mysql": MySQL}[name]
     spelled = {key: value for key, value in base.Parser.FUNCTION_PARSERS.items() if key in _SPELLED}
     unary = {token: _plus if token.name == "PLUS" else read for token, read in base.Parser.UNARY_PARSERS.items()}
-    namespace = {"FUNCTIONS": {}, "FUNCTION_PARSERS": spelled, "UNARY_PARSERS": unary}
+    namespace = {"FUNCTIONS": {}, "FUNCTION_PARSERS": spelled, "UNARY_PARSERS": unary, "_warn_unsupported": _silent}
     parser = type("Parser", (base.Parser,), namespace)
     plain: type[Dialect] = type(f"Ormlift{base.__name__}", (base,), {"Parser": parser})
     return plain()
+
+
+def _silent(_parser: Parser) -> None:
+    """sqlglot logs what it can only keep as text; here such a statement is told, or was a text that was tried."""
 
 
 def _plus(parser: Parser) -> exp.Expr:
