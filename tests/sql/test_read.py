@@ -112,6 +112,5 @@ def test_a_comment_that_the_server_reads_is_no_comment(sql: str) -> None:
 
 
 def test_a_text_that_cannot_be_read_in_full_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
-    text = "CREATE OR REPLACE FUNCTION touch() RETURNS TRIGGER AS ' BEGIN NEW.at = now(); RETURN NEW; END; '"
-    parse(text, "postgresql")
+    parse("VACUUM FULL jobs", "postgresql")
     assert not caplog.records
