@@ -296,6 +296,15 @@ def test_before_and_after_do_the_same(world: World, name: str) -> None:
         assert new.rows == old.rows
 
 
+_CONSTANT = """Q = "SELECT id FROM jobs"
+
+
+def f():
+    conn = open_db()
+    rows = conn.execute(Q).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+"""
 _STAYS = {
     "a query for what is in double quotes": (
         """def f():
@@ -513,6 +522,30 @@ class Second(First):
     conn.close()
     return [row[0] for row in rows]
 """,
+        "dynamic-sql",
+    ),
+    "a constant that a loop binds too": (
+        _CONSTANT + "for Q in [x]:\n    pass\n",
+        "dynamic-sql",
+    ),
+    "a constant that a with binds too": (
+        _CONSTANT + "with x as Q:\n    pass\n",
+        "dynamic-sql",
+    ),
+    "a constant that an import binds too": (
+        _CONSTANT + "import os as Q\n",
+        "dynamic-sql",
+    ),
+    "a constant that a handler binds too": (
+        _CONSTANT + "try:\n    pass\nexcept ValueError as Q:\n    pass\n",
+        "dynamic-sql",
+    ),
+    "a constant that a function binds too": (
+        _CONSTANT + "def Q():\n    pass\n",
+        "dynamic-sql",
+    ),
+    "a constant that is bound on one way": (
+        _CONSTANT.replace('Q = "SELECT id FROM jobs"', 'if x:\n    Q = "SELECT id FROM jobs"'),
         "dynamic-sql",
     ),
     "a part of a text under NOT": (

@@ -14,7 +14,7 @@ from ormlift.sql.life.bound import is_bound, is_shared
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
-from ormlift.syntax import FunctionNode, Module, dotted, module_level
+from ormlift.syntax import FunctionNode, Module, dotted, module_level, suites
 
 _PARAMETERS = ("parameters", "params", "vars", "args")
 _DEPTH = 8
@@ -216,7 +216,27 @@ def constant_value(name: str, statements: Sequence[ast.stmt], module: Module) ->
     if len(values) != 1 or _rebound_elsewhere(name, module):
         return None
     (statement,) = values
+    plain = isinstance(module.parents[statement], ast.Module | ast.ClassDef)
+    if not plain or sum(_binds(name, s) for s in statements) != 1:
+        return None
     return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+
+
+def _binds(name: str, statement: ast.stmt) -> int:
+    """How often a statement binds a name by itself, in whatever way; those inside it are counted for themselves."""
+    inside = {inner for suite in suites(statement) for s in suite for inner in ast.walk(s)}
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return int(statement.name == name)
+    found = 0
+    for node in ast.walk(statement):
+        match node:
+            case ast.Name(id=said, ctx=ast.Store() | ast.Del()) | ast.MatchAs(name=said) | ast.MatchStar(name=said):
+                found += said == name and node not in inside
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                found += sum((a.asname or a.name.partition(".")[0]) == name for a in aliases) * (node not in inside)
+            case ast.ExceptHandler(name=said) | ast.MatchMapping(rest=said):
+                found += said == name and node not in inside
+    return found
 
 
 def _constant(name: str, statements: Iterable[ast.stmt], life: Life) -> Text | None:
