@@ -104,6 +104,25 @@ SAME: dict[str, str] = {
     rows = [row[0] for row in rows]
 """
     + CLOSE,
+    "lists that are made anew in a loop": OPEN
+    + """\
+    conditions = ["id > ?"]
+    params = [c or 0]
+    if b:
+        conditions.append("customer = ?")
+        params.append(b)
+    where = " AND ".join(conditions)
+    rows = [conn.execute(f"SELECT COUNT(*) FROM jobs WHERE {where}", params).fetchone()[0]]
+    for stage in (1, 2, a):
+        conditions = ["count >= 0"]
+        params = []
+        if stage:
+            conditions.append("stage = ?")
+            params.append(stage)
+        where = " AND ".join(conditions)
+        rows += [r[0] for r in conn.execute(f"SELECT id FROM jobs WHERE {where} ORDER BY id", params).fetchall()]
+"""
+    + CLOSE,
     "an early return": """\
 def f(a, b, c):
     updates = []
@@ -376,6 +395,36 @@ STAYS: dict[str, str] = {
         + EXECUTE
         + CLOSE
     ),
+    "an error that is suppressed amid the conditions": (
+        OPEN
+        + LISTS.replace("[]", '["id > 0"]', 1)
+        + '    with suppress(ValueError):\n        conditions.append("stage = ?")\n        params.append(int(a))\n'
+        + EXECUTE
+        + CLOSE
+    ),
+    "more ways than can be looked at, of which one is empty": (
+        OPEN
+        + "    conditions = []\n    params = []\n"
+        + "".join(f"    if {'not ' * (n % 2)}a.x{n}:\n        conditions.append('id <> {n}')\n" for n in range(8))
+        + "    if not conditions:\n        b = 1\n"
+        + '    conn.execute("DELETE FROM jobs WHERE " + " AND ".join(conditions), params)\n    conn.commit()\n'
+        + "    conn.close()\n"
+    ),
+    "a list for two things": (
+        OPEN
+        + '    names = ["title"]\n    if a:\n        names.append("stage")\n'
+        + '    conn.execute("UPDATE jobs SET " + ", ".join(f"{n} = ?" for n in names) + " WHERE id = 1", [a, b])\n'
+        + '    rows = conn.execute("SELECT id FROM jobs WHERE " + " AND ".join(f"{n} = ?" for n in names), [a, b]).fetchall()\n'
+        + CLOSE
+    ),
+    "a list that grows with each round": (
+        OPEN
+        + LISTS.replace("[]", '["id > 0"]', 1)
+        + "    rows = []\n    for n in (1, 2):\n"
+        + "".join(f"    {line}\n" for line in A.splitlines())
+        + EXECUTE.replace("    rows =", "        rows +=")
+        + CLOSE
+    ),
     "the list is handed on": (
         OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    more(conditions, params)\n" + EXECUTE + CLOSE
     ),
@@ -457,14 +506,6 @@ STAYS: dict[str, str] = {
         OPEN
         + LISTS.replace("[]", '["id > 0"]', 1)
         + '    conditions.append("stage = ?")\n    a = b\n    params.append(a)\n'
-        + EXECUTE
-        + CLOSE
-    ),
-    "two parameters that are calls": (
-        OPEN
-        + LISTS.replace("[]", '["id > 0"]', 1)
-        + A.replace("append(a)", "append(a.pop())")
-        + B.replace("append(b)", "append(b.pop())")
         + EXECUTE
         + CLOSE
     ),

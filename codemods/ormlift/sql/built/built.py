@@ -177,6 +177,9 @@ def group_of(walk: Walk, style: str, dialect: str) -> Group:
         _check_held(Built(call, module, ways, texts), held)
         group.built.append(Built(call, module, ways, regions | texts))
     _check_same(group)
+    _check_roles(group)
+    if walk.partial:
+        _check_filled(group)
     return group
 
 
@@ -230,6 +233,27 @@ def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.ex
             if now is not None and list(now) != built.items_of(way, region):
                 message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
                 raise Refused("dynamic-sql", f"{message}; join it last")
+
+
+def _check_roles(group: Group) -> None:
+    """A variable is the same in all statements. Raises Refused."""
+    known: dict[str, tuple[Is, bool, bool]] = {}
+    for built in group.built:
+        for name, region in built.regions.items():
+            role = region.what, region.text, region.keyed
+            if known.setdefault(name, role) != role:
+                message = f"{name} is put into the SQL of line {built.call.lineno} otherwise than into that of another"
+                raise Refused("dynamic-sql", f"{message}; use two variables")
+
+
+def _check_filled(group: Group) -> None:
+    """Where not all ways were walked, a list may be empty, or never is. Raises Refused."""
+    for built in group.built:
+        for name, region in built.regions.items():
+            ways = [set(built.items_of(way, region)) for way in built.ways]
+            if all(ways) and not set.intersection(*ways) and name.removesuffix(OF_VALUES) not in group.walk.guards:
+                message = f"{name} may be empty on line {built.call.lineno}, on one of more ways than can be looked at"
+                raise Refused("dynamic-sql", f"{message}; leave the function first where it is")
 
 
 def _check_same(group: Group) -> None:

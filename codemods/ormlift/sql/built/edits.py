@@ -25,6 +25,16 @@ _PLAIN = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """A parameter that is written elsewhere."""
+
+    node: ast.expr
+    old: tuple[int, ...]  # where it was evaluated
+    new: tuple[int, ...]
+    far: bool  # not in the statement beside
+
+
 @dataclass
 class Editor:
     """Edits one group, all of whose calls are written anew."""
@@ -102,25 +112,34 @@ class Editor:
 
     def _check_moves(self) -> None:
         """A parameter has the same value where it is written now. Raises Refused."""
+        moved: list[_Moved] = []
         known = self.group.walk.builders
-        given: dict[ast.expr, bool] = {}  # each parameter, and whether it moves
-        for built, item, to in self._given():
+        for built, item, to, key in self._given():
             if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
                 raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
             near = self._is_near(item.place, to)
             if not near and not self._is_still(item.node, built.call):
                 message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
                 raise self._refused(message)
-            moves = not near or not self._is_beside(item.place, to)
-            given[item.node] = given.get(item.node, False) or moves
+            old = (item.place.lineno, item.node.lineno, item.node.col_offset)
+            moved.append(_Moved(item.node, old, (to.lineno, *key), far=not near or not self._is_beside(item.place, to)))
         for built in self.group.built:
             for counted in {p.part.many for way in built.ways for p in way if p.part.many is not None}:
                 check_steady(counted, built.call, self.group.life)
-        doing = [node for node in given if acts(node) or does_more(node, self.module)]
-        seeing = [node for node in given if node in doing or looks(node)]
-        if len(doing) > 1 or (any(given[node] for node in doing) and len(seeing) > 1):
-            line = min(node.lineno for node in doing)
-            raise self._refused(f"the parameter on line {line} is a call, which could run before or behind another")
+        self._check_order(moved)
+
+    def _check_order(self, moved: Sequence[_Moved]) -> None:
+        """A parameter that is a call runs before and behind the same others as ever. Raises Refused."""
+        doing = [m for m in moved if acts(m.node) or does_more(m.node, self.module)]
+        seeing = [m for m in moved if m in doing or looks(m.node)]
+        for one in doing:
+            for other in seeing:
+                turned = (one.old < other.old) is not (one.new < other.new)
+                if one.node is not other.node and (one.far or turned):
+                    message = (
+                        f"the parameter on line {one.node.lineno} is a call, which could run before or behind another"
+                    )
+                    raise self._refused(message)
 
     def _is_still(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether an expression of names that keep their values gives the same at the call."""
@@ -128,14 +147,17 @@ class Editor:
         plain = all(isinstance(inner, _PLAIN) for inner in ast.walk(node))
         return plain and all(is_stable(name, self.group.life, call) for name in names)
 
-    def _given(self) -> Iterator[tuple[Built, Item, ast.stmt]]:
-        """Each parameter that is written elsewhere from now on, with the statement where."""
+    def _given(self) -> Iterator[tuple[Built, Item, ast.stmt, tuple[int, ...]]]:
+        """Each parameter that is written elsewhere from now on, with the statement where, and its place there."""
         for built in self.group.built:
             goal = self.module.statement(built.call)
-            for piece in (piece for way in built.ways for piece in way):
+            for place, piece in ((n, piece) for way in built.ways for n, piece in enumerate(way)):
                 of = piece.part.item
-                if of is None or not self.group.regions[piece.part.region].keyed:
-                    yield from ((built, item, of.place if of is not None else goal) for item in piece.items)
+                if of is not None and self.group.regions[piece.part.region].keyed:
+                    continue
+                at = (0, place) if of is None else (of.node.lineno, of.node.col_offset)
+                for item in piece.items:
+                    yield built, item, of.place if of is not None else goal, at
 
     def _is_beside(self, place: ast.stmt, to: ast.stmt) -> bool:
         """Whether one statement is the other, or next to it."""

@@ -45,11 +45,18 @@ class Walk:
     touched: dict[ast.stmt, set[str]] = field(default_factory=dict)  # statements that build, and what they change
     held: dict[ast.stmt, Value | None] = field(default_factory=dict)  # what each of them leaves in its variable
     opens: dict[str, Item] = field(default_factory=dict)  # dicts whose keys are not known
+    partial: bool = False  # there are too many ways: not all of them were walked
+    guards: set[str] = field(default_factory=set)  # variables that some way has been left for, by what is in them
+    mutated: set[str] = field(
+        default_factory=set
+    )  # names of the function of which parts are set, or methods change them
     _changes: dict[ast.AST, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find the dicts whose keys may not be known."""
+        """Find the dicts whose keys may not be known, and what is changed."""
         for node in ast.walk(self.life.host):
+            if isinstance(node, ast.Call | ast.Assign):
+                self.mutated |= {name for name, _ in changed(node) if not _is_plain(node)}
             name = dict_of(node)
             if name is not None and name.id in self.names:
                 self.opens.setdefault(name.id, Item(name, self.life.module.statement(name), many=True, open=name.id))
@@ -73,6 +80,7 @@ class Walk:
     def _cover(self) -> None:
         """Too many ways: none of the branches, all of them, each alone, and all but one."""
         self.found.clear()
+        self.partial = True
         keys: dict[str, None] = {}
         for answer in (False, True):
             way = _Way(self, {}, answer)
@@ -99,6 +107,10 @@ class Walk:
         known = self.found.setdefault(call, [])
         if all(not _same(seen, other) for other in known):
             known.append(seen)
+
+
+def _is_plain(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and all(not isinstance(target, ast.Subscript) for target in node.targets)
 
 
 def _same(one: Seen, other: Seen) -> bool:
@@ -165,7 +177,7 @@ class _Way:
         """The same for tests that come out the same: of names that are bound once, and nothing done."""
         definitions = self.walk.life.flow.definitions
         names = [n.id for n in ast.walk(test) if isinstance(n, ast.Name)]
-        stable = all(len(definitions.get(name, ())) < 2 for name in names)
+        stable = all(len(definitions.get(name, ())) < 2 and name not in self.walk.mutated for name in names)
         plain = not acts(test) and not any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(test))
         return ast.dump(test) if stable and plain else f"{id(test)} {test.lineno}"
 
@@ -182,6 +194,9 @@ class _Way:
             case ast.With() | ast.AsyncWith():
                 self._see(*(item.context_expr for item in statement.items))
                 self._unknown(*statement.items)
+                swallows = any("suppress" in ast.dump(item.context_expr) for item in statement.items)
+                if swallows and self._changes(statement) and not self._holds_all(statement):
+                    self._lost(statement)
                 self.suite(statement.body)
             case ast.Try():
                 self._try(statement)
@@ -204,6 +219,7 @@ class _Way:
             known = self._known(statement.test)
             if known is None or not _leaves(statement.body if known else statement.orelse):
                 return
+            self.walk.guards |= {n.id for n in ast.walk(statement.test) if isinstance(n, ast.Name)}
             raise _EndError
         self.suite(statement.body if self.decide(statement.test) else statement.orelse)
 
@@ -242,13 +258,11 @@ class _Way:
         self._see(head)
         self._unknown(head)
         if self._matters(statement):
-            held = {name for name, value in self.state.items() if value is not None}
-            if held & self._changes(statement):
-                self._lost(statement)
+            unknown = dict.fromkeys(self._changes(statement))  # may be of an earlier round, and behind it of none
+            self.state.update(unknown)
             with suppress(_EndError):
                 self.suite(statement.body)
-            for name in self._changes(statement):
-                self.state[name] = None
+            self.state.update(unknown)
         self.suite(statement.orelse)
 
     def _unknown(self, *nodes: ast.AST) -> None:

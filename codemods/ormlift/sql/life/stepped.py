@@ -11,6 +11,7 @@ from ormlift.sql.built.built import BUILT, Built, Group, group_of, walked
 from ormlift.sql.built.edits import Editor
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
 from ormlift.sql.built.placed import check_placed
+from ormlift.sql.built.walk import Walk
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.drivers import paramstyle
 from ormlift.sql.life.executions import Execution
@@ -72,7 +73,7 @@ class Stepper:
         calls = {e.call: (e.call.args[0], e.call.args[1] if len(e.call.args) > 1 else None) for e in left}
         plain = style in _STYLES and all(len(call.args) < 3 and not call.keywords for call in calls)
         walk = walked(calls, self.life) if plain else None
-        if walk is None:
+        if walk is None or (style != "qmark" and _may_differ(walk)):
             raise next(iter(left.values()))
         try:
             self.group = group_of(walk, style, dialect)
@@ -203,3 +204,9 @@ class Stepper:
         if prepared in self.expressed:
             return self.expressed[prepared].whole
         return self.grown[prepared].whole if prepared in self.grown else [prepared]
+
+
+def _may_differ(walk: Walk) -> bool:
+    """Whether a percent sign stands in a text that is executed without parameters: the driver leaves it as it is."""
+    bare = [call for call, (_, passed) in walk.calls.items() if passed is None]
+    return any("%" in part.text for call in bare for seen in walk.found[call] for part in seen.text)
