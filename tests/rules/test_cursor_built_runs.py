@@ -405,16 +405,17 @@ STAYS: dict[str, str] = {
     "more ways than can be looked at, of which one is empty": (
         OPEN
         + "    conditions = []\n    params = []\n"
-        + "".join(f"    if {'not ' * (n % 2)}a.x{n}:\n        conditions.append('id <> {n}')\n" for n in range(8))
+        + "".join(f"    if {'not ' * (n % 2)}a.x{n}:\n        conditions.append('id > {n}')\n" for n in range(8))
         + "    if not conditions:\n        b = 1\n"
         + '    conn.execute("DELETE FROM jobs WHERE " + " AND ".join(conditions), params)\n    conn.commit()\n'
         + "    conn.close()\n"
     ),
     "a list for two things": (
         OPEN
-        + '    names = ["title"]\n    if a:\n        names.append("stage")\n'
+        + '    names = ["title", "stage"]\n'
         + '    conn.execute("UPDATE jobs SET " + ", ".join(f"{n} = ?" for n in names) + " WHERE id = 1", [a, b])\n'
-        + '    rows = conn.execute("SELECT id FROM jobs WHERE " + " AND ".join(f"{n} = ?" for n in names), [a, b]).fetchall()\n'
+        + '    where = " AND ".join(f"{n} = ?" for n in names)\n'
+        + '    rows = conn.execute("SELECT id FROM jobs WHERE " + where, [a, b]).fetchall()\n'
         + CLOSE
     ),
     "a list that grows with each round": (
