@@ -241,6 +241,18 @@ _SAME: dict[str, tuple[str, list[Callable[[Any], Any]]]] = {
 """,
         [_f("o"), _f(""), _f(5)],
     ),
+    "JSON that is passed on": (
+        """def f():
+    conn = open_db()
+    row = conn.execute("SELECT marks FROM jobs WHERE id = 2").fetchone()
+    conn.execute("UPDATE jobs SET marks = ? WHERE id = 1", (row[0],))
+    for marks, number in conn.execute("SELECT marks, id FROM jobs ORDER BY id").fetchall():
+        conn.execute("UPDATE jobs SET title = ? WHERE id = ?", (marks or "none", number))
+    conn.commit()
+    conn.close()
+""",
+        [_f()],
+    ),
     "text in double quotes": (
         """def f(ticket):
     conn = open_db()

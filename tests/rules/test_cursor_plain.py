@@ -92,6 +92,21 @@ _SAME: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         ),
         [("x",), (None,)],
     ),
+    "values of rows that are passed on": (
+        _function(
+            _NOTES
+            + """    for number, marks, at in conn.execute("SELECT id, marks, passed_at FROM jobs").fetchall():
+        conn.execute("INSERT INTO notes (id, body, at) VALUES (?, ?, ?)", (number, marks, at))
+    row = conn.execute("SELECT rush, passed_at FROM jobs WHERE id = 2").fetchone()
+    at = row[1]
+    conn.execute("UPDATE notes SET body = ?, at = ? WHERE id = 1", (f"{row[0]}", at))
+    found = [tuple(r) for r in conn.execute("SELECT * FROM notes ORDER BY id")]
+    conn.execute("DROP TABLE notes")
+""",
+            "found",
+        ),
+        [()],
+    ),
     "a column that is not mapped": (
         _function(
             """    conn.execute("UPDATE jobs SET extra = ? WHERE stage = ?", args)

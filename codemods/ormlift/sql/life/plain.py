@@ -111,6 +111,13 @@ def check_any(prepared: Iterable[Prepared]) -> None:
         raise Refused(stays[0].code, stays[0].message)
 
 
+def passed(prepared: Iterable[Prepared], *, plainly: bool) -> frozenset[ast.AST]:
+    """What is passed to statements that stay SQL, which no column's type converts; or to the others."""
+    chosen = [p for p in prepared if (p.stays is not None) is plainly]
+    nodes = [node for p in chosen for node in p.parameters.nodes.values()]
+    return frozenset(inner for node in nodes for inner in ast.walk(node))
+
+
 def compose_plain(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str]) -> None:
     """Write a statement that stays SQL. Raises Refused."""
     module, execution, statement = life.module, prepared.execution, prepared.statement

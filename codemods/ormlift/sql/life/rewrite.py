@@ -59,7 +59,7 @@ from ormlift.sql.life.names import (
 )
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
 from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
-from ormlift.sql.life.plain import check_any, plain_effect
+from ormlift.sql.life.plain import check_any, passed, plain_effect
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.sql.life.rowkind import is_named_tuple, row_kind
@@ -323,7 +323,10 @@ class _Rewriter:
             raise Refused(
                 "description", f"what line {line} makes a dict of can't be told to be a row; name the columns"
             )
-        for judgement in judge(follower, texts, fresh=self.is_fresh, dicts=dicts):
+        for judgement in judge(
+            follower, texts, fresh=self.is_fresh, dicts=dicts, plain=passed(self.prepared, plainly=True),
+            bound=passed(self.prepared, plainly=False),
+        ):  # fmt: skip
             match judgement:
                 case ReplaceExpr():
                     edits.append(judgement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ormlift.model import Effect, Reason, ReplaceExpr
@@ -48,12 +48,15 @@ def judge(
     *,
     fresh: bool = False,
     dicts: Mapping[ast.expr, ast.Call] | None = None,
+    plain: Collection[ast.AST] = (),
+    bound: Collection[ast.AST] = (),
 ) -> Iterator[Judgement]:
     """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep.
 
-    `dicts` are the rows of which `dict(zip(names, row))` is made, with that call.
+    `dicts` are the rows of which `dict(zip(names, row))` is made, with that call. `plain` are the parameters of SQL
+    that stays, `bound` those of other statements: what takes values, or JSON, as the driver gave them.
     """
-    judge_one = Judge(follower.module, texts, fresh, dicts or {})
+    judge_one = Judge(follower.module, texts, fresh, dicts or {}, plain, bound)
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -83,6 +86,8 @@ class Judge:
     texts: Mapping[ast.expr, str]
     fresh: bool
     dicts: Mapping[ast.expr, ast.Call]
+    plain: Collection[ast.AST] = ()
+    bound: Collection[ast.AST] = ()
 
     def _text(self, node: ast.expr) -> str:
         """The new text of an expression, which something is to be asked of."""
@@ -342,6 +347,9 @@ class Judge:
         column = seen.fact.column
         if not column.changes_type:
             return
+        if seen.node in self.plain and not self.fresh:
+            yield Keep(seen.fact.columns, seen.fact.cell)
+            return
         if (decoder := self._decoder(seen.node, column)) is not None:
             if isinstance(seen.node, ast.BoolOp | ast.IfExp) or not seen.sure:
                 yield Keep(seen.fact.columns, seen.fact.cell)
@@ -352,7 +360,8 @@ class Judge:
             if column.nullable and not self.fresh and not guarded:
                 yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
             return
-        if self._is_text(seen, column) and not self.fresh:
+        written = seen.node in self.bound and self._is_json(column)
+        if (written or self._is_text(seen, column)) and not self.fresh:
             yield Keep(seen.fact.columns, seen.fact.cell)
         elif not self._keeps(seen, column):
             yield from self._type_effect(seen.node.lineno, column)
