@@ -251,6 +251,17 @@ def every_node(*roots: ast.AST) -> list[ast.AST]:
     return found
 
 
+def in_rows(*roots: ast.AST) -> list[ast.AST]:
+    """What `ast.walk` yields for one root after the other, in its order; operators and contexts left out."""
+    found: list[ast.AST] = []
+    for root in roots:
+        row: list[ast.AST] = [root]
+        for node in row:  # which grows meanwhile
+            row += child_nodes(node)
+        found += row
+    return found
+
+
 def child_nodes(node: ast.AST) -> list[ast.AST]:
     """The nodes below `node`, in the order of its fields; operators and contexts left out."""
     found: list[ast.AST] = []

@@ -445,6 +445,11 @@ class ProjectIndex:
         return module if all(p.isidentifier() for p in module.split(".")) else None
 
     @cached_property
+    def gathered(self) -> dict[str, object]:
+        """What others gather from the whole index, once: filled by them."""
+        return {}
+
+    @cached_property
     def patch_places(self) -> dict[tuple[str, Patch], tuple[tuple[str, str], ...]]:
         """By file and patch, the files and names that it may replace: filled by `session-scope`."""
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ormlift.project.flow.guards import session_test
 from ormlift.project.flow.knowledge import QUIET_NAMES, is_log
-from ormlift.syntax import dotted
+from ormlift.syntax import dotted, in_rows
 
 _CLOCKS = frozenset({"time", "datetime", "traceback", "os", "sys", "threading"})
 Closers = Callable[[ast.Call], bool]  # whether a call's function is known to only close the session it is handed
@@ -93,6 +93,6 @@ def _hands(call: ast.Call, name: str) -> bool:
 
 def closing_calls(node: ast.AST, name: str, closers: Closers) -> Iterator[ast.Call]:
     """Every call in `node` that closes `name`."""
-    for child in ast.walk(node):
+    for child in in_rows(node):
         if isinstance(child, ast.Call) and (is_close_call(child, name) or (_hands(child, name) and closers(child))):
             yield child

@@ -10,7 +10,7 @@ from ormlift.model import Reason
 from ormlift.project.escape.closing import Closers, closing_calls
 from ormlift.project.escape.shapes import Shape
 from ormlift.project.flow.values import Kind, Values, parameters
-from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
+from ormlift.syntax import FunctionNode, Module, dotted, every_node, in_rows, walk_scope
 
 _CONTROLS = frozenset({"begin", "invalidate", "reset", "close_all", "remove", "__enter__", "__exit__"})
 _STATES = frozenset(
@@ -53,7 +53,7 @@ class Uses:
             yield Reason("may-be-given", f"{text}; split the function, or open the scope by hand")
 
     def _captured(self, shape: Shape) -> Iterator[Reason]:
-        for node in ast.walk(self.function):
+        for node in in_rows(self.function):
             nested = isinstance(node, (*FunctionNode.__args__, ast.Lambda, ast.ClassDef))
             if node is self.function or (isinstance(node, FunctionNode) and self._only_called(node, shape)):
                 continue
@@ -68,8 +68,8 @@ class Uses:
 
     def _only_called(self, inner: FunctionNode, shape: Shape) -> bool:
         """Whether a nested function is made in the block, and only called there, at once."""
-        here = {id(n) for s in shape.body for n in ast.walk(s)}
-        named = [n for n in ast.walk(self.function) if isinstance(n, ast.Name) and n.id == inner.name]
+        here = {id(n) for n in every_node(*shape.body)}
+        named = [n for n in in_rows(self.function) if isinstance(n, ast.Name) and n.id == inner.name]
         calls = [self.module.parents[n] for n in named]
         if id(inner) not in here or inner.decorator_list or not named:
             return False

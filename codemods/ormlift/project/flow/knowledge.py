@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.project.graph import ImportGraph
 from ormlift.project.index import ProjectIndex
@@ -118,6 +118,13 @@ class Knowledge:
     @classmethod
     def of(cls, index: ProjectIndex, module: Module | None = None) -> Knowledge:
         """Gather it, for one file if that is given."""
+        if (known := index.gathered.get("knowledge")) is None:
+            known = index.gathered["knowledge"] = cls._of_project(index)
+        assert isinstance(known, cls)
+        return replace(known, own=_own(index, module)) if module is not None else known
+
+    @classmethod
+    def _of_project(cls, index: ProjectIndex) -> Knowledge:
         models = index.models
         plain = frozenset(name for m in models for name in m.plain_properties)
         others = frozenset(name for m in models for name in m.methods if name not in m.plain_properties)
@@ -136,7 +143,6 @@ class Knowledge:
             special=frozenset(n for m in models for n in m.mutating_methods if n.startswith("__") and n.endswith("__")),
             tested=any(name in ("__bool__", "__len__") for m in models for name in m.methods),
             changed_on_load=any(m.changed_on_load or {"load", "refresh"} & set(m.hooks) for m in models),
-            own=_own(index, module) if module is not None else frozenset(),
             watched=index.watched_factories,
             listeners=index.session_listeners,
             imports=index.imports,

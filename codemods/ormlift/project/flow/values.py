@@ -24,7 +24,7 @@ from ormlift.project.flow.knowledge import (
     words,
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
-from ormlift.syntax import FunctionNode, dotted
+from ormlift.syntax import FunctionNode, dotted, every_node, in_rows
 
 
 class Kind(Flag):
@@ -109,6 +109,12 @@ class NoLook:
         return None
 
 
+_BINDING = frozenset(  # what `Values._bind_node` asks for
+    {ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem}
+    | {ast.Call, ast.Try, ast.TryStar, ast.Match, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
+)
+
+
 class Values:
     """The kinds of all names of a block. Ask with `kind`."""
 
@@ -126,7 +132,7 @@ class Values:
         self.look: Look = look or NoLook()
         self.names: dict[str, Kind] = {**(given or {}), **({session: Kind.SESSION} if session else {})}
         self._body = body
-        nodes = [node for statement in body for node in ast.walk(statement)]
+        nodes = [node for node in in_rows(*body) if node.__class__ in _BINDING]
         while True:
             before = dict(self.names)
             for node in nodes:
@@ -177,7 +183,7 @@ class Values:
 
     def _bind_errors(self, node: ast.Try | ast.TryStar) -> None:
         """`except X as e` binds what may carry an instance, where one is raised with it."""
-        raised = [n.exc for s in node.body for n in ast.walk(s) if isinstance(n, ast.Raise)]
+        raised = [n.exc for n in every_node(*node.body) if isinstance(n, ast.Raise)]
         if any(self._union(exc.args) & ENTITY for exc in raised if isinstance(exc, ast.Call)):
             for handler in node.handlers:
                 self._join(handler.name or "", Kind.INSTANCE)
