@@ -89,6 +89,8 @@ TOLD = (
     "list(itertools.groupby(jobs, key=run))",
     "list(itertools.starmap(run, [(one,) for one in jobs]))",
     "heapq.nlargest(1, jobs, key=run)",
+    "list(map(lambda done: setattr(job, 'done', done), [True]))",
+    "list(map(functools.partial(setattr, job, 'done'), [True]))",
     "list(map(lambda one: setattr(one, 'done', True), jobs))",
     "sorted(jobs, key=lambda one: one.finish() or 1)",
     "list(map(mark, jobs))",

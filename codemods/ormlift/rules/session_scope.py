@@ -30,9 +30,10 @@ What a scope does at exit is read from its definition. If that changes what the 
 with the line that shows it. A scope that commits makes changes permanent that the block left uncommitted; it expires
 instances that outlive the block; one that wraps errors hides their type from whoever catches them.
 
-A function of the project that the session or an instance is passed to is looked into, one level deep, also in another
+A function of the project that the session or an instance is passed to is looked into, three calls deep, also in another
 file, where it is certain which function that is: each name on the way is bound once, and nothing in the project sets it
 as an attribute. If it only reads, and keeps nothing of what it is handed, it has no effect; else the effect names it.
+So are the constructor and the methods of an object that keeps the session: `service = Service(s); service.count()`.
 
 Where the session comes from is compared too: what the function that handed it out does besides (sets it up, adds rows,
 listens, counts), and the options of the two factories, unless the scope calls that very function. An object that is

@@ -64,11 +64,11 @@ class Elsewhere:
         if any(root in node.names for node in self.module.nodes(ast.Nonlocal)):
             return None
         for around in self.module.ancestors(call):
-            if isinstance(around, ast.Lambda) and list(_binders(ast.walk(around.args), root)):
+            if isinstance(around, ast.Lambda) and list(binders_of(ast.walk(around.args), root)):
                 return None
             if isinstance(around, FunctionNode):
                 nodes = [*walk_scope(around), *ast.walk(around.args)]
-                binders = list(_binders(nodes, root))
+                binders = list(binders_of(nodes, root))
                 if binders:
                     return self._from(binders, names, self.module, call)
         return self._in(self.module, names, _HOPS)
@@ -87,7 +87,7 @@ class Elsewhere:
     def _class_at(self, names: Sequence[str], call: ast.Call) -> tuple[ast.ClassDef, Module] | None:
         for around in self.module.ancestors(call):
             if isinstance(around, FunctionNode):
-                binders = list(_binders([*walk_scope(around), *ast.walk(around.args)], names[0]))
+                binders = list(binders_of([*walk_scope(around), *ast.walk(around.args)], names[0]))
                 if len(binders) == 1 and isinstance(binders[0], ast.Import | ast.ImportFrom):
                     place = self._place(binders[0], names, self.module)
                     return self._class(*place, _HOPS) if place is not None else None
@@ -136,9 +136,9 @@ class Elsewhere:
             return None
         if name in self.index.texts.replaced:
             return None
-        if list(_binders(_members(owner), "__getattribute__")) or list(_binders(_members(owner), "__new__")):
+        if list(binders_of(_members(owner), "__getattribute__")) or list(binders_of(_members(owner), "__new__")):
             return None
-        binders = list(_binders(_members(owner), name))
+        binders = list(binders_of(_members(owner), name))
         if not binders:
             base = self._base(owner, module)
             return self._method(*base, name, instance=instance, hops=hops - 1) if base is not None else None
@@ -155,6 +155,15 @@ class Elsewhere:
         bases = [b for b in bases if dotted(b) not in _PLAIN_BASES]
         names = dotted(bases[0]).split(".") if len(bases) == 1 else [""]
         return self._class(module, names, _HOPS) if names[0] else None
+
+    def has_base(self, owner: ast.ClassDef) -> bool:
+        """Whether a class inherits from another than `object` and the like."""
+        bases = [b.value if isinstance(b, ast.Subscript) else b for b in owner.bases]
+        return any(dotted(b) not in _PLAIN_BASES for b in bases)
+
+    def base_of(self, owner: ast.ClassDef, module: Module) -> tuple[ast.ClassDef, Module] | None:
+        """The one class that a class inherits from; None where that is not certain."""
+        return self._base(owner, module)
 
     def _place(
         self, binder: ast.Import | ast.ImportFrom, names: Sequence[str], importer: Module
@@ -181,11 +190,11 @@ def _only_binder(module: Module, name: str) -> ast.AST | None:
         return None
     if "global " in module.source.text and any(name in n.names for n in module.nodes(ast.Global)):
         return None
-    found = list(_binders(walk_scope(module.tree), name))
+    found = list(binders_of(walk_scope(module.tree), name))
     return found[0] if len(found) == 1 else None
 
 
-def _binders(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
+def binders_of(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
     """The nodes among these that bind or delete a name."""
     for node in nodes:
         match node:

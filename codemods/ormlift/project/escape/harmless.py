@@ -27,8 +27,8 @@ _NESTED = (
 )
 
 
-def leaves_alone(function: FunctionNode, values: Values) -> bool:
-    """Judge a function, given what its names hold."""
+def leaves_alone(function: FunctionNode, values: Values, own: frozenset[str] = frozenset()) -> bool:
+    """Judge a function, given what its names hold; what it puts into `own` is judged by whoever asks."""
     reader = Reader(values, values.knowledge)
     if any(event.act is not Act.LOAD for statement in function.body for event in reader.events(statement)):
         return False
@@ -39,7 +39,8 @@ def leaves_alone(function: FunctionNode, values: Values) -> bool:
     local = _made_here(nodes)
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     return not any(
-        _ends(node, values, called) or _keeps(node, values, local) or _runs_given(node, values, given) for node in nodes
+        _ends(node, values, called) or _keeps(node, values, local, own) or _runs_given(node, values, given)
+        for node in nodes
     )
 
 
@@ -72,15 +73,17 @@ def _ends(node: ast.AST, values: Values, called: set[int]) -> bool:
     return node.attr in _ENDS or not isinstance(node.ctx, ast.Load) or not (id(node) in called or node.attr in _READ)
 
 
-def _keeps(node: ast.AST, values: Values, local: set[str]) -> bool:
+def _keeps(node: ast.AST, values: Values, local: set[str], own: frozenset[str]) -> bool:
     """Whether this puts the session or an instance where others find it."""
     match node:
         case ast.Assign(targets=targets, value=value) if values.kind(value) & (_KEPT | LIVE):
-            return any(_reaches_out(t, local) for target in targets for t in ast.walk(target))
+            return any(_reaches_out(t, local, own) for target in targets for t in ast.walk(target))
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
-            return bool(values.kind(value) & (_KEPT | LIVE)) and any(_reaches_out(t, local) for t in ast.walk(target))
+            return bool(values.kind(value) & (_KEPT | LIVE)) and any(
+                _reaches_out(t, local, own) for t in ast.walk(target)
+            )
         case ast.For(target=target) | ast.AsyncFor(target=target) | ast.comprehension(target=target):
-            return any(_reaches_out(t, local) for t in ast.walk(target))
+            return any(_reaches_out(t, local, own) for t in ast.walk(target))
         case ast.Call(func=ast.Attribute(attr=attr) as func) if attr in _TAKES:
             values_given = [*node.args, *(k.value for k in node.keywords)]
             return any(values.kind(v) & (_KEPT | LIVE) for v in values_given) and _root(func) not in local
@@ -88,8 +91,10 @@ def _keeps(node: ast.AST, values: Values, local: set[str]) -> bool:
             return False
 
 
-def _reaches_out(target: ast.AST, local: set[str]) -> bool:
-    """Whether a target is part of what the function did not make itself."""
+def _reaches_out(target: ast.AST, local: set[str], own: frozenset[str]) -> bool:
+    """Whether a target is part of what the function did not make itself, and no attribute of `own`."""
+    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id in own:
+        return False
     stored = isinstance(target, ast.Attribute | ast.Subscript) and isinstance(target.ctx, ast.Store)
     return isinstance(target, ast.Attribute | ast.Subscript) and stored and _root(target) not in local
 
@@ -105,6 +110,6 @@ def _runs_given(node: ast.AST, values: Values, given: set[str]) -> bool:
     if not isinstance(node, ast.Call):
         return False
     root = dotted(node.func).partition(".")[0]
-    if root not in given or root in QUIET_ROOTS or values.names.get(root, Kind.PLAIN):
+    if root not in given or root in QUIET_ROOTS or values.names.get(root, Kind.PLAIN) or root in ("self", "cls"):
         return False
     return any(values.kind(v) & (_KEPT | LIVE) for v in [*node.args, *(k.value for k in node.keywords)])

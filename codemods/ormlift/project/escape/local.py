@@ -1,4 +1,4 @@
-"""A look, one level deep, into functions of the project that a session or an instance is handed to."""
+"""A look, a few levels deep, into functions of the project that a session or an instance is handed to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from ormlift.project.escape.choice import binds, bound_in
 from ormlift.project.escape.closing import is_close
 from ormlift.project.escape.elsewhere import Callee, Elsewhere
 from ormlift.project.escape.harmless import leaves_alone
+from ormlift.project.escape.objects import Made, lineage, maker_of, methods_of, stored_on
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import Kind, Values, parameters
 from ormlift.project.index import ProjectIndex
+from ormlift.project.names import is_test_path
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
 
+DEPTH = 3
 _ENDING = frozenset({"close", "finish", "dispose", "release", "cleanup", "teardown", "shutdown", "end", "done"})
 
 
@@ -26,16 +29,22 @@ class LocalLook:
     module: Module
     knowledge: Knowledge
     index: ProjectIndex | None = None
+    depth: int = DEPTH  # how many calls deep it looks
+    me: Made | None = None  # the object whose method the code is
 
     def is_harmless(self, call: ast.Call, values: Values, at: ast.expr | None = None) -> bool:
         """Whether the called function is seen to change nothing of what it is handed, and to keep none of it."""
         if at is not None:
             self.module.parents[call] = self.module.parents[at]
+        if self._is_made(call, values):
+            return True
         inner = self._inner(call, values)
         return inner is not None and leaves_alone(*inner)
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""
+        if self._is_made(call, values):
+            return Kind.HOLDER
         inner = self._inner(call, values)
         if inner is None:
             return None
@@ -52,19 +61,144 @@ class LocalLook:
 
     def _inner(self, call: ast.Call, values: Values) -> tuple[FunctionNode, Values] | None:
         """The called function, and what its names hold; None where that can't be told."""
-        callee = self._callee(call)
+        if isinstance(call.func, ast.Attribute) and values.kind(call.func.value) & Kind.HOLDER:
+            return self._method_of_holder(call, values) if self.depth > 0 else None
+        callee = self._callee(call) if self.depth > 0 else None
         if callee is None:
             return None
         function = callee.function
+        given = self._given(call, callee, values)
+        if given is None:
+            return None
+        sessions = [name for name, kind in given.items() if kind & Kind.SESSION]
+        if not given or len(sessions) > 1:
+            return None
+        look = self._look_from(callee, None)
+        return function, Values(function.body, "".join(sessions), look.knowledge, look, given)
+
+    def _given(self, call: ast.Call, callee: Callee, values: Values) -> dict[str, Kind] | None:
+        """What a call hands to the parameters; None where one can't be told."""
         given: dict[str, Kind] = {}
         for name, kind in self._handed(call, callee, values):
             if name is None:
                 return None
             given[name] = given.get(name, Kind.PLAIN) | kind
-        sessions = [name for name, kind in given.items() if kind & Kind.SESSION]
-        if not given or len(sessions) > 1:
+        return given
+
+    def _look_from(self, callee: Callee, me: Made | None) -> LocalLook:
+        """A look from where a called function stands."""
+        return LocalLook(callee.module, self._known_to(callee), self.index, self.depth - 1, me)
+
+    # Objects that keep the session
+
+    def _is_made(self, call: ast.Call, values: Values) -> bool:
+        """Whether a call makes an object of a class whose constructor only stores what it is handed."""
+        handed = (values.kind(a) for a in (*call.args, *(k.value for k in call.keywords)))
+        return any(kind & (Kind.SESSION | Kind.HOLDER) for kind in handed) and self.made_by(call, values) is not None
+
+    def made_by(self, call: ast.Call, values: Values) -> Made | None:
+        """The object that a call makes; None where its class or its constructor can't be told."""
+        key = (call, *(values.kind(a) for a in (*call.args, *(k.value for k in call.keywords))))
+        if key not in self._objects:
+            self._objects[key] = self._make(call, values)
+        return self._objects[key]
+
+    @cached_property
+    def _objects(self) -> dict[tuple[object, ...], Made | None]:
+        return {}
+
+    def _make(self, call: ast.Call, values: Values) -> Made | None:
+        if self.index is None or self.depth <= 0 or is_test_path(self.module.source.path):
             return None
-        return function, Values(function.body, "".join(sessions), self._known_to(callee), None, given)
+        elsewhere = Elsewhere(self.module, self.index)
+        owner = elsewhere.class_of(call)
+        classes = lineage(owner, elsewhere) if owner is not None else None
+        init = elsewhere.method_of(*owner, "__init__") if owner is not None and classes is not None else None
+        given = self._given(call, init, values) if init is not None else None
+        if owner is None or classes is None or init is None or given is None:
+            return None
+        me = parameters(init.function)[0]
+        look = self._look_from(init, None)
+        seen = Values(init.function.body, "", look.knowledge, look, {**given, me: Kind.HOLDER}, me=me)
+        stored = stored_on(me, init.function, seen)
+        if stored is None or not leaves_alone(init.function, seen, frozenset({me})):
+            return None
+        held = {name: kind for name, (kind, _) in stored.items() if kind}
+        objects = {
+            name: made
+            for name, (kind, value) in stored.items()
+            if kind & Kind.HOLDER and isinstance(value, ast.Call) and (made := look.made_by(value, seen)) is not None
+        }
+        made = Made(*owner, held, objects, *methods_of(classes))
+        later = [self._stored_later(made, *one, init.function) for one in classes]
+        if any(names is None or names & made.attributes.keys() for names in later):
+            return None
+        more = {name: Kind.HOLDER | Kind.INSTANCE for names in later for name in names or ()}
+        return replace(made, attributes={**held, **more})
+
+    def _stored_later(self, made: Made, owner: ast.ClassDef, module: Module, init: FunctionNode) -> set[str] | None:
+        """The attributes in which other methods of a class store what comes from the session, or what held it.
+
+        None where that can't be told.
+        """
+        names: set[str] = set()
+        for method in owner.body:
+            if not isinstance(method, FunctionNode) or method is init or not parameters(method):
+                continue
+            me = parameters(method)[0]
+            look = LocalLook(module, self.knowledge, self.index, 0)
+            stored = stored_on(me, method, Values(method.body, "", self.knowledge, look, made.given(me), me=me))
+            if stored is None:
+                return None
+            names |= {name for name, (kind, _) in stored.items() if kind or name in made.attributes}
+        return names
+
+    def _object(self, node: ast.expr, at: ast.expr, values: Values) -> Made | None:
+        """The object that an expression is; None where that is not certain."""
+        match node:
+            case ast.Call():
+                return self.made_by(node, values)
+            case ast.Name(id=name) if name == values.me:
+                return self.me
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if name == values.me and self.me is not None:
+                return self.me.objects.get(attr)
+            case ast.Name(id=name):
+                made = maker_of(name, at, self.module)
+                return self.made_by(made, values) if made is not None else None
+            case _:
+                return None
+
+    def _method_of_holder(self, call: ast.Call, values: Values) -> tuple[FunctionNode, Values] | None:
+        """A method of an object that keeps the session, and what its names hold."""
+        assert isinstance(call.func, ast.Attribute)
+        made = self._object(call.func.value, call, values)
+        if made is None or self.index is None:
+            return None
+        callee = Elsewhere(self.module, self.index).method_of(made.owner, made.module, call.func.attr)
+        if callee is None:
+            return None
+        if isinstance(callee.function, ast.AsyncFunctionDef) and not isinstance(
+            self.module.parents.get(call), ast.Await
+        ):
+            return None
+        given = self._given(call, callee, values)
+        if given is None:
+            return None
+        look = self._look_from(callee, made if callee.bound else None)
+        if not callee.bound:
+            return callee.function, Values(callee.function.body, "", look.knowledge, look, given)
+        me = "".join(parameters(callee.function)[:1])
+        return callee.function, Values(
+            callee.function.body, "", look.knowledge, look, {**given, **made.given(me)}, me=me
+        )
+
+    def runs_when_read(self, node: ast.Attribute, values: Values) -> bool:
+        """Whether an attribute of an object that keeps the session may be a property."""
+        parent = self.module.parents.get(node)
+        if isinstance(parent, ast.Call) and parent.func is node:
+            return False
+        made = self._object(node.value, node, values)
+        return made is not None and node.attr in made.decorated
 
     def _known_to(self, callee: Callee) -> Knowledge:
         """What is known where the called function stands: the names that are its file's, or its own."""

@@ -125,6 +125,11 @@ class Reader:
                         yield Event(Act.WRITE, node.lineno, f"reads {_short(node)}, a property that writes")
                 else:
                     yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
+            case ast.Attribute(value=base, ctx=ast.Load()) if self.values.kind(base) & Kind.HOLDER:
+                if self.values.look.runs_when_read(node, self.values):
+                    yield Event(
+                        Act.MAY_WRITE, node.lineno, f"reads {_short(node)}, a property of what holds the session"
+                    )
             case ast.Subscript(value=base, ctx=ast.Store() | ast.Del()) if self.values.kind(base) & ENTITY:
                 if not self.values.kind(base) & (Kind.FULL | Kind.BOX):
                     yield Event(Act.WRITE, node.lineno, f"sets {_short(node)}")
@@ -199,7 +204,9 @@ class Reader:
 
     def _method_call(self, call: ast.Call, method: str, kind: Kind) -> Iterator[Event]:
         assert isinstance(call.func, ast.Attribute)
-        if kind & Kind.HOLDER:
+        if kind & Kind.HOLDER and self.values.look.is_harmless(call, self.values):
+            yield Event(Act.LOAD, call.lineno)
+        elif kind & Kind.HOLDER:
             yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which holds the session")
         elif method in ATTRIBUTE_SETTERS and kind & Kind.INSTANCE:
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}()")
@@ -270,11 +277,10 @@ class Reader:
     def _callbacks(self, call: ast.Call) -> Iterator[Event]:
         """What the functions do that a builtin runs on instances."""
         for callback, sources in callbacks(call):
-            if not any(element(self.values.kind(source)) & ENTITY for source in sources):
-                continue
+            given = any(element(self.values.kind(source)) & ENTITY for source in sources)
             if isinstance(callback, ast.Lambda):
                 yield from self._visit(callback.body, sure=False)
-            elif not self._leaves_alone(callback, sources, call):
+            elif (given or self.values.kind(callback)) and not self._leaves_alone(callback, sources, call):
                 yield Event(Act.MAY_WRITE, call.lineno, f"runs {_short(callback)}() on instances")
 
     def _leaves_alone(self, callback: ast.expr, sources: list[ast.expr], call: ast.Call) -> bool:

@@ -96,6 +96,9 @@ class Look(Protocol):
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""
 
+    def runs_when_read(self, node: ast.Attribute, values: Values) -> bool:
+        """Whether an attribute of an object that keeps the session may be a property."""
+
 
 class NoLook:
     """Sees nothing."""
@@ -107,6 +110,10 @@ class NoLook:
     def returned(self, call: ast.Call, values: Values) -> Kind | None:  # noqa: ARG002 - the protocol's signature
         """Nothing is known."""
         return None
+
+    def runs_when_read(self, node: ast.Attribute, values: Values) -> bool:  # noqa: ARG002 - the protocol's signature
+        """No class is known."""
+        return False
 
 
 _BINDING = frozenset(  # what `Values._bind_node` asks for
@@ -125,9 +132,15 @@ class Values:
         knowledge: Knowledge,
         look: Look | None = None,
         given: Mapping[str, Kind] | None = None,
+        *,
+        me: str = "",
     ) -> None:
-        """`session` is the session's variable, or empty; `given` are the kinds of other names at the start."""
+        """`session` is the session's variable, or empty; `given` are the kinds of other names at the start.
+
+        `me` is an object of which all attributes are known: those that are not `given` are plain.
+        """
         self.session = session
+        self.me = me
         self.knowledge = knowledge
         self.look: Look = look or NoLook()
         self.names: dict[str, Kind] = {**(given or {}), **({session: Kind.SESSION} if session else {})}
@@ -266,7 +279,9 @@ class Values:
             case ast.Name(id=name):
                 return self.names.get(name, Kind.PLAIN)
             case ast.Attribute(value=base, attr=attr):
-                return self._attribute(self.kind(base), attr) | self.names.get(dotted(node), Kind.PLAIN)
+                known = self.names.get(dotted(node), Kind.PLAIN)
+                mine = isinstance(base, ast.Name) and base.id == self.me
+                return known if mine else self._attribute(self.kind(base), attr) | known
             case ast.Call():
                 return self._call(node)
             case ast.Subscript(value=base, slice=index):
@@ -339,7 +354,8 @@ class Values:
             if receiver & (ENTITY | Kind.BOX):
                 return self._value_call(receiver, call.func.attr)
             if receiver & Kind.HOLDER:
-                return Kind.INSTANCE
+                seen = self.look.returned(call, self)
+                return Kind.INSTANCE if seen is None else seen
         return self._function_call(call, dotted(call.func))
 
     def _session_call(self, call: ast.Call, method: str) -> Kind:

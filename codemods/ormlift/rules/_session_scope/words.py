@@ -54,7 +54,7 @@ EFFECTS = {
     "may-commit-uncommitted": (
         "The session or an instance goes to code that could not be read, or that calls further, and may leave changes "
         "uncommitted; they would now be committed. Read that code, or commit in the block. Functions of the project, of"
-        " this file or others, are looked into one level deep where it is certain which they are."
+        " this file or others, are looked into a few levels deep where it is certain which they are."
     ),
     "swallowed-error-then-commit": (
         "A handler goes on after an error without rollback: the scope's commit then raises, or commits a half. It "
