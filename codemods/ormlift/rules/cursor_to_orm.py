@@ -13,6 +13,14 @@ A site is one connection's life: from the expression that gives it to its last u
 if one of its statements is refused, all of it is, for that statement's reason. The session's block begins where the
 connection was opened and ends behind its last use; rows are plain and stay readable after it.
 
+Beside statements that become the ORM's, one that has no ORM form stays SQL, in a `text()` on the session (effect
+`stays-sql`): a query of the catalog, a PRAGMA that asks, DDL of other tables, a table or column that is not mapped. A
+life of nothing else stays raw.
+
+Where a SELECT's row count is asked for, or rows are fetched behind a commit, and the driver has all rows at once
+(psycopg2, psycopg, PyMySQL, mysqlclient), they become a list before. `SELECT LAST_INSERT_ID()` becomes the id of the
+INSERT before it.
+
 Rows are followed to their uses inside the function: an index becomes an attribute, `row["name"]` of a row read by name
 too, `json.loads` around a JSON column goes because the mapped value is decoded already. Where values change their type
 (SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.
@@ -57,7 +65,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_given, cursor_holes, cursor_kept, cursor_many, cursor_rows
+from ormlift.rules.examples import cursor_beside, cursor_given, cursor_holes, cursor_kept, cursor_many, cursor_rows
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import Stray, find_lives
 from ormlift.sql.life.model import How, Life
@@ -254,5 +262,6 @@ CODEMOD = Codemod(
         *cursor_rows.EXAMPLES,
         *cursor_many.EXAMPLES,
         *cursor_given.EXAMPLES,
+        *cursor_beside.EXAMPLES,
     ),
 )
