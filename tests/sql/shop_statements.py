@@ -178,6 +178,26 @@ SHOP: tuple[Case, ...] = (
     C("SELECT c.*, o.id AS order_id FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY o.id"),
     # Subqueries
     C("SELECT id FROM customers WHERE id IN (SELECT customer_id FROM orders) ORDER BY id"),
+    # tables of a comma, of which the query around has one too
+    C(
+        "SELECT id FROM customers WHERE id IN (SELECT customers.id FROM customers, orders "
+        "WHERE orders.customer_id = customers.id AND orders.total > ?) ORDER BY id",
+        (5,),
+    ),
+    C("SELECT id FROM customers WHERE EXISTS (SELECT 1 FROM customers,orders WHERE orders.customer_id = customers.id)"),
+    C("SELECT id, (SELECT COUNT(*) FROM customers,orders WHERE orders.customer_id = customers.id) AS n FROM customers"),
+    C(
+        "UPDATE customers SET city = ? WHERE id IN (SELECT customers.id FROM customers, orders "
+        "WHERE orders.customer_id = customers.id)",
+        ("x",),
+        on="sp",
+    ),
+    C(
+        "DELETE FROM visits WHERE customer_id IN (SELECT visits.customer_id FROM visits, orders "
+        "WHERE orders.customer_id = visits.customer_id)",
+        on="sp",
+    ),
+    C("SELECT array_agg(name) AS names FROM customers WHERE city = ?", ("Oslo",), on="p"),
     C("SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
     C(
         "SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders WHERE customer_id IS NOT NULL)"

@@ -26,6 +26,25 @@ class OldJob(Other):
 """
 
 
+@pytest.mark.parametrize("copy", ["app.old/models.py", "app-old/models.py", ".old/models.py"])
+def test_a_copy_that_cannot_be_imported_is_no_model(copy: str) -> None:
+    text = (
+        'from app.db import open_db\n\n\ndef f():\n    conn = open_db()\n    conn.execute("SELECT stage FROM jobs")\n'
+    )
+    files = {**PROJECT, copy: PROJECT["app/models.py"], "app/jobs.py": text}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    assert {m.path for m in index.models} == {"app/models.py"}
+    (site,) = find(Module.parse(Source("app/jobs.py", text)), Context(index, Settings()))
+    assert isinstance(site, Rewrite)
+    assert "model-chosen" not in {effect.code for effect in site.effects}
+
+
+def test_models_below_such_a_folder_count_where_files_there_import_them() -> None:
+    files = {"my-app/models.py": PROJECT["app/models.py"], "my-app/run.py": "from models import Job\n"}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    assert {(m.path, m.module) for m in index.models} == {("my-app/models.py", "models")}
+
+
 @pytest.mark.parametrize(
     ("sql", "name"),
     [

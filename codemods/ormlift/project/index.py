@@ -539,12 +539,12 @@ def link(facts: Iterable[FileFacts]) -> ProjectIndex:
     files = tuple(sorted((f for f in facts if f != FileFacts(f.path)), key=lambda f: f.path))
     names = Names({f.path: f for f in files})
     values = Values(names)
-    factories = _factories(values)
+    factories = [f for f in _factories(values) if names.importable(f.path)]
     return ProjectIndex(
-        ModelLinker(names).models(),
+        tuple(m for m in ModelLinker(names).models() if names.importable(m.path)),
         tuple(factories),
         tuple(_sources(values)),
-        tuple(s for f in files for s in scopes_of(f, values)),
+        tuple(s for f in files if names.importable(f.path) for s in scopes_of(f, values)),
         tuple(_engine(f.path, e, names) for f in files for e in f.engines),
         tuple(_session_events(files)),
         facts=files,

@@ -116,15 +116,22 @@ class Names:
 
     def module(self, path: str) -> str:
         """The dotted name by which other files of the project import the file."""
+        return ".".join(self._named(path))
+
+    def importable(self, path: str) -> bool:
+        """Whether the folders of that name can be written in an import: `app.old` and `app-old` cannot."""
+        return all(folder.isidentifier() for folder in self._named(path)[:-1])
+
+    def _named(self, path: str) -> tuple[str, ...]:
         parts = module_parts(path)
         candidates = [(self._votes[parts[:n], parts[n]], -n) for n in range(len(parts))]
         votes, start = max(candidates, default=(0, 0))
         if votes:
-            return ".".join(parts[-start:])
+            return parts[-start:]
         known = [n for n in range(1, len(parts)) if parts[:n] in self.roots]
         if known:
-            return ".".join(parts[known[-1] :])
-        return ".".join(parts[1:] if parts[:1] in (("src",), ("lib",)) and len(parts) > 1 else parts)
+            return parts[known[-1] :]
+        return parts[1:] if parts[:1] in (("src",), ("lib",)) and len(parts) > 1 else parts
 
     def place(self, path: str, name: str, imports: Mapping[str, str] | None = None, hops: int = HOPS) -> Place:
         """What a dotted name in a file means, imports and re-exports followed. `imports` are local ones, seen first."""

@@ -67,8 +67,11 @@ def result_columns_of(statement: Element) -> list[Element]:
 
 def converts(kind: SaType, dialect: str) -> bool:
     """Whether a type turns what the driver gives into something else."""
+    from sqlalchemy import ARRAY
     from sqlalchemy.exc import InvalidRequestError
 
+    if isinstance(kind, ARRAY) and not kind.as_tuple:  # a list of what its items are
+        return converts(kind.item_type, dialect)
     target = _dialect(dialect)
     try:
         return kind.dialect_impl(target).result_processor(target, None) is not None

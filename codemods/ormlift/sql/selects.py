@@ -137,7 +137,7 @@ class SelectWriter:
         plain = not any(join.args.get(part) for join in joins for part in ("on", "side", "using"))
         for join in joins:
             self._join(join, parts, plain=plain)
-        if joins and plain and not self._linked():
+        if joins and plain and (self._would_correlate() or not self._linked()):
             parts.joins = [("join", e.node, [call(self.names.sa("true"))]) for e in self.scope.entities[1:]]
         return parts
 
@@ -201,6 +201,15 @@ class SelectWriter:
             conditions.append(Infix(pair[0], "==", pair[1], COMPARE))
             self.scope.joined.add(name.name.lower())
         return conditions
+
+    def _would_correlate(self) -> bool:
+        """Whether SQLAlchemy would leave a table of `FROM a, b` out, since a query around this one has it too."""
+        from sqlglot import exp
+
+        if self.scope.parent is None or isinstance(self.tree.parent, exp.CTE):
+            return False
+        around = {entity.said for scope in self.scope.parent.chain() for entity in scope.entities}
+        return any(entity.said in around for entity in self.scope.entities)
 
     def _linked(self) -> bool:
         """Whether WHERE ties each table of `FROM a, b` to another: then SQLAlchemy finds them there, and all is said.

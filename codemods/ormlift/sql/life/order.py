@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ormlift.model import Effect
+from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.executions import Execution, Form
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.pure import acts, does_more, looks, repeatable
@@ -17,14 +18,15 @@ from ormlift.sql.statement import Fetch, Kind
 from ormlift.syntax import Module, dotted
 
 
-def order_effects(prepared: Prepared, module: Module) -> Iterator[Effect]:
+def order_effects(prepared: Prepared, module: Module, index: ProjectIndex) -> Iterator[Effect]:
     """Parameters are evaluated in the order of the new text; that matters where one does what another may see."""
     assert prepared.written is not None
     nodes = prepared.parameters.nodes
     keys = [slot.key for slot in prepared.statement.slots]
     new = [key for key in (keys[slot] for slot in dict.fromkeys(prepared.written.occurrences)) if key in nodes]
     old = [key for key in nodes if key in new]
-    acting = {key for key in old if acts(nodes[key]) or does_more(nodes[key], module)}
+    changing = {name for model in index.models for name in model.mutating_properties}
+    acting = {key for key in old if acts(nodes[key]) or does_more(nodes[key], module, changing)}
     seeing = {key for key in old if key in acting or looks(nodes[key])}
     turned = (
         (a, b)

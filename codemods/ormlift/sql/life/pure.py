@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from ormlift.syntax import FunctionNode, Module, dotted
 
@@ -108,12 +109,16 @@ def looks(node: ast.expr) -> bool:
     return any(isinstance(n, ast.Attribute | ast.Subscript | ast.Call | ast.Await) for n in ast.walk(node))
 
 
-def does_more(node: ast.expr, module: Module) -> bool:
-    """Whether reading the attributes and items of an expression runs code of the file that may do something."""
+def does_more(node: ast.expr, module: Module, properties: Collection[str] = ()) -> bool:
+    """Whether reading the attributes and items of an expression runs code that may do something.
+
+    That is code of the file, and of the models' `properties` that change an instance.
+    """
+    doing = _doing(module)
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Attribute) and inner.attr in _doing(module):
+        if isinstance(inner, ast.Attribute) and (inner.attr in doing or inner.attr in properties):
             return True
-        if isinstance(inner, ast.Subscript) and "__getitem__" in _doing(module):
+        if isinstance(inner, ast.Subscript) and "__getitem__" in doing:
             return True
     return False
 

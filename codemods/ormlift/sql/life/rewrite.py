@@ -602,7 +602,7 @@ class _Rewriter:
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
         ways = [way for p in self.prepared for way in self.stepper.ways(p)]
-        self.effects += [e for p in ways for e in (*order_effects(p, self.module), *shape_effects(p, life))]
+        self.effects += [e for p in ways for e in (*order_effects(p, self.module, self.index), *shape_effects(p, life))]
         self.effects += ahead_effects(self.prepared, life)
         if autocommits(life) is Tri.YES:
             self.effects += caught_writes(life, writes)

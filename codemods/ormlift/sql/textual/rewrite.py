@@ -408,7 +408,7 @@ class Rewriter:
             yield from (Effect(f.code, site.line, f.message) for f in prepared.written.effects)
             yield from (replace(effect, line=site.line) for effect in taken_effects(prepared))
             yield from part.outcome.effects
-            yield from order_effects(prepared, site.module)
+            yield from order_effects(prepared, site.module, self.index)
             yield from shape_effects(prepared, site.life)
             if prepared.bound:
                 values = ", ".join(prepared.bound)
