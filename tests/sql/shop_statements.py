@@ -197,6 +197,10 @@ SHOP: tuple[Case, ...] = (
         "WHERE orders.customer_id = visits.customer_id)",
         on="sp",
     ),
+    C("SELECT 1.5 AS f, TRUE AS t, NULL AS n FROM customers", on="sp"),
+    C("SELECT price::float8 AS p, weight::real AS w, stock::bigint AS s FROM products ORDER BY id", on="p"),
+    C("SELECT AVG(weight) AS a, SUM(price) AS s, MAX(weight) AS m FROM products"),
+    C("SELECT array_agg(weight) AS w, array_agg(price) AS p FROM products WHERE stock > 2", on="p"),
     C("SELECT array_agg(name) AS names FROM customers WHERE city = ?", ("Oslo",), on="p"),
     C("SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
     C(

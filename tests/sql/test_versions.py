@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from ormlift.model import Reason, Verdict
@@ -110,6 +111,18 @@ def test_the_text(sql: str, style: str, version: str, text: str) -> None:
     made = _written(sql, version, style)
     assert isinstance(made, Written), made
     assert made.text == text
+
+
+def test_a_column_that_is_kept_has_its_name_on_1_4() -> None:
+    statement = _read("SELECT joined, id FROM customers")
+    for version, text in (
+        ("1.4", 'type_coerce(Customer.joined, String).label("joined")'),
+        ("2.0", "String), Customer.id"),
+    ):
+        ask = _request(statement, version, "select", Fetch.ALL)
+        made = write(statement, replace(ask, kept=frozenset({0})))
+        assert isinstance(made, Written)
+        assert text in made.text
 
 
 def test_scalars_of_a_session_are_newer_than_1_4(shop: Server) -> None:

@@ -32,6 +32,10 @@ _ON_SQLITE = ("INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR", "FLOAT", "REAL")
 def sqlalchemy_type(tree: exp.DataType, dialect: str) -> tuple[str, str, str]:
     """The type's SQLAlchemy name, its arguments as source text, and its kind. Raises Refused where there is none."""
     name = tree.this.name if hasattr(tree.this, "name") else str(tree.this)
+    if dialect == "postgresql" and name == "FLOAT":  # its REAL, as sqlglot calls it
+        return "REAL", "", "float"
+    if name == "DOUBLE" and tree.expressions:
+        raise unsupported("CAST to FLOAT of a precision")
     if dialect == "sqlite" and name in ("FLOAT", "REAL", "DOUBLE"):
         return "REAL", "", "float"
     if name not in _TYPES or (dialect == "sqlite" and name not in _ON_SQLITE):

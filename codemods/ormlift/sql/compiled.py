@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ormlift.sql.statement import Written
 
+_NUMERIC = 1700  # PostgreSQL's code for a decimal
 Element = Any  # an executable of SQLAlchemy's
 Dialect = Any  # one of SQLAlchemy's
 SaType = Any  # a type of SQLAlchemy's
@@ -65,16 +66,30 @@ def result_columns_of(statement: Element) -> list[Element]:
     return list(statement.selected_columns if hasattr(statement, "selected_columns") else statement.exported_columns)
 
 
+def is_float(element: Element) -> bool:
+    """Whether an expression gives floats by itself: a column of such, a cast, or a function of them alone."""
+    from sqlalchemy import Cast, ColumnClause, Float, Label
+    from sqlalchemy.sql.functions import FunctionElement
+
+    if isinstance(element, Label):
+        return is_float(element.element)
+    if isinstance(element, FunctionElement):
+        parts = list(element.clauses)
+        return bool(parts) and all(is_float(part) for part in parts)
+    return isinstance(element, Cast | ColumnClause) and isinstance(element.type, Float)
+
+
 def converts(kind: SaType, dialect: str) -> bool:
     """Whether a type turns what the driver gives into something else."""
-    from sqlalchemy import ARRAY
+    from sqlalchemy import ARRAY, Float, Numeric
     from sqlalchemy.exc import InvalidRequestError
 
     if isinstance(kind, ARRAY) and not kind.as_tuple:  # a list of what its items are
         return converts(kind.item_type, dialect)
     target = _dialect(dialect)
+    code = _NUMERIC if dialect == "postgresql" and isinstance(kind, Float | Numeric) else None  # what the server says
     try:
-        return kind.dialect_impl(target).result_processor(target, None) is not None
+        return kind.dialect_impl(target).result_processor(target, code) is not None
     except InvalidRequestError:  # a type that wants to know what the server said; it converts by that
         return False
 

@@ -161,13 +161,14 @@ class Stage:
 
     def conversion(self) -> str:
         """Which result SQLAlchemy would convert without the writer's saying so; empty where none."""
-        from ormlift.sql.compiled import caught, converts, result_columns_of
+        from ormlift.sql.compiled import caught, converts, is_float, result_columns_of
 
         if not self.written.columns:
             return ""
         selected = result_columns_of(caught(self.written, self.synthetic, self.values({})))
         for number, (column, known) in enumerate(zip(selected, self.written.columns, strict=True), 1):
-            if known.column is None and not known.changes_type and converts(column.type, self.statement.dialect):
+            told = known.column is not None or known.changes_type or is_float(column)
+            if not told and converts(column.type, self.statement.dialect):
                 return f"result {number} is converted by the type that its expression has: {column.type!r}"
         return ""
 

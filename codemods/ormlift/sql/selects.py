@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
+from ormlift.sql.operands import source_of
 from ormlift.sql.read import is_aggregate, own_nodes
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.unnested import unnested
@@ -252,6 +253,8 @@ class SelectWriter:
             else tree.sql(self.binder.statement.dialect.replace("postgresql", "postgres"))
         )
         node = self.write.element(tree) if value.is_python else value.node
+        if value.python == "float" and self.dialect != "sqlite":  # a decimal there, which a bound float is not
+            node = call(self.names.sa("literal_column"), Atom(quoted(source_of(value.node))))
         if value.slot >= 0 and self.binder.statement.dialect == "sqlite":
             node = self.binder.literal(value.node, kind="unknown")  # a type of its own would convert it
         node, value = self._raw(node, value)
@@ -290,14 +293,15 @@ class SelectWriter:
     def _keep(self, place: int, parts: SelectParts, *, query: bool) -> None:
         """A column whose type is left out, so that its values come as the driver gives them.
 
-        Without a label, `session.query(type_coerce(..))` gives it no name.
+        Without a label, `session.query(type_coerce(..))` gives it no name; nor does `select(..)` before 2.0.
         """
         if len(parts.columns) != len(parts.items):  # `*` of many columns
             parts.columns[:] = [item.node for item in parts.items]
         item = parts.items[place]
         node: Node = call(self.names.sa("type_coerce"), item.value.node, Atom(self.names.sa("String")))
         name = item.alias or (item.value.ref.column.attr if item.value.ref else "")
-        if item.alias or (item.value.ref and (query or item.value.ref.column.attr != item.value.ref.column.name)):
+        nameless = query or self.names.older("2.0")
+        if item.alias or (item.value.ref and (nameless or item.value.ref.column.attr != item.value.ref.column.name)):
             node = method(node, "label", Atom(quoted(name)))
         parts.items[place] = replace(item, node=node, value=replace(item.value, kind="str"), alias=name)
         parts.columns[place] = node
