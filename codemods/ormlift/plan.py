@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from ormlift.edit import Edited, LayoutError, apply
 from ormlift.model import (
     Applicability,
+    CommentOut,
     Effect,
     Failed,
     Outcome,
@@ -30,7 +31,7 @@ from ormlift.model import (
     Unchanged,
 )
 from ormlift.project.index import ProjectIndex
-from ormlift.project.late import waiting
+from ormlift.project.late import library_names, waiting
 from ormlift.rules import ALL
 from ormlift.rules.base import Codemod, Context
 from ormlift.suppress import Suppression, suppressions
@@ -175,16 +176,22 @@ class _Planner:
 
     def _try(self, batch: list[Rewrite]) -> Edited | None:
         try:
-            return apply(self.current, [self._keeping_taken(rewrite) for rewrite in batch])
+            return apply(self.current, [self._tidied(rewrite) for rewrite in batch])
         except LayoutError as error:
             if len(batch) == 1:
                 self.stuck[batch[0].codemod, self._was(batch[0].line)] = str(error)
             return None
 
-    def _keeping_taken(self, rewrite: Rewrite) -> Rewrite:
-        """Imports that other files take from this one stay, used here or not."""
+    def _tidied(self, rewrite: Rewrite) -> Rewrite:
+        """With the imports of libraries that the site may have used last; what other files take from this one stays."""
         imports, path = self.context.index.imports, self.module.source.path
-        return replace(rewrite, unused=tuple(n for n in rewrite.unused if not imports.imported_from(path, n)))
+        names = set(rewrite.unused)
+        if not any(isinstance(op, CommentOut) for op in rewrite.ops):  # a comment still says its names
+            names |= library_names(self.current, rewrite.line, rewrite.end_line)
+        top = self.current.imports
+        return replace(
+            rewrite, unused=tuple(sorted(n for n in names if n not in top or not imports.imported_from(path, n)))
+        )
 
     # The account
 

@@ -1,4 +1,4 @@
-"""Imports that wait until a function runs: what takes their place must wait as well.
+"""Imports around a site: those that wait until a function runs, and those that it may have needed last.
 
 A function imports what it needs itself where the module can't be imported at the top: it closes a circle, its path is
 set first, or a handler answers for its absence.
@@ -7,13 +7,16 @@ set first, or a handler answers for its absence.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ormlift.model import ImportNeed
+from ormlift.project.known import DRIVERS
 from ormlift.syntax import FunctionNode, Module, import_targets
 
+_LIBRARIES = sys.stdlib_module_names | {name.partition(".")[0] for name in DRIVERS} | {"sqlalchemy", "sqlmodel"}
 ImportNode = ast.Import | ast.ImportFrom
 
 
@@ -33,6 +36,19 @@ def waiting(module: Module, need: ImportNeed, line: int, gone: Collection[str]) 
     if not ready:
         return need if not any(set(gone) & set(import_targets(n)) for n in asked) else None
     return replace(need, beside=max(n.lineno for n in ready))
+
+
+def library_names(module: Module, line: int, end_line: int) -> set[str]:
+    """The names on some lines that an import of a library binds: it does nothing else, and can go with its last use."""
+    said = {n.id for n in module.nodes(ast.Name) if line <= n.lineno <= end_line}
+    found: set[str] = set()
+    for node in (*module.nodes(ast.Import), *module.nodes(ast.ImportFrom)):
+        found |= {
+            name
+            for name, target in import_targets(node).items()
+            if name in said and target.partition(".")[0] in _LIBRARIES - {"__future__"}
+        }
+    return found
 
 
 def is_from(node: ImportNode, need: ImportNeed, path: str) -> bool:
