@@ -560,6 +560,105 @@ class Second(First):
         _CONSTANT.replace('Q = "SELECT id FROM jobs"', 'if x:\n    Q = "SELECT id FROM jobs"'),
         "dynamic-sql",
     ),
+    "a text that is bound where errors are kept back": (
+        """class Quiet:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return True
+
+
+def f(x):
+    conn = open_db()
+    sql = "SELECT id FROM jobs WHERE stage = 1"
+    with Quiet():
+        n = int(x)
+        sql = "SELECT id FROM jobs WHERE stage = 2"
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return n, [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a text that is bound where errors are suppressed": (
+        """def f(x):
+    conn = open_db()
+    with contextlib.suppress(ValueError):
+        n = int(x)
+        sql = "SELECT id FROM jobs WHERE stage = 2"
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return n, [row[0] for row in rows]
+""",
+        "dynamic-sql",
+    ),
+    "a list that another name changes": (
+        """def f(ids):
+    conn = open_db()
+    other = ids
+    marks = ",".join("?" * len(ids))
+    other.append(3)
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", ids).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "a list that a nested function changes": (
+        """def f(ids):
+    conn = open_db()
+
+    def grow():
+        ids.append(3)
+
+    marks = ",".join("?" * len(ids))
+    grow()
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", ids).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "a list of the module that a function changes": (
+        """IDS = [1]
+
+
+def grow():
+    IDS.append(3)
+
+
+def f():
+    conn = open_db()
+    marks = ",".join("?" * len(IDS))
+    grow()
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", IDS).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "a list of an object that a method changes": (
+        """def f(self):
+    conn = open_db()
+    marks = ",".join("?" * len(self.ids))
+    self.more()
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", self.ids).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
+    "a list that two calls give": (
+        """def f(ids):
+    conn = open_db()
+    marks = ",".join("?" * len(ids()))
+    rows = conn.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", ids()).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        "parameters-unknown",
+    ),
     "a part of a text under NOT": (
         """def f(x):
     conn = open_db()
@@ -614,3 +713,43 @@ def test_a_row_that_another_function_binds_is_read_by_its_place() -> None:
     outcome = plan_file(source, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
     assert isinstance(outcome, Planned)
     assert "return row[1]" in outcome.after.text
+
+
+_GLOBAL = """X = 1
+
+
+def change():
+    global X
+    X = 2
+
+
+def f():
+    conn = open_db()
+    params = [X]
+    change()
+    rows = conn.execute("SELECT id FROM jobs WHERE stage = ?", params).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+"""
+_NESTED = """def f(x):
+    conn = open_db()
+    params = [x]
+
+    def change():
+        params[0] = 2
+
+    change()
+    rows = conn.execute("SELECT id FROM jobs WHERE stage = ?", params).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+"""
+
+
+@pytest.mark.parametrize("body", [_GLOBAL, _NESTED], ids=["a global", "a nested function"])
+def test_parameters_that_change_are_read_where_they_are_passed(body: str) -> None:
+    files = {**PROJECT, "app/jobs.py": _HEAD + body}
+    index = link(read_facts(Source(path, held)) for path, held in files.items())
+    source = Source("app/jobs.py", _HEAD + body)
+    outcome = plan_file(source, index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    assert isinstance(outcome, Planned)
+    assert "Job.stage == params[0]" in outcome.after.text

@@ -13,6 +13,7 @@ from ormlift.sql.built.values import Item, Items, Keyed, State, Text, Value, Wor
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.syntax import walk_scope
 
 MOST = 64
@@ -194,7 +195,7 @@ class _Way:
             case ast.With() | ast.AsyncWith():
                 self._see(*(item.context_expr for item in statement.items))
                 self._unknown(*statement.items)
-                swallows = any("suppress" in ast.dump(item.context_expr) for item in statement.items)
+                swallows = may_swallow(statement, self.walk.life.module)
                 if swallows and self._changes(statement) and not self._holds_all(statement):
                     self._lost(statement)
                 self.suite(statement.body)

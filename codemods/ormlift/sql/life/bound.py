@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.syntax import FunctionNode, Module, dotted
 
 _EXITS = frozenset(["sys.exit", "exit", "quit", "os._exit", "os.abort", "abort"])
@@ -19,17 +20,17 @@ def is_bound(definition: ast.AST, use: ast.AST, module: Module) -> bool:
         if any(later in around for later in suite[suite.index(statement) + 1 :]):
             return True
         parent = module.parents[statement]
-        if not _runs(statement, parent):
+        if not _runs(statement, parent, module):
             return False
         statement = parent
     return False
 
 
-def _runs(statement: ast.stmt, block: ast.AST) -> bool:
+def _runs(statement: ast.stmt, block: ast.AST, module: Module) -> bool:
     """Whether what comes behind a block has been through a statement of it."""
     match block:
         case ast.With() | ast.AsyncWith():
-            return not any("suppress" in ast.dump(item.context_expr) for item in block.items)
+            return not may_swallow(block, module)
         case ast.If(body=body, orelse=orelse):
             return leaves(orelse if statement in body else body)
         case ast.Try(handlers=handlers, finalbody=final):

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from ormlift.sql.life.flow import Flow, Mark, flow
 from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.reuse import check_loops, cursor_groups
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.syntax import FunctionNode, Module
 
 FETCHES = (Does.FETCHONE, Does.FETCHALL, Does.FETCHMANY, Does.ITERATE)
@@ -84,7 +86,8 @@ def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), re
         if isinstance(node, ast.Return | ast.Break | ast.Continue):
             by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))
     arguments = life.host.args if isinstance(life.host, FunctionNode) else None
-    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments)
+    keeps = partial(may_swallow, module=life.module)
+    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments, keeps)
 
 
 def _marks(use: Use, cursor: str) -> Iterator[Mark]:

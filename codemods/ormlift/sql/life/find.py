@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
@@ -15,6 +16,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -89,7 +91,7 @@ def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]
         source, manager = _source(node, how, module, index)
         if source is None or source.kind not in (*SESSIONS, *CONNECTIONS) or _is_of_another(node):
             continue
-        reached = reached or flow(host.body, arguments=arguments)
+        reached = reached or flow(host.body, arguments=arguments, swallows=partial(may_swallow, module=module))
         if (how in (How.PAIR, How.WITH_PAIR)) != (source.kind is SourceKind.CONNECTION_AND_CURSOR):
             continue
         is_async = source.driver in ASYNC_DRIVERS and isinstance(host, ast.AsyncFunctionDef)

@@ -49,9 +49,17 @@ class Flow:
         return self.reaching.get((node, name), frozenset())
 
 
-def flow(body: Sequence[ast.stmt], marker: Marker = no_marks, arguments: ast.arguments | None = None) -> Flow:
-    """Walk the statements of a function's (or module's) body. Parameters count as defined by their `ast.arg`."""
-    walker = _Walker(marker)
+def flow(
+    body: Sequence[ast.stmt],
+    marker: Marker = no_marks,
+    arguments: ast.arguments | None = None,
+    swallows: Callable[[ast.With | ast.AsyncWith], bool] | None = None,
+) -> Flow:
+    """Walk the statements of a function's (or module's) body. Parameters count as defined by their `ast.arg`.
+
+    `swallows`: whether a with may keep back what its block raises; by default where it says suppress.
+    """
+    walker = _Walker(marker, swallows or _suppresses)
     if arguments is not None:
         for arg in _arguments(arguments):
             walker.define(arg.arg, arg)
@@ -59,6 +67,10 @@ def flow(body: Sequence[ast.stmt], marker: Marker = no_marks, arguments: ast.arg
     if not walker.dead:
         walker.result.exits.append((None, dict(walker.state)))
     return walker.result
+
+
+def _suppresses(node: ast.With | ast.AsyncWith) -> bool:
+    return any("suppress" in ast.dump(item.context_expr) for item in node.items)
 
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:
@@ -84,8 +96,8 @@ class _Loop:
 class _Walker:
     """The walk itself; `state` is what holds now, `dead` is true behind a return."""
 
-    def __init__(self, marker: Marker) -> None:
-        self.marker = marker
+    def __init__(self, marker: Marker, swallows: Callable[[ast.With | ast.AsyncWith], bool]) -> None:
+        self.marker, self.swallows = marker, swallows
         self.result = Flow()
         self.state: State = {}
         self.dead = False
@@ -340,7 +352,7 @@ class _Walker:
         self.state, self.dead = join(*ends), all(e is None for e in ends)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
-        swallows = any("suppress" in ast.dump(item.context_expr) for item in node.items)
+        swallows = self.swallows(node)
         for item in node.items:
             self.visit(item.context_expr)
             self._mark(item)

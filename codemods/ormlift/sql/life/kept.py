@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeGuard
 
 from ormlift.project.escape.choice import bound_in
@@ -20,6 +21,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import flow
 from ormlift.sql.life.model import Host, How, Life, Receiver
 from ormlift.sql.life.rowkind import given_rows
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -51,8 +53,9 @@ def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Ite
         is_async = kept.source.driver in ASYNC_DRIVERS and isinstance(host, ast.AsyncFunctionDef)
         origin = module.statement(uses[0][0])
         names = frozenset({name, *kept.cursors})
+        reached = flow(host.body, arguments=host.args, swallows=partial(may_swallow, module=module))
         life = Life(
-            module, host, flow(host.body, arguments=host.args), origin, kept.call, How.KEPT, kept.source, name,
+            module, host, reached, origin, kept.call, How.KEPT, kept.source, name,
             is_async=is_async, kept=names, made=kept.cursors,
         )  # fmt: skip
         collector = Collector(life, None, None)
@@ -90,7 +93,7 @@ def given_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Lif
             row_factory=factory,
         )  # fmt: skip
         call = decorator if isinstance(decorator, ast.Call) else ast.copy_location(_called(decorator), decorator)
-        reached = flow(host.body, arguments=host.args)
+        reached = flow(host.body, arguments=host.args, swallows=partial(may_swallow, module=module))
         life = Life(module, host, reached, host.body[0], call, How.KEPT, source, connection or uses[0][0].id)
         life.given, life.kept = True, frozenset(names)
         collector = Collector(life, None, None)

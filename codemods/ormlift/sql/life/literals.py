@@ -256,7 +256,7 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _rebound_elsewhere(name: str, module: Module) -> bool:
-    return any(isinstance(n, ast.Global) and name in n.names for n in ast.walk(module.tree))
+    return any(isinstance(n, ast.Global | ast.Nonlocal) and name in n.names for n in ast.walk(module.tree))
 
 
 def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
@@ -396,8 +396,9 @@ def _variable(name: ast.Name, call: ast.Call, life: Life) -> Parameters | None:
     executed = [n for n in loads if _is_parameter(n, life.module)]
     if not isinstance(value, ast.Tuple) and len(executed) != len(loads):
         return None
-    beside = next_to(value, call, life.module)
-    if beside or all(is_stable(node, life, call) for node in literal.nodes.values()):
+    own = not life.flow.captured.get(name.id)  # a function inside may set an item of it
+    beside = own and next_to(value, call, life.module)
+    if beside or (own and all(is_stable(node, life, call) for node in literal.nodes.values())):
         whole = (definition,) if isinstance(definition, ast.Name) else ()
         return Parameters(literal.texts, literal.nodes, variables=whole, many=literal.many)
     if literal.many:
@@ -421,6 +422,10 @@ def is_stable(node: ast.expr, life: Life, call: ast.Call) -> bool:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             definitions = life.flow.definitions.get(inner.id, set())
+            if not definitions and _rebound_elsewhere(inner.id, life.module):
+                return False
+            if is_shared(inner.id, life.host):
+                return False
             if len(definitions) > 1 or any(_may_differ(d, node, call, life.module) for d in definitions):
                 return False
         elif not isinstance(inner, ast.Constant | ast.expr_context):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from ormlift.sql.life.model import Life
+from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
-from ormlift.syntax import dotted
+from ormlift.syntax import Module, dotted
 
 _CHANGES = frozenset(
     ["append", "extend", "insert", "remove", "pop", "clear", "add", "discard", "update", "sort", "reverse"]
@@ -15,7 +16,7 @@ _READS = frozenset(
     [
         "len", "sorted", "list", "tuple", "set", "frozenset", "sum", "min", "max", "enumerate", "zip", "range", "map",
         "filter", "str", "repr", "print", "any", "all", "bool", "isinstance", "join", "format", "dict", "execute",
-        "debug", "info", "warning", "error", "exception", "log", "extend", "executemany",
+        "debug", "info", "warning", "error", "exception", "log", "extend", "executemany", "cursor", "commit",
     ]
 )  # fmt: skip
 
@@ -24,12 +25,48 @@ def check_steady(counted: ast.expr, call: ast.Call, life: Life) -> None:
     """Refuse where the list may have another length when it is passed. Raises Refused."""
     module, said = life.module, life.module.text(counted)
     start, end = _end(counted), _last_line(counted, call, life)
+    if _is_shared(counted, life):
+        raise _changed(said, start[0], start[0])
+    around = {call, *module.ancestors(call)}
     for node in ast.walk(life.host):
-        if not isinstance(node, ast.expr) or not start < (node.lineno, node.col_offset) <= end:
+        if not isinstance(node, ast.expr) or node in around or not start < (node.lineno, node.col_offset) <= end:
             continue
-        if isinstance(node, ast.Name | ast.Attribute) and module.text(node) == said and _may_change(node, life):
-            message = f"{said} may change on line {node.lineno}, after its placeholders are counted on line {start[0]}"
-            raise Refused("parameters-unknown", f"{message}; count them last")
+        same = isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and module.text(node) == said
+        if (same and _may_change(node, life)) or (not isinstance(counted, ast.Name) and _may_do(node)):
+            raise _changed(said, node.lineno, start[0])
+
+
+def _changed(said: str, line: int, counted: int) -> Refused:
+    message = f"{said} may change on line {line}, where its placeholders are counted on line {counted}"
+    return Refused("parameters-unknown", f"{message}; count them last, of a list of the function's own")
+
+
+def _is_shared(counted: ast.expr, life: Life) -> bool:
+    """Whether others may change the list: a function inside, another name for it, what is done at each mention."""
+    if acts(counted):
+        return True
+    names = {n.id for n in ast.walk(counted) if isinstance(n, ast.Name)}
+    if any(life.flow.captured.get(name) for name in names):
+        return True
+    if not isinstance(counted, ast.Name):
+        return False
+    if not life.flow.definitions.get(counted.id) and counted.id in _changed_names(life.module):
+        return True
+    return any(
+        isinstance(n, ast.Assign) and isinstance(n.value, ast.Name) and n.value.id == counted.id
+        for n in ast.walk(life.host)
+    )
+
+
+def _changed_names(module: Module) -> set[str]:
+    """Names that a function of the file changes the value of."""
+    calls = (c.func for c in module.calls if isinstance(c.func, ast.Attribute) and c.func.attr in _CHANGES)
+    return {func.value.id for func in calls if isinstance(func.value, ast.Name)}
+
+
+def _may_do(node: ast.expr) -> bool:
+    """Whether a call between may change an attribute or an item."""
+    return isinstance(node, ast.Call) and _last(node.func) not in _READS and acts(node)
 
 
 def _end(node: ast.expr) -> tuple[int, int]:
@@ -44,9 +81,9 @@ def _last_line(counted: ast.expr, call: ast.Call, life: Life) -> tuple[int, int]
     return max([_end(call), *ends])
 
 
-def _may_change(node: ast.Name | ast.Attribute, life: Life) -> bool:
+def _may_change(node: ast.expr, life: Life) -> bool:
     """Whether a use of the list may change it: it is bound anew, or what changes lists is done to it or may be."""
-    if not isinstance(node.ctx, ast.Load):
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
         return True
     parent = life.module.parents[node]
     outer = life.module.parents.get(parent)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.model import Host, How, Life
+from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.textual.clause import Clause, clause_of
 from ormlift.sql.textual.receiver import Receiver, receiver_of
 from ormlift.syntax import FunctionNode, Module
@@ -58,7 +60,8 @@ def find_textual(module: Module, index: ProjectIndex) -> Iterator[Textual]:
             continue
         host = module.enclosing_function(call) or module.tree
         if host not in flows:
-            flows[host] = flow(host.body, arguments=host.args if isinstance(host, FunctionNode) else None)
+            arguments = host.args if isinstance(host, FunctionNode) else None
+            flows[host] = flow(host.body, arguments=arguments, swallows=partial(may_swallow, module=module))
         life = _life(call, host, flows[host], module)
         clause = clause_of(_statement(call)[0], life)
         if clause is None:
