@@ -79,7 +79,21 @@ def _told(
     return Case(title, WORK.replace("BODY", body), "commits", MAY, rest=rest, other=other, calls=calls, differs=differs)
 
 
+IMPORTED = "from app.other import helper\n"
+SETTLING = (
+    ("it commits", "def helper(session):\n    session.commit()\n"),
+    ("it rolls back", "def helper(session):\n    session.rollback()\n"),
+    ("it adds and commits", "def helper(session):\n    session.add(Job(name='x'))\n    session.commit()\n"),
+    (
+        "it commits, or rolls back",
+        (
+            "def helper(session):\n    try:\n        session.add(Job(name='first'))\n        session.commit()\n"
+            "    except Exception:\n        session.rollback()\n        return 'taken'\n"
+        ),
+    ),
+)
 SAFE = (
+    *(Case(t, WORK.replace("BODY", "helper(s)"), "commits", rest=IMPORTED, other=o) for t, o in SETTLING),
     _safe("a function that only reads", "look(s)"),
     _safe("a function that reads an instance", "read(job, prefix='x')"),
     _safe("a function that fills containers of its own", "titles(job)", "from app.other import titles\n"),
@@ -339,8 +353,6 @@ TOLD = (
     ),
 )
 UNSEEN = (  # told, though these make no difference here
-    _told("it commits", "def helper(session):\n    session.commit()\n"),
-    _told("it rolls back", "def helper(session):\n    session.rollback()\n"),
     _told(
         "it closes by a with", "def helper(session):\n    with session:\n        return session.query(Job).count()\n"
     ),

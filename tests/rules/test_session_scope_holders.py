@@ -1,5 +1,6 @@
 """Objects that keep the session and are asked in the block, run on a real database before and after."""
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
@@ -8,6 +9,9 @@ import pytest
 from tests.rules.session_runs import Case, files_of, plan_of, run_of
 
 SERVICE = """
+from sqlalchemy.exc import SQLAlchemyError
+
+
 class Names:
     def __init__(self, session):
         self._session = session
@@ -49,6 +53,52 @@ class Service:
 
     def add(self, name):
         self.session.add(Job(name=name))
+
+    def save(self, name, twice=False):
+        job = Job(name=name)
+        self.session.add(job)
+        self.session.commit()
+        if twice:
+            self.save_again(name)
+        return job.id
+
+    def save_again(self, name):
+        try:
+            self.session.add(Job(name=name + "!"))
+            self.session.commit()
+        except SQLAlchemyError:
+            self.session.rollback()
+
+    def save_if(self, name, really):
+        if really:
+            self.session.add(Job(name=name))
+            self.session.commit()
+        return self.count()
+
+    def save_some(self, name, really):
+        self.session.add(Job(name=name))
+        if really:
+            self.session.commit()
+
+    def save_badly(self, name):
+        try:
+            self.session.add(Job(name=name))
+            self.session.commit()
+        except SQLAlchemyError:
+            return None
+
+    def save_and_give(self, name):
+        job = Job(name=name)
+        self.session.add(job)
+        self.session.commit()
+        self.session.refresh(job)
+        return job
+
+    def save_or_fail(self, name):
+        self.session.add(Job(name=name))
+        if name == "bad":
+            raise ValueError(name)
+        self.session.commit()
 
     def add_below(self, name):
         return self._add(name)
@@ -156,6 +206,14 @@ def _case(statement: str) -> Case:
 
 
 SAFE = (
+    "service = Service(s)\nreturn service.save('x')",
+    "service = Service(s)\nservice.save('x', twice=True)\nreturn service.count()",
+    "service = Service(s)\nservice.save_again('firs')\nservice.save_again('first')\nreturn service.count()",
+    "service = Service(s)\nreturn service.save_if('x', False), service.save_if('y', True)",
+    "service = Service(s)\nfor name in ('a', 'b'):\n    service.save(name)",
+    "service = Service(s)\ns.add(Job(name='mine'))\nservice.save('x')",
+    "return Service(s).save_or_fail('good')",
+    "Service(s).save_or_fail('bad')",
     "service = Service(s)\nreturn service.count()",
     "service = Service(s, size=2)\nreturn service.count(at_least=2), service.all_names()",
     "return Service(s).first()",
@@ -167,6 +225,11 @@ SAFE = (
     "service = Service(s)\ns.add(Job(name='new'))\ns.commit()\nreturn service.count()",
 )
 TOLD = (
+    "Service(s).save_some('x', False)",
+    "service = Service(s)\nservice.save('x')\nservice.add('y')",
+    "service = Service(s)\ns.add(Job(name='mine'))\nservice.save_if('x', False)",
+    "try:\n    Service(s).save_or_fail('bad')\nexcept ValueError:\n    return 1",
+    "service = Service(s)\n0 and service.save('x')\ns.add(Job(name='mine'))",
     "service = Service(s)\nservice.add('x')",
     "Service(s).add('x')",
     "Service(s).add_below('x')",
@@ -186,7 +249,12 @@ TOLD = (
     "Service(s).names.rename(1)",
     "service = Service(s)\nservice.names.rename(1)",
 )
+GIVEN = (
+    "return Service(s).save_and_give('x')",
+    "job = s.get(Job, 1)\nService(s).save_if('x', False)\nreturn job",
+)
 UNSEEN = (  # told, though these make no difference to the rows here
+    "return Service(s).save_badly('x')",
     "return Service(s).keep(1)",
     "return len(Registered(s).every)",
     "return Service(s).keep_here(1).id",
@@ -201,7 +269,7 @@ def test_methods_that_only_read_are_safe(statement: str, tmp_path: Path) -> None
     assert [effect for site in outcome.sites for effect in site.effects] == []
     before = run_of(files_of(case), case.calls, tmp_path / "before.db")
     assert before == run_of(files, case.calls, tmp_path / "after.db")
-    assert "Error" not in str(before["work()"])
+    assert "Error" not in str(before["work()"]) or "bad" in statement
 
 
 @pytest.mark.parametrize("statement", TOLD)
@@ -212,6 +280,16 @@ def test_methods_that_may_write_are_told(statement: str, tmp_path: Path) -> None
     before = run_of(files_of(case), case.calls, tmp_path / "before.db")
     after = run_of(files, case.calls, tmp_path / "after.db")
     assert before["rows"] != after["rows"]
+
+
+@pytest.mark.parametrize("statement", GIVEN)
+def test_what_they_give_is_told(statement: str, tmp_path: Path) -> None:
+    case = replace(_case(statement), calls=("work().name",))
+    files, outcome = plan_of(case)
+    assert {effect.code for site in outcome.sites for effect in site.effects} == {"expires-instances"}
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
+    assert before["work().name"] != after["work().name"]
 
 
 @pytest.mark.parametrize("statement", UNSEEN)

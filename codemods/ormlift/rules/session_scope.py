@@ -32,7 +32,8 @@ instances that outlive the block; one that wraps errors hides their type from wh
 
 A function of the project that the session or an instance is passed to is looked into, three calls deep, also in another
 file, where it is certain which function that is: each name on the way is bound once, and nothing in the project sets it
-as an attribute. If it only reads, and keeps nothing of what it is handed, it has no effect; else the effect names it.
+as an attribute. If it only reads, or commits or rolls back by itself on each way out, and keeps nothing of what it is
+handed, it has no effect; else the effect names it.
 So are the constructor and the methods of an object that keeps the session: `service = Service(s); service.count()`.
 
 Where the session comes from is compared too: what the function that handed it out does besides (sets it up, adds rows,

@@ -8,7 +8,8 @@ from collections import Counter
 from ormlift.project.escape.choice import bound_in
 from ormlift.project.flow.events import Act, Reader
 from ormlift.project.flow.knowledge import CONTAINERS, QUIET_ROOTS
-from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Outcome, Values
+from ormlift.project.flow.walk import CLEAN, Walker
 from ormlift.syntax import FunctionNode, dotted, every_node
 
 _ENDS = frozenset({"close", "begin", "invalidate", "reset", "remove", "expunge_all"})
@@ -32,6 +33,20 @@ def leaves_alone(function: FunctionNode, values: Values, own: frozenset[str] = f
     reader = Reader(values, values.knowledge)
     if any(event.act is not Act.LOAD for statement in function.body for event in reader.events(statement)):
         return False
+    return _lets_go(function, values, own)
+
+
+def outcome(function: FunctionNode, values: Values) -> Outcome | None:
+    """How the session is left by a function that may write; None where a change may stay uncommitted, or it is kept."""
+    outs = Walker(Reader(values, values.knowledge)).block(function.body, CLEAN)
+    points = [*outs.normal, *(point for way in outs.returns for point in way.state)]
+    if any(p.mark is not None or p.broken or p.hurt for p in points) or not _lets_go(function, values, frozenset()):
+        return None
+    return Outcome(always=bool(points) and all(p.ended for p in points), fresh=any(p.fresh for p in points))
+
+
+def _lets_go(function: FunctionNode, values: Values, own: frozenset[str]) -> bool:
+    """Whether a function neither ends the session, nor keeps or hands out of sight what it is handed."""
     nodes = every_node(*function.body)
     if any(isinstance(node, _NESTED) for node in nodes):
         return False
@@ -84,11 +99,15 @@ def _keeps(node: ast.AST, values: Values, local: set[str], own: frozenset[str]) 
             )
         case ast.For(target=target) | ast.AsyncFor(target=target) | ast.comprehension(target=target):
             return any(_reaches_out(t, local, own) for t in ast.walk(target))
-        case ast.Call(func=ast.Attribute(attr=attr) as func) if attr in _TAKES:
+        case ast.Call(func=ast.Attribute(attr=attr) as func) if attr in _TAKES and not _is_session(func, values):
             values_given = [*node.args, *(k.value for k in node.keywords)]
             return any(values.kind(v) & (_KEPT | LIVE) for v in values_given) and _root(func) not in local
         case _:
             return False
+
+
+def _is_session(func: ast.Attribute, values: Values) -> bool:
+    return bool(values.kind(func.value) & Kind.SESSION)
 
 
 def _reaches_out(target: ast.AST, local: set[str], own: frozenset[str]) -> bool:

@@ -10,10 +10,10 @@ from functools import cached_property
 from ormlift.project.escape.choice import binds, bound_in
 from ormlift.project.escape.closing import is_close
 from ormlift.project.escape.elsewhere import Callee, Elsewhere
-from ormlift.project.escape.harmless import leaves_alone
+from ormlift.project.escape.harmless import leaves_alone, outcome
 from ormlift.project.escape.objects import Made, lineage, maker_of, methods_of, stored_on
 from ormlift.project.flow.knowledge import Knowledge
-from ormlift.project.flow.values import Kind, Values, parameters
+from ormlift.project.flow.values import Kind, Outcome, Values, parameters
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, walk_scope
@@ -40,6 +40,11 @@ class LocalLook:
             return True
         inner = self._inner(call, values)
         return inner is not None and leaves_alone(*inner)
+
+    def outcome(self, call: ast.Call, values: Values) -> Outcome | None:
+        """How the called function leaves the session; None where a change may stay uncommitted, or it can't be read."""
+        inner = self._inner(call, values)
+        return outcome(*inner) if inner is not None else None
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""

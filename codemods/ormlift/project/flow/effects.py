@@ -129,13 +129,15 @@ def _no_more_expired(block: Block, chosen: Chosen, source: SessionSource, reader
 
 def _flushes(events: list[Event], _: Walker) -> bool:
     """Whether something may be pending when a query is sent."""
-    return any(e.act in (Act.WRITE, Act.MAY_WRITE) for e in events) and any(e.act is Act.LOAD for e in events)
+    return any(e.act in (Act.WRITE, Act.MAY_WRITE, Act.SETTLES) for e in events) and any(
+        e.act is Act.LOAD for e in events
+    )
 
 
 def _loads_after_commit(events: list[Event], walker: Walker) -> bool:
     """Whether something is read behind a commit of the block: of the row as it is then, or as it was loaded."""
     loads = {e.line for e in events if e.act is Act.LOAD}
-    commits = {e.line for e in events if e.act is Act.COMMIT} | walker.begun
+    commits = {e.line for e in events if e.act in (Act.COMMIT, Act.SETTLES)} | walker.begun
     return any(line in loads and end in commits for line, end in walker.used_after_end)
 
 

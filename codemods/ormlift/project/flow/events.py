@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ormlift.project.flow.callbacks import callbacks, called_method, only_gets
@@ -24,7 +24,7 @@ from ormlift.project.flow.knowledge import (
     is_quiet,
 )
 from ormlift.project.flow.sqltext import literal_start, reads_only
-from ormlift.project.flow.values import ENTITY, LIVE, Kind, Values, element, sounds_plain
+from ormlift.project.flow.values import ENTITY, LIVE, Kind, Outcome, Values, element, sounds_plain
 from ormlift.syntax import child_nodes, dotted
 
 _IN_PLACE = frozenset({"setitem", "delitem", "iadd", "ior", "iconcat", "iand", "isub"})
@@ -37,6 +37,7 @@ class Act(Enum):
     MAY_WRITE = "may-write"  # perhaps such a change: the session or an instance goes where we can't look
     COMMIT = "commit"
     ROLLBACK = "rollback"
+    SETTLES = "settles"  # a function writes, and commits or rolls back by itself before it returns
     LOAD = "load"  # instances are loaded, or refreshed by reading an attribute
 
 
@@ -47,6 +48,8 @@ class Event:
     act: Act
     line: int
     what: str = ""
+    sure: bool = True  # it is evaluated on every way
+    outcome: Outcome | None = None  # of what settles by itself
     sends: bool = False  # surely a statement, which a session refuses behind an error of the connection
 
 
@@ -93,7 +96,7 @@ class Reader:
         for event in self._own(node):
             # What may not be evaluated at all must not count as having cleaned the session.
             if sure or event.act not in (Act.COMMIT, Act.ROLLBACK):
-                yield event
+                yield event if sure else replace(event, sure=False)
 
     @staticmethod
     def _children(node: ast.AST, sure: bool) -> Iterator[tuple[ast.AST, bool]]:
@@ -207,7 +210,7 @@ class Reader:
         if kind & Kind.HOLDER and self.values.look.is_harmless(call, self.values):
             yield Event(Act.LOAD, call.lineno)
         elif kind & Kind.HOLDER:
-            yield Event(Act.MAY_WRITE, call.lineno, f"calls {_short(call.func)}(), which holds the session")
+            yield self._told(call, f"calls {_short(call.func)}(), which holds the session")
         elif method in ATTRIBUTE_SETTERS and kind & Kind.INSTANCE:
             yield Event(Act.WRITE, call.lineno, f"calls {_short(call.func)}()")
         elif self._changes(method, kind):
@@ -266,7 +269,12 @@ class Reader:
         if self.values.look.is_harmless(call, self.values):
             yield Event(Act.LOAD, call.lineno)
         else:
-            yield Event(Act.MAY_WRITE, call.lineno, f"passes {_short(handed)} to {_short(call.func)}()")
+            yield self._told(call, f"passes {_short(handed)} to {_short(call.func)}()")
+
+    def _told(self, call: ast.Call, what: str) -> Event:
+        """The event of a function that may write: it may settle that by itself."""
+        outcome = self.values.look.outcome(call, self.values)
+        return Event(Act.MAY_WRITE if outcome is None else Act.SETTLES, call.lineno, what, outcome=outcome)
 
     def _in_place(self, call: ast.Call, name: str) -> bool:
         """Whether this is `operator.setitem(job.data, ..)` or the like."""

@@ -53,7 +53,9 @@ def kept_instances(block: Block, scope: Scope | None, words: str, values: Values
 
 def commits_inside(block: Block, values: Values) -> bool:
     """Whether the block commits by itself."""
-    nodes = (n for statement in block.body for n in ast.walk(statement))
+    nodes = [n for statement in block.body for n in ast.walk(statement)]
+    if any(isinstance(n, ast.Call) and values.look.outcome(n, values) is not None for n in nodes):
+        return True
     return any(
         isinstance(n, ast.Attribute) and n.attr in ("commit", "begin") and bool(values.kind(n.value) & Kind.SESSION)
         for n in nodes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Flag, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ormlift.project.flow.callbacks import callbacks
 from ormlift.project.flow.knowledge import (
@@ -84,6 +84,13 @@ _NAMESPACES = words("locals vars globals")
 _ADOPTS = words("add add_all delete merge refresh")
 
 
+class Outcome(NamedTuple):
+    """How a function leaves the session that writes and commits by itself, when it returns."""
+
+    always: bool  # it commits, or rolls back, on every way
+    fresh: bool  # instances may be loaded behind that
+
+
 class Look(Protocol):
     """A look into the functions that a session or an instance is handed to."""
 
@@ -95,6 +102,9 @@ class Look(Protocol):
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:
         """What the called function gives back; None where it could not be read."""
+
+    def outcome(self, call: ast.Call, values: Values) -> Outcome | None:
+        """How the called function leaves the session; None where a change may stay uncommitted, or it can't be read."""
 
     def runs_when_read(self, node: ast.Attribute, values: Values) -> bool:
         """Whether an attribute of an object that keeps the session may be a property."""
@@ -108,6 +118,10 @@ class NoLook:
         return False
 
     def returned(self, call: ast.Call, values: Values) -> Kind | None:  # noqa: ARG002 - the protocol's signature
+        """Nothing is known."""
+        return None
+
+    def outcome(self, call: ast.Call, values: Values) -> Outcome | None:  # noqa: ARG002 - the protocol's signature
         """Nothing is known."""
         return None
 

@@ -38,7 +38,7 @@ class Point:
     mark: Mark | None = None
     fresh: bool = False  # instances hold attributes that were loaded since the last commit or rollback
     handler: int = 0  # line of the handler that took an error while the change stood; 0: none
-    ended: int = 0  # line of the last commit or rollback; 0: none
+    ended: int = 0  # line of the last commit or rollback, negative where a function did it; 0: none
     hurt: bool = False  # an error leaves from here that may be a lost connection
     broken: int = 0  # line of the handler that took such an error, no rollback since; 0: none
 
@@ -156,6 +156,10 @@ class Walker:
         if raised:
             outs.escape(_hurt(state, raised), raised)
         for event in [*self._reader.events(node), *(self._reader.implied(of) if of is not None else ())]:
+            if event.act is Act.SETTLES:
+                outs.raising |= _hurt(frozenset(self._step(p, event) for p in outs.normal), raised)
+                outs.normal = self._settled(outs.normal, event)
+                continue
             outs.normal = frozenset(self._step(point, event) for point in outs.normal)
             if raised and event.act not in (Act.COMMIT, Act.ROLLBACK):
                 outs.raising |= _hurt(outs.normal, raised)
@@ -163,7 +167,7 @@ class Walker:
 
     def _step(self, point: Point, event: Event) -> Point:
         if point.ended:
-            self.used_after_end.add((event.line, point.ended))
+            self.used_after_end.add((event.line, abs(point.ended)))
         match event.act:
             case Act.COMMIT:
                 return Point(fresh=point.fresh and self._keeps_fresh, ended=event.line)
@@ -171,10 +175,17 @@ class Walker:
                 return Point(ended=event.line)
             case Act.LOAD:
                 return replace(point, fresh=True, broken=0 if event.sends else point.broken)
-            case Act.WRITE | Act.MAY_WRITE:
+            case Act.WRITE | Act.MAY_WRITE | Act.SETTLES:
                 mark = Mark(event.line, event.what, event.act is Act.WRITE)
                 stronger = point.mark is None or (mark.sure and not point.mark.sure)
                 return replace(point, mark=mark, fresh=True) if stronger else point
+
+    def _settled(self, state: State, event: Event) -> State:
+        """Behind a function that writes and commits by itself: no commit of the block's own."""
+        assert event.outcome is not None
+        fresh = event.outcome.fresh or self._keeps_fresh
+        ended = frozenset({Point(fresh=fresh, ended=-event.line)}) if state else NOWHERE
+        return ended if event.outcome.always and event.sure else state | ended
 
     # Compound statements
 
