@@ -197,6 +197,13 @@ SHOP: tuple[Case, ...] = (
         "WHERE orders.customer_id = visits.customer_id)",
         on="sp",
     ),
+    C("SELECT price / 2 AS a, price * 1.5 AS b, price - 0.1 AS c FROM products ORDER BY id", on="pm"),
+    C(
+        "SELECT SUM(price * stock) AS a, MAX(price) - MIN(price) AS b, SUM(price) / COUNT(*) AS c FROM products",
+        on="pm",
+    ),
+    C("SELECT ROUND(100.0 * COUNT(*) / 3, 2) AS a FROM products", on="pm"),
+    C("SELECT weight * 1.5 AS a FROM products ORDER BY id", on="p", not_proven="p"),
     C("SELECT 1.5 AS f, TRUE AS t, NULL AS n FROM customers", on="sp"),
     C("SELECT price::float8 AS p, weight::real AS w, stock::bigint AS s FROM products ORDER BY id", on="p"),
     C("SELECT AVG(weight) AS a, SUM(price) AS s, MAX(weight) AS m FROM products"),

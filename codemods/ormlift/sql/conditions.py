@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ormlift.sql.binding import OWN_NONE, SlotAtom, Use
@@ -176,10 +177,19 @@ class Conditions(Documents):
             return (
                 call(self.names.sa("true" if tree.this else "false")) if use is not Use.WRITE else Atom(str(tree.this))
             )
-        value = self.value(tree)
+        value = self._number(tree) or self.value(tree)
         if value.is_python:
             return self.binder.constant(source_of(value.node), value.python or "", other.ref, other.kind, use)
         return value.node
+
+    def _number(self, tree: exp.Expr) -> Value | None:
+        """A literal beside what takes it: Python's own."""
+        from sqlglot import exp
+
+        if isinstance(tree, exp.Neg) and isinstance(tree.this, exp.Literal) and not tree.this.is_string:
+            inner = literal_value(tree.this)
+            return replace(inner, node=Prefix("-", inner.node))
+        return literal_value(tree) if isinstance(tree, exp.Literal) else None
 
     def _null_against(self, other: Value, use: Use) -> Node:
         if use is not Use.WRITE:

@@ -37,7 +37,7 @@ class Expressions(Conditions, Functions):
 
         super().__init__(scope, binder, names, timestamps)
         self.values: dict[type[exp.Expr], Callable[[Any], Value]] = {
-            exp.Column: self._column, exp.Literal: literal_value, exp.Neg: self._negative,
+            exp.Column: self._column, exp.Literal: self._literal, exp.Neg: self._negative,
             exp.Placeholder: self._parameter, exp.Null: self._null, exp.Boolean: self._boolean,
             exp.Add: self._arithmetic, exp.Sub: self._arithmetic, exp.Mul: self._arithmetic,
             exp.Div: self._arithmetic, exp.Mod: self._arithmetic, exp.DPipe: self._concatenation,
@@ -75,6 +75,13 @@ class Expressions(Conditions, Functions):
 
     def _parameter(self, tree: exp.Placeholder) -> Value:
         return Value(self.binder.slot(slot_of(tree), None, "", Use.PLAIN), python="", slot=slot_of(tree))
+
+    def _literal(self, tree: exp.Literal) -> Value:
+        """A literal; a decimal on a server as it stands: bound, it would be a float, and the result one too."""
+        value = literal_value(tree)
+        if value.python != "float" or self.dialect == "sqlite":
+            return value
+        return Value(call(self.names.sa("literal_column"), Atom(quoted(tree.name))), "numeric")
 
     def _null(self, _tree: exp.Null) -> Value:
         return Value(call(self.names.sa("null")), python="None", null=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
-from ormlift.sql.operands import source_of
 from ormlift.sql.read import is_aggregate, own_nodes
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.unnested import unnested
@@ -253,8 +252,6 @@ class SelectWriter:
             else tree.sql(self.binder.statement.dialect.replace("postgresql", "postgres"))
         )
         node = self.write.element(tree) if value.is_python else value.node
-        if value.python == "float" and self.dialect != "sqlite":  # a decimal there, which a bound float is not
-            node = call(self.names.sa("literal_column"), Atom(quoted(source_of(value.node))))
         if value.slot >= 0 and self.binder.statement.dialect == "sqlite":
             node = self.binder.literal(value.node, kind="unknown")  # a type of its own would convert it
         node, value = self._raw(node, value)
