@@ -172,7 +172,7 @@ def test_the_dialect_that_nobody_says_is_the_likely_one(world: World, driver: st
         "app/routes/jobs.py",
         "from app.db import SessionLocal\nfrom sqlalchemy import text\n\n\ndef cast(number):\n"
         "    with SessionLocal() as session:\n"
-        '        return session.execute(text("SELECT DISTINCT ON (name) 1 FROM jobs WHERE id=:n"), {"n": 1}).all()\n',
+        '        return session.execute(text("SELECT id FROM jobs WHERE name ~ :n"), {"n": "a"}).all()\n',
     )
     if config:
         world.put("ormlift.toml", config)
