@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
-from ormlift.model import Applicability, Failed, Outcome, Planned, Refused, Settings, Source, Status, Unchanged
+from ormlift.edit import Edited, apply
+from ormlift.model import (
+    Applicability,
+    Failed,
+    Outcome,
+    Planned,
+    Refused,
+    Rewrite,
+    ScopeChoice,
+    Settings,
+    Source,
+    Status,
+    Unchanged,
+)
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.graph import import_lines
 from ormlift.project.index import ProjectIndex, link
 from ormlift.suppress import suppressions
+from ormlift.syntax import Module
 
 DB = """
 from contextlib import contextmanager
@@ -58,8 +74,6 @@ LOSING = """
 def index(**others: str) -> ProjectIndex:
     files = {"db.py": DB, **{f"{name}.py": text for name, text in others.items()}}
     known = link(read_facts(Source(path, text)) for path, text in files.items())
-    from dataclasses import replace
-
     from ormlift.project.graph import ImportGraph
 
     return replace(known, imports=ImportGraph({path: import_lines(text, path) for path, text in files.items()}))
@@ -137,6 +151,43 @@ def test_statements_on_one_line_are_refused_alone() -> None:
     assert [site.status for site in outcome.sites] == [Status.REFUSED, Status.REWRITTEN]
     assert outcome.sites[0].reason is not None
     assert outcome.sites[0].reason.code == "unusual-layout"
+
+
+INSIDE = """
+    with Session(  # in
+    ) as session:
+        session.add(User())
+        session.commit()
+"""
+
+
+def test_a_comment_that_has_no_place_keeps_its_own_site_and_no_other() -> None:
+    settings = Settings(unsafe=True, scopes=(ScopeChoice("session_scope", "db"),))
+    text = app(SITE, INSIDE, SITE).replace("get_session\n", "Session, get_session\n", 1)
+    outcome = plan_file(Source("app.py", text), index(app=text), settings)
+    assert isinstance(outcome, Planned)
+    assert [site.status for site in outcome.sites] == [Status.REWRITTEN, Status.REFUSED, Status.REWRITTEN]
+    reason = outcome.sites[1].reason
+    assert reason is not None
+    assert reason.code == "unusual-layout"
+    line = text[: text.index("# in")].count("\n") + 1
+    assert f"the comment on line {line} has no place" in reason.message
+    assert INSIDE in outcome.after.text
+    again = plan_file(replace(outcome.after, path="app.py"), index(app=outcome.after.text), settings)
+    assert isinstance(again, Refused)
+
+
+def test_an_edit_that_breaks_the_text_fails_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only comments are a matter of layout: what else is not verified is a bug, and told as one."""
+
+    def broken(module: Module, rewrites: Sequence[Rewrite]) -> Edited:
+        edited = apply(module, rewrites)
+        return replace(edited, text=edited.text.replace("    session.add", "    (session.add"))
+
+    monkeypatch.setattr("ormlift.plan.apply", broken)
+    outcome = plan(app(SITE, SITE))
+    assert isinstance(outcome, Failed)
+    assert outcome.ours
 
 
 def test_an_import_that_would_close_a_circle_is_refused() -> None:

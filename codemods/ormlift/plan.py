@@ -36,9 +36,10 @@ from ormlift.rules import ALL
 from ormlift.rules.base import Codemod, Context
 from ormlift.suppress import Suppression, suppressions
 from ormlift.syntax import Module
-from ormlift.verify import VerificationError, verify_edit
+from ormlift.verify import LostCommentError, VerificationError, verify_edit
 
 _LINE = re.compile(r"\bline (\d+)\b")
+_Made = tuple[Edited, Module]  # an edit, and the text that it makes
 _ROUNDS = 25  # more rounds than sites can nest; reaching it means that a codemod rewrites its own result
 
 
@@ -158,29 +159,51 @@ class _Planner:
         return any(s.covers(site.codemod, self._was(site.line)) for s in self.ignored)
 
     def _apply(self, batch: list[Rewrite]) -> None:
-        """Apply a batch; a rewrite that no edit can follow is set aside, and the others are tried again."""
-        edited = self._try(batch)
-        if edited is None:
-            batch = [rewrite for rewrite in batch if self._try([rewrite]) is not None]
-            edited = self._try(batch) if batch else None
-            if edited is None:
-                for rewrite in batch:
-                    self.stuck[rewrite.codemod, self._was(rewrite.line)] = "its edit collides with another's"
-                return
-        after = replace(self.module.source, text=edited.text)
-        lines = [(rewrite.line, rewrite.end_line) for rewrite in batch]
-        module = verify_edit(self.current, after, edited.origin, lines)
-        self.done += [self._mapped(rewrite) for rewrite in batch]
+        """Apply a batch; rewrites that no edit can follow are set aside."""
+        kept, made = self._possible(batch, [], None)
+        if made is None:
+            return
+        edited, module = made
+        self.done += [self._mapped(rewrite) for rewrite in kept]
         self.origin = [None if line is None else self.origin[line - 1] for line in edited.origin]
         self.current = module
 
-    def _try(self, batch: list[Rewrite]) -> Edited | None:
+    def _possible(
+        self, batch: list[Rewrite], kept: list[Rewrite], made: _Made | None
+    ) -> tuple[list[Rewrite], _Made | None]:
+        """`kept`, which makes `made`, with all of a batch that can be made beside it; by halves, as most is good."""
+        tried = self._try([*kept, *batch])
+        if tried is not None:
+            return [*kept, *batch], tried
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            kept, made = self._possible(batch[:middle], kept, made)
+            return self._possible(batch[middle:], kept, made)
+        if kept and self._try(batch) is not None:
+            self.stuck[batch[0].codemod, self._was(batch[0].line)] = "its edit collides with another's"
+        return kept, made
+
+    def _try(self, batch: list[Rewrite]) -> _Made | None:
+        """What a batch makes of the file, verified; None where its layout stands in the way, which is noted of one."""
         try:
-            return apply(self.current, [self._tidied(rewrite) for rewrite in batch])
+            edited = apply(self.current, [self._tidied(rewrite) for rewrite in batch])
+            after = replace(self.module.source, text=edited.text)
+            lines = [(rewrite.line, rewrite.end_line) for rewrite in batch]
+            return edited, verify_edit(self.current, after, edited.origin, lines)
         except LayoutError as error:
-            if len(batch) == 1:
-                self.stuck[batch[0].codemod, self._was(batch[0].line)] = str(error)
-            return None
+            told = str(error)
+        except LostCommentError as error:
+            told = self._homeless(error.comment, batch[0])
+        if len(batch) == 1:
+            self.stuck[batch[0].codemod, self._was(batch[0].line)] = told
+        return None
+
+    def _homeless(self, comment: str, rewrite: Rewrite) -> str:
+        """What is told of a site whose rewrite has no place for a comment."""
+        numbers = range(rewrite.line, rewrite.end_line + 1)
+        held = (n for n in numbers if self.current.lines[n - 1].rstrip().endswith(comment))
+        line = self._was(next(held, rewrite.line))
+        return f"the comment on line {line} has no place in the new code; put it on a line above the statement"
 
     def _tidied(self, rewrite: Rewrite) -> Rewrite:
         """With the imports of libraries that the site may have used last; what other files take from this one stays."""

@@ -33,14 +33,24 @@ class VerificationError(Exception):
     """The new text breaks a promise; its text says which."""
 
 
+class LostCommentError(VerificationError):
+    """The new text has no place for a comment of the old; the others may be made without that site."""
+
+    def __init__(self, comment: str) -> None:
+        """`comment` is the text that is gone, from its `#` on."""
+        super().__init__(f"a comment was lost: {comment}")
+        self.comment = comment
+
+
 def verify_edit(
     before: Module, after: Source, origin: Sequence[int | None], site_lines: Iterable[tuple[int, int]]
 ) -> Module:
     """Check one edit and return the new text, parsed.
 
     `origin` gives for each new line the old line it stands for, `site_lines` the lines that may change.
-    Raises VerificationError unless the new text parses, reads no name that has lost its binding, keeps every comment,
-    changes nothing outside `site_lines` but imports, and can be written in the file's encoding.
+    Raises VerificationError unless the new text parses, reads no name that has lost its binding, changes nothing
+    outside `site_lines` but imports, and can be written in the file's encoding; LostCommentError for nothing but a
+    comment that is not kept.
     """
     try:
         module = Module.parse(after)
@@ -53,16 +63,15 @@ def verify_edit(
     if loose:
         message = f"{min(loose)} would be read and is bound nowhere any more"
         raise VerificationError(message)
-    lost = _lost(comments(before.source.text), comments(after.text))
-    if lost:
-        message = f"a comment was lost: {lost[0]}"
-        raise VerificationError(message)
     _check_outside(before, after, origin, site_lines)
     try:
         encode(after)
     except UnicodeEncodeError as error:
         message = f"the new text cannot be written as {after.encoding}"
         raise VerificationError(message) from error
+    lost = _lost(comments(before.source.text), comments(after.text))
+    if lost:
+        raise LostCommentError(lost[0])
     return module
 
 
