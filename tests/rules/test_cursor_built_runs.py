@@ -503,6 +503,19 @@ STAYS: dict[str, str] = {
         + EXECUTE
         + CLOSE
     ),
+    "a parameter that is not known yet": (
+        OPEN
+        + '    where = "stage = ?"\n    if a:\n        where = "count = ?"\n    d = len(b)\n'
+        + '    rows = conn.execute("SELECT id FROM jobs WHERE " + where, (d,)).fetchall()\n'
+        + CLOSE
+    ),
+    "a parameter of a text that is not known yet": (
+        OPEN
+        + '    sql = "SELECT id FROM jobs WHERE stage = ?"\n    if a:\n'
+        + '        sql = "SELECT id FROM jobs WHERE count = ?"\n'
+        + "    d = len(b)\n    rows = conn.execute(sql, (d,)).fetchall()\n"
+        + CLOSE
+    ),
     "a parameter that changes between": (
         OPEN
         + LISTS.replace("[]", '["id > 0"]', 1)

@@ -11,7 +11,7 @@ from ormlift.sql.built.built import Built, Group
 from ormlift.sql.built.express import Expressed, together
 from ormlift.sql.built.turned import ADVICE, Texts, Turner
 from ormlift.sql.built.values import Item, Keyed, Words
-from ormlift.sql.life.bound import is_shared
+from ormlift.sql.life.bound import is_bound, is_shared
 from ormlift.sql.life.literals import is_stable
 from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
@@ -118,14 +118,14 @@ class Editor:
             if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
                 raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
             near = self._is_near(item.place, to)
-            if not near and not self._is_still(item.node, built.call):
+            if not near and not (self._is_still(item.node, built.call) and self._is_known(item.node, to)):
                 message = f"a parameter on line {item.node.lineno} may be another where its SQL stands"
                 raise self._refused(message)
             old = (item.place.lineno, item.node.lineno, item.node.col_offset)
             moved.append(_Moved(item.node, old, (to.lineno, *key), far=not near or not self._is_beside(item.place, to)))
-        for built in self.group.built:
-            for counted in {p.part.many for way in built.ways for p in way if p.part.many is not None}:
-                check_steady(counted, built.call, self.group.life)
+        for piece in (piece for built in self.group.built for way in built.ways for piece in way):
+            if piece.part.many is not None:
+                check_steady(piece.part.many, piece.items[0].node, self.group.life)
         self._check_order(moved)
 
     def _check_order(self, moved: Sequence[_Moved]) -> None:
@@ -146,6 +146,13 @@ class Editor:
         names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
         plain = all(isinstance(inner, _PLAIN) for inner in ast.walk(node))
         return plain and all(is_stable(name, self.group.life, call) for name in names)
+
+    def _is_known(self, node: ast.expr, place: ast.stmt) -> bool:
+        """Whether the names of an expression are bound at a statement already."""
+        found = self.group.life.flow.definitions
+        names = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+        definitions = [d for name in names for d in found.get(name, ())]
+        return all(isinstance(d, ast.arg) or is_bound(d, place, self.module) for d in definitions)
 
     def _given(self) -> Iterator[tuple[Built, Item, ast.stmt, tuple[int, ...]]]:
         """Each parameter that is written elsewhere from now on, with the statement where, and its place there."""

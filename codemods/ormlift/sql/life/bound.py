@@ -15,6 +15,8 @@ def is_bound(definition: ast.AST, use: ast.AST, module: Module) -> bool:
     """Whether the statement of a definition runs on every way to a use behind it in the same function."""
     around = {use, *module.ancestors(use)}
     statement: ast.AST = module.statement(definition)
+    if statement in around and isinstance(statement, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
+        return True  # its head binds it, and its body reads it
     while isinstance(statement, ast.stmt):
         suite = module.suite(statement)
         if any(later in around for later in suite[suite.index(statement) + 1 :]):

@@ -21,13 +21,13 @@ _READS = frozenset(
 )  # fmt: skip
 
 
-def check_steady(counted: ast.expr, call: ast.Call, life: Life) -> None:
-    """Refuse where the list may have another length when it is passed. Raises Refused."""
+def check_steady(counted: ast.expr, passed: ast.expr, life: Life) -> None:
+    """Refuse where the list may have another length when it is passed, in an expression. Raises Refused."""
     module, said = life.module, life.module.text(counted)
-    start, end = _end(counted), _last_line(counted, call, life)
+    start, end = _end(counted), _last_line(counted, passed, life)
     if _is_shared(counted, life):
         raise _changed(said, start[0], start[0])
-    around = {call, *module.ancestors(call)}
+    around = {passed, *module.ancestors(passed)}
     for node in ast.walk(life.host):
         if not isinstance(node, ast.expr) or node in around or not start < (node.lineno, node.col_offset) <= end:
             continue
@@ -66,19 +66,22 @@ def _changed_names(module: Module) -> set[str]:
 
 def _may_do(node: ast.expr) -> bool:
     """Whether a call between may change an attribute or an item."""
-    return isinstance(node, ast.Call) and _last(node.func) not in _READS and acts(node)
+    if not isinstance(node, ast.Call) or _last(node.func) in _READS:
+        return False
+    own = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.attr in _CHANGES
+    return not own and acts(node)  # a list of the function's own is another
 
 
 def _end(node: ast.expr) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
-def _last_line(counted: ast.expr, call: ast.Call, life: Life) -> tuple[int, int]:
-    """The end of the call; of a loop that it stands in without the counting."""
+def _last_line(counted: ast.expr, passed: ast.expr, life: Life) -> tuple[int, int]:
+    """The end of what passes it; of a loop that it stands in without the counting."""
     around = set(life.module.ancestors(counted))
-    loops = [a for a in life.module.ancestors(call) if isinstance(a, ast.For | ast.AsyncFor | ast.While)]
+    loops = [a for a in life.module.ancestors(passed) if isinstance(a, ast.For | ast.AsyncFor | ast.While)]
     ends = [(loop.end_lineno or loop.lineno, 1_000) for loop in loops if loop not in around]
-    return max([_end(call), *ends])
+    return max([_end(passed), *ends])
 
 
 def _may_change(node: ast.expr, life: Life) -> bool:
