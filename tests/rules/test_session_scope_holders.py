@@ -181,6 +181,30 @@ class Swapped:
         return self.helper.all()
 
 
+class Setting:
+    def __init__(self, session):
+        self.session = session
+        self.name = "set"
+
+    @property
+    def name(self):
+        return "x"
+
+    @name.setter
+    def name(self, value):
+        self.session.add(Job(name=value))
+
+    def count(self):
+        return 1
+
+
+class Overriding(Service):
+    def _get(self, job_id):
+        job = self.session.get(Job, job_id)
+        job.done = True
+        return job
+
+
 class Twice(Names):
     def __init__(self, session):
         super().__init__(session)
@@ -197,7 +221,7 @@ def work():
     finally:
         s.close()
 """
-NAMES = "Below, Entered, Names, Registered, Service, Swapped, Twice, Writing"
+NAMES = "Below, Entered, Names, Overriding, Registered, Setting, Service, Swapped, Twice, Writing"
 
 
 def _case(statement: str) -> Case:
@@ -242,6 +266,8 @@ TOLD = (
     "getattr(Service(s), 'add')('x')",
     "added = Service(s).added",
     "Writing(s).count()",
+    "Setting(s).count()",
+    "Overriding(s).first()",
     "with Entered(s) as entered:\n    return entered.count()",
     "service = Service(s)\nservice = Below(s)\nservice.add('x')",
     "Below(s).add('x')",

@@ -38,11 +38,20 @@ def leaves_alone(function: FunctionNode, values: Values, own: frozenset[str] = f
 
 def outcome(function: FunctionNode, values: Values) -> Outcome | None:
     """How the session is left by a function that may write; None where a change may stay uncommitted, or it is kept."""
-    outs = Walker(Reader(values, values.knowledge)).block(function.body, CLEAN)
+    outs = Walker(Reader(values, values.knowledge, _idle(function))).block(function.body, CLEAN)
     points = [*outs.normal, *(point for way in outs.returns for point in way.state)]
     if any(p.mark is not None or p.broken or p.hurt for p in points) or not _lets_go(function, values, frozenset()):
         return None
     return Outcome(always=bool(points) and all(p.ended for p in points), fresh=any(p.fresh for p in points))
+
+
+def _idle(function: FunctionNode) -> frozenset[int]:
+    """The calls of a coroutine that nothing awaits: of an async session, they do nothing."""
+    if not isinstance(function, ast.AsyncFunctionDef):
+        return frozenset()
+    nodes = every_node(*function.body)
+    awaited = {id(inner) for node in nodes if isinstance(node, ast.Await) for inner in every_node(node.value)}
+    return frozenset(id(node) for node in nodes if isinstance(node, ast.Call) and id(node) not in awaited)
 
 
 def _lets_go(function: FunctionNode, values: Values, own: frozenset[str]) -> bool:

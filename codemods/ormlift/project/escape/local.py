@@ -11,7 +11,7 @@ from ormlift.project.escape.choice import binds, bound_in
 from ormlift.project.escape.closing import is_close
 from ormlift.project.escape.elsewhere import Callee, Elsewhere
 from ormlift.project.escape.harmless import leaves_alone, outcome
-from ormlift.project.escape.objects import Made, lineage, maker_of, methods_of, stored_on
+from ormlift.project.escape.objects import Made, lineage, maker_of, methods_of, runs_when_set, stored_on
 from ormlift.project.flow.knowledge import Knowledge
 from ormlift.project.flow.values import Kind, Outcome, Values, parameters
 from ormlift.project.index import ProjectIndex
@@ -128,6 +128,9 @@ class LocalLook:
         stored = stored_on(me, init.function, seen)
         if stored is None or not leaves_alone(init.function, seen, frozenset({me})):
             return None
+        setters = runs_when_set(classes)
+        if setters & stored.keys():
+            return None
         held = {name: kind for name, (kind, _) in stored.items() if kind}
         objects = {
             name: made
@@ -153,7 +156,7 @@ class LocalLook:
             me = parameters(method)[0]
             look = LocalLook(module, self.knowledge, self.index, 0)
             stored = stored_on(me, method, Values(method.body, "", self.knowledge, look, made.given(me), me=me))
-            if stored is None:
+            if stored is None or runs_when_set([(owner, module)]) & stored.keys():
                 return None
             names |= {name for name, (kind, _) in stored.items() if kind or name in made.attributes}
         return names

@@ -38,6 +38,22 @@ def methods_of(classes: list[tuple[ast.ClassDef, Module]]) -> tuple[frozenset[st
     return frozenset(f.name for f in functions), frozenset(decorated)
 
 
+def runs_when_set(classes: list[tuple[ast.ClassDef, Module]]) -> frozenset[str]:
+    """The names of a class that may run code when they are set: methods with a decorator, and what a call makes."""
+    found: set[str] = set()
+    for node in (statement for owner, _ in classes for statement in owner.body):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=targets, value=ast.Call()):
+                found |= {t.id for t in targets if isinstance(t, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Call()):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)
+
+
 def lineage(made: tuple[ast.ClassDef, Module], elsewhere: Elsewhere) -> list[tuple[ast.ClassDef, Module]] | None:
     """A class and those that it inherits from; None where one of them is not certain, or answers for its attributes."""
     found = [made]
