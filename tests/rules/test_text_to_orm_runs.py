@@ -106,6 +106,14 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         {"parameter-count"},
     ),
+    "many rows of what is still read": (
+        """
+    with engine.begin() as conn:
+        found = conn.execute(text("SELECT id, count FROM books ORDER BY id"))
+        conn.execute(text("UPDATE books SET count = :c WHERE id > :i"), [{"i": b.id, "c": b.count} for b in found])
+""",
+        {"parameter-count"},
+    ),
     "a dict of a list that is written out": (
         """
     books = [{"i": 1, "t": "a"}, {"i": 2, "t": "b"}]

@@ -15,6 +15,7 @@ from ormlift.sql.life.names import free_name
 from ormlift.sql.life.pure import acts
 from ormlift.syntax import walk_scope
 
+_WHOLE = frozenset(["fetchall", "fetchmany", "all"])  # what gives a list of rows
 _NAMES = ("row", "values", "entry", "row_")
 
 
@@ -87,6 +88,8 @@ def _comprehended(rows: ast.expr, life: Life) -> tuple[Parameters, str] | None:
     if isinstance(rows, ast.ListComp) and _is_caught(rows, life):
         return None
     (generator,) = rows.generators
+    if isinstance(rows, ast.ListComp) and _is_read_on(generator.iter, life):
+        return None
     names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
     inside = set(ast.walk(rows))
     elsewhere = {n.id for n in walk_scope(life.host) if isinstance(n, ast.Name) and n not in inside}
@@ -106,6 +109,15 @@ def _comprehended(rows: ast.expr, life: Life) -> tuple[Parameters, str] | None:
     module = life.module
     head = f"for {module.text(generator.target)} in {module.text(generator.iter)}:"
     return Parameters({key: module.text(node) for key, node in nodes.items()}, nodes), head
+
+
+def _is_read_on(node: ast.expr, life: Life) -> bool:
+    """Whether rows may still be read from a database while a loop over them writes; a list has them all before."""
+    value = only_value(life.flow.of(node), life.module) if isinstance(node, ast.Name) else node
+    call = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(call, ast.Call) or not acts(call):
+        return False
+    return not (isinstance(call.func, ast.Attribute) and call.func.attr in _WHOLE)
 
 
 def _is_caught(node: ast.expr, life: Life) -> bool:
