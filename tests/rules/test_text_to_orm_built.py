@@ -259,6 +259,9 @@ OPEN_STAYS: dict[str, str] = {
     "the dict is handed on between": OPEN["an update"].replace("    sql", "    more(data)\n    sql"),
     "another dict is passed": OPEN["an update"].replace("**data", "**c"),
     "a list of names": OPEN["an insert"].replace("data = given(a, b, c)", "data = b").replace(".keys()", ""),
+    "the dict is bound anew after it was copied": OPEN["an update"]
+    .replace("    changes", '    given = {**data, "book": 2}\n    data = c\n    changes')
+    .replace('{**data, "book": 2})', "given)"),
     "a nested function": OPEN["an update"].replace("    changes", "    def f():\n        data.clear()\n    changes"),
 }
 

@@ -218,6 +218,7 @@ class Evaluator:
             case ast.Call(func=ast.Attribute(value=inner, attr="values"), args=[], keywords=[]):
                 keyed = self.keyed(inner, place)
                 if keyed is None and isinstance(inner, ast.Name) and inner.id in self.opens:
+                    self.used.add(inner.id)
                     return (Item(node, place, many=True, open=inner.id),)
                 return tuple(keyed.items.values()) if keyed is not None else None
             case _:
@@ -255,6 +256,7 @@ class Evaluator:
         """What `**data` adds; of a dict whose keys are not known, one item for them all."""
         known = self.keyed(node, place)
         if known is None and isinstance(node, ast.Name) and node.id in self.opens:
+            self.used.add(node.id)
             return Keyed({f"**{node.id}": Item(node, place, many=True, open=node.id)})
         return known
 

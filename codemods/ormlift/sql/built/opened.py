@@ -75,7 +75,8 @@ def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callab
         _check(partial(check, way, whole, {**found.texts, **texts}), found, said)
         assert whole.written is not None
         findings |= {effect.message: effect for effect in whole.written.effects}
-        whole.written = replace(whole.written, effects=())
+        assert found.own.written is not None
+        whole.written = replace(whole.written, effects=(), imports=found.own.written.imports)
         found.whole.append(whole)
     first = found.whole[0]
     assert first.written is not None
