@@ -18,6 +18,7 @@ YIELDED = {
     SourceKind.CONNECTION_AND_CURSOR: "connection-and-cursor",
     SourceKind.ENGINE_CONNECTION: "engine-connection",
 }
+_ONLY_CLOSE = frozenset({"pymysql", "MySQLdb", "mysql.connector", "aiosqlite"})  # `with conn:` does not commit
 INNER = 3  # how many scopes deep a scope is read
 
 
@@ -114,7 +115,7 @@ def _linked(
         yields="session" if session else YIELDED.get(handed.kind, handed.kind.value),
     )
     scope = _with_helpers(scope, exit_facts, where, values)
-    if exit_facts.begins or (exit_facts.entered_subject and not session):
+    if exit_facts.begins or (exit_facts.entered_subject and not session and handed.driver not in _ONLY_CLOSE):
         scope = replace(scope, commits=Tri.YES, rolls_back=Tri.YES)
     if exit_facts.entered_subject and session:
         scope = replace(scope, closes=Tri.YES)

@@ -7,7 +7,7 @@ handlers and the `finally` suites around it. What is done under a condition that
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ormlift.project.bodies import flat
@@ -263,14 +263,24 @@ def _queries_before(node: FunctionNode, target: ast.Yield, subjects: frozenset[s
     )
 
 
-def _subjects(node: FunctionNode, value: ast.expr) -> frozenset[str]:
-    """The texts by which the function names what it yields; with a cursor, also the connection it came from."""
+def _subjects(node: FunctionNode, value: ast.expr, before: Iterable[ast.stmt] = ()) -> frozenset[str]:
+    """The texts by which the function names what it yields; with a cursor, also the connection it came from.
+
+    `before` are statements that run earlier, as those of `__init__` before `__enter__`.
+    """
     parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    names = {ast.unparse(p) for p in parts}
-    for statement in flat(node.body):
+    names = {ast.unparse(p) for p in parts} | {text for p in parts for text in _cursor_of(p)}
+    for statement in [*before, *flat(node.body)]:
         for target, _, value in bindings(statement):
             names |= _also_named(ast.unparse(target), value, names)
     return frozenset(names)
+
+
+def _cursor_of(value: ast.expr) -> Iterator[str]:
+    """The connection of a `conn.cursor(..)`."""
+    match value.value if isinstance(value, ast.Await) else value:
+        case ast.Call(func=ast.Attribute(value=connection, attr="cursor")):
+            yield ast.unparse(connection)
 
 
 def _also_named(target: str, value: ast.expr, names: set[str]) -> set[str]:
@@ -397,10 +407,11 @@ def _facts(ways: _Ways, entered: list[ast.expr], subjects: frozenset[str], node:
     )
 
 
-def entered_names(enter: FunctionNode) -> frozenset[str]:
-    """The texts by which an `__enter__` names what it hands out."""
+def entered_names(enter: FunctionNode, init: FunctionNode | None = None) -> frozenset[str]:
+    """The texts by which an `__enter__` names what it hands out, also of what `__init__` made."""
+    before = flat(init.body) if init is not None else []
     values = [s.value for s in flat(enter.body) if isinstance(s, ast.Return) and s.value is not None]
-    return frozenset(n for v in values for n in _subjects(enter, v))
+    return frozenset(n for v in values for n in _subjects(enter, v, before))
 
 
 def read_exit_method(node: FunctionNode, subjects: frozenset[str]) -> ExitFacts:

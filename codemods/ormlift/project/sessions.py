@@ -281,9 +281,10 @@ def read_class_exits(definitions: Definitions) -> list[tuple[str, ExitFacts]]:
     """What the `__exit__` of each class of the file does, by class name."""
     owned = [(d.owner, d.node) for d in definitions.functions]
     enters = {owner: node for owner, node in owned if node.name in ("__enter__", "__aenter__")}
+    inits = {owner: node for owner, node in owned if node.name == "__init__"}
     found = []
     for owner, node in owned:
         if node.name in ("__exit__", "__aexit__"):
-            subjects = entered_names(enters[owner]) if owner in enters else frozenset[str]()
+            subjects = entered_names(enters[owner], inits.get(owner)) if owner in enters else frozenset[str]()
             found.append((owner, read_exit_method(node, subjects)))
     return found

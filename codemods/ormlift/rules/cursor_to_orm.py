@@ -143,7 +143,7 @@ REASONS = {
     "with-connection": (
         "`with conn:` commits or rolls back, and a session can only begin where no transaction is open. Commit by name."
     ),
-    "commit-at-exit": "`with connect() as conn` commits at its end, and the scope does not. Configure one that does.",
+    "commit-at-exit": "`with connect() as conn` commits at its end, or may, and the scope does not. Configure one.",
     "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
     "autocommit": (
         "A write in autocommit mode stands inside an expression: give it a statement of its own. Or the connection "
@@ -206,6 +206,14 @@ EFFECTS = {
     "commit-at-exit": (
         "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "
         "others to commit; it is committed now."
+    ),
+    "commit-on-error": (
+        "The context manager that hands out the raw connection commits also where its block ends with an error, and "
+        "the scope takes back what was written, or the other way round."
+    ),
+    "manager-swallows-errors": (
+        "The context manager that hands out the raw connection keeps errors of its block to itself; now they reach "
+        "the callers."
     ),
     "stays-sql": (
         "A statement that has no ORM form, or whose table or column is not mapped, stays SQL in a text(), on the "

@@ -13,6 +13,7 @@ from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region
+from ormlift.syntax import dotted
 
 
 def autocommits(life: Life) -> Tri:
@@ -125,6 +126,9 @@ def commit_effects(
         if before is Tri.YES and scope_commits is not Tri.YES:
             message = f"the block of line {life.line} commits at its end what line {line} writes, and the scope may not"
             raise Refused("commit-at-exit", f"{message}; configure a scope that commits, or commit in the block")
+        if before is Tri.UNKNOWN and scope_commits is Tri.NO:
+            message = f"the block of line {life.line} may commit at its end what line {line} writes, and the scope not"
+            raise Refused("commit-at-exit", f"{message}; configure a scope that commits, or commit in the block")
         if before is Tri.YES or before is scope_commits is Tri.NO:
             continue
         if auto is Tri.UNKNOWN and not life.where(Does.COMMIT):
@@ -132,8 +136,15 @@ def commit_effects(
                 "nothing here commits what this line writes; it cannot be told whether the connection does by itself"
             )
             yield Effect("autocommit", line, message)
+        elif before is Tri.UNKNOWN:
+            message = f"it cannot be told whether {dotted(life.call.func)}() commits at its end what this line writes"
+            yield Effect("commit-at-exit", line, f"{message}; the scope {_what(scope_commits)}")
         else:
             yield Effect("commit-at-exit", line, f"left without a commit at line {out}; the scope commits it")
+
+
+def _what(scope_commits: Tri) -> str:
+    return "commits it" if scope_commits is Tri.YES else "may, too"
 
 
 def _commits_at_end(life: Life) -> Tri:

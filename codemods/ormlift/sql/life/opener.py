@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.schema import Scope, SessionSource, Tri
 from ormlift.sql.life.drivers import direct_source
+from ormlift.sql.life.manager import error_effects
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
@@ -61,11 +62,7 @@ def opener_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
         if _TOUCHES.search(text) and not _QUIET.search(text) and not _READ.match(text):
             message = f"{name} also does `{text}` (in {path}), which goes; let the engine do the same, if it matters"
             yield Effect("connection-setup", life.line, message)
-    if life.manager is not None and (life.manager.wraps or life.manager.swallows is Tri.YES):
-        what = (
-            f"turns errors of the block into {life.manager.wraps}" if life.manager.wraps else "keeps errors to itself"
-        )
-        yield Effect("driver-exception", life.line, f"{name} {what}; now callers see SQLAlchemy's")
+    yield from error_effects(life)
     yield from listener_effects(life, index)
 
 

@@ -28,6 +28,7 @@ class Opening:
     commits: Tri  # whether it commits at the end of its block
     imports: tuple[ImportNeed, ...] = ()
     effects: tuple[Effect, ...] = ()
+    commits_on_failure: Tri = Tri.NO  # whether it commits where its block ends with an exception
 
 
 def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -> Opening:
@@ -51,7 +52,9 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
         return Opening(named.call, Tri.NO, named.imports, tuple(_factory_effects(chosen, life.line)))
     _check_scope(named.scope, named.call, is_async=life.is_async)
     commits = named.scope.commits if named.scope is not None else Tri.UNKNOWN
-    return Opening(named.call, commits, named.imports, tuple(_scope_effects(named.scope, named.call, line)))
+    effects = tuple(_scope_effects(named.scope, named.call, line))
+    failed = named.scope.commits_on_failure if named.scope is not None else Tri.NO
+    return Opening(named.call, commits, named.imports, effects, failed)
 
 
 def _of_kind(settings: Settings, index: ProjectIndex, *, is_async: bool) -> Settings:

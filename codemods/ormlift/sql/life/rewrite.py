@@ -45,6 +45,7 @@ from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.lastid import last_ids
+from ormlift.sql.life.manager import failure_effects
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
     LASTROWID_NAMES,
@@ -601,6 +602,7 @@ class _Rewriter:
             self.effects += database_effects(life, self.index, self.settings)
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
+        self.effects += failure_effects(life, self.region, writes, scope=self.opening.commits_on_failure)
         ways = [way for p in self.prepared for way in self.stepper.ways(p)]
         self.effects += [e for p in ways for e in (*order_effects(p, self.module, self.index), *shape_effects(p, life))]
         self.effects += ahead_effects(self.prepared, life)
