@@ -108,3 +108,66 @@ def test_a_lost_connection_that_is_taken_is_told(case: Case, tmp_path: Path) -> 
     assert (before["work()"] != after["work()"]) is bool(case.effects)
     if case.effects:
         assert after["work()"] == "PendingRollbackError"
+
+
+UNLUCKY = """
+class Gone(Exception):
+    pass
+
+
+armed = []
+
+
+def gone(connection):
+    if armed:
+        armed.clear()
+        raise Gone("the connection is gone")
+
+
+event.listen(engine, "rollback", gone)
+"""
+OPENED = """
+def work():
+    try:
+        s = get_session()
+        armed.append(1)
+        return s.query(Job).count()
+    except {caught}:
+        return "handled"
+    finally:
+        s.close()
+"""
+CLOSED = """
+def work():
+    s = get_session()
+    try:
+        armed.append(1)
+        return s.query(Job).count()
+    except Exception:
+        return "handled"
+    finally:
+        s.close()
+"""
+ARMED = "from app.db import armed\n"
+CLOSING = (
+    Case(
+        "a handler around the scope",
+        OPENED.format(caught="Exception"),
+        "reads",
+        ("close-may-raise",),
+        rest=ARMED,
+        db=UNLUCKY,
+    ),
+    Case("a handler of other errors", OPENED.format(caught="ValueError"), "reads", rest=ARMED, db=UNLUCKY),
+    Case("a handler inside the scope", CLOSED, "reads", rest=ARMED, db=UNLUCKY),
+)
+
+
+@pytest.mark.parametrize("case", CLOSING, ids=lambda c: c.title)
+def test_what_closing_raises_is_told_where_a_handler_sees_it_now(case: Case, tmp_path: Path) -> None:
+    files, outcome = plan_of(case)
+    assert [effect.code for site in outcome.sites for effect in site.effects] == list(case.effects)
+    before = run_of(files_of(case), case.calls, tmp_path / "before.db")
+    after = run_of(files, case.calls, tmp_path / "after.db")
+    assert before["work()"] == "Gone"
+    assert after["work()"] == ("'handled'" if case.effects else "Gone")

@@ -83,6 +83,7 @@ from ormlift.project.escape.uses import Uses
 from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
+from ormlift.project.flow.walk import catches_lost
 from ormlift.project.late import waiting
 from ormlift.rules._session_scope.entry import at_entry
 from ormlift.rules._session_scope.given import given_manager, other_source
@@ -290,7 +291,7 @@ class _Finder:
 
     def _rewrite(self, life: _Life, named: Named) -> Rewrite:
         found, shape = life.found, life.shape
-        effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape), *_close_raises(shape)]
+        effects = [*self._handlers_behind(shape, named), *_now_closed(found, shape), *_close_raises(self.module, shape)]
         effects += at_entry(shape, named)
         if named.own:
             effects += closed_by_errors(found, shape)
@@ -420,8 +421,15 @@ def _now_closed(found: Found, shape: Shape) -> list[Effect]:
     return [Effect("now-closed", shape.first.lineno, text)]
 
 
-def _close_raises(shape: Shape) -> list[Effect]:
+def _close_raises(module: Module, shape: Shape) -> list[Effect]:
     line, text = error_of_close(shape.closes)
+    if not line and shape.kind == "inside":
+        around = module.parents.get(shape.body[0])
+        handlers = around.handlers if isinstance(around, ast.Try | ast.TryStar) else []
+        line = next((h.lineno for h in handlers if catches_lost(h.type)), 0)
+        text = (
+            f"the handler on line {line} did not see what closing raises, which passed it by in the finally, and will"
+        )
     return [Effect("close-may-raise", line, text)] if line else []
 
 

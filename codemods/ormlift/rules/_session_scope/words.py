@@ -104,7 +104,7 @@ EFFECTS = {
     ),
     "close-may-raise": (
         "A handler around the close took its error, such as that of a connection which was lost; a scope lets it out, "
-        "unless it has such a handler itself."
+        "unless it has such a handler itself. Or the scope stands in a try, whose handler now sees what came behind it."
     ),
     "now-closed": (
         "Nothing closed the session: it lived until nobody referred to it. Now it is closed when the block ends, and "

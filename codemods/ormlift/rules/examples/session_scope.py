@@ -207,6 +207,7 @@ def names():
 """,
         project=PROJECT,
         settings=COMMITS,
+        effects=("close-may-raise",),
     ),
     Example(
         "no try at all",
