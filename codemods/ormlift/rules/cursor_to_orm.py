@@ -203,6 +203,10 @@ EFFECTS = {
     ),
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
     "row-leaves": "A row is used as a whole. A SQLAlchemy Row equals a tuple, but is none for json.dumps, isinstance.",
+    "row-key": (
+        "A row is read by a key that is not seen. sqlite3.Row takes an index, takes names in any case, and raises "
+        "IndexError for others; the new row's mapping takes the names as they are written, and raises KeyError."
+    ),
     "commit-at-exit": (
         "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "
         "others to commit; it is committed now."

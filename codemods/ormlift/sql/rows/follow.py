@@ -74,6 +74,10 @@ class Follower:
         for node, fact in sorted(self.visited.items(), key=lambda item: (item[0].lineno, item[0].col_offset)):
             yield Seen(node, fact, context(node, self.module), self._is_sure(node, fact))
 
+    def is_sure(self, node: ast.expr) -> bool:
+        """Whether an expression that a fact reached can be nothing else, or None."""
+        return node in self.visited and self._is_sure(node, self.visited[node])
+
     def start(self, node: ast.expr, fact: Fact) -> None:
         """The value of `node` is what `fact` says."""
         self.roots.add(node)

@@ -11,6 +11,7 @@ from ormlift.sql.life.text import edited_text
 from ormlift.sql.rows.context import Stands, context, is_local
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
 from ormlift.sql.rows.handing import handed_on
+from ormlift.sql.rows.keyed import Key, Keys
 from ormlift.sql.statement import ResultColumn
 from ormlift.syntax import FunctionNode, Module, dotted
 
@@ -56,7 +57,7 @@ def judge(
     `dicts` are the rows of which `dict(zip(names, row))` is made, with that call. `plain` are the parameters of SQL
     that stays, `bound` those of other statements: what takes values, or JSON, as the driver gave them.
     """
-    judge_one = Judge(follower.module, texts, fresh, dicts or {}, plain, bound)
+    judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound)
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -83,6 +84,7 @@ class Judge:
     """Judges one use after another."""
 
     module: Module
+    keys: Keys
     texts: Mapping[ast.expr, str]
     fresh: bool
     dicts: Mapping[ast.expr, ast.Call]
@@ -201,6 +203,8 @@ class Judge:
                 yield from self._got(seen)
             case Stands.CONTAINED, _ if seen.fact.sequence:
                 yield self._obstacle(seen, "row-use", "asks what is in the row, which rows by name answer differently")
+            case Stands.SUBSCRIPTED, _ if seen.fact.sequence:
+                yield from self._keyed(seen)
             case ((Stands.SPREAD | Stands.CONTAINED | Stands.SUBSCRIPTED), _):
                 yield from self._mapped(seen)
             case ((Stands.UNPACKED | Stands.LOOPED | Stands.STARRED | Stands.SLICED), _):
@@ -222,6 +226,21 @@ class Judge:
                 yield self._obstacle(seen, "row-use", "spreads the row as a mapping")
             case _:
                 yield from self._leaves(seen)
+
+    def _keyed(self, seen: Seen) -> Iterator[Judgement]:
+        """`row[key]` of a row that is read by name and by place."""
+        read = seen.context.around
+        assert isinstance(read, ast.Subscript)
+        key = self.keys.of(read, seen.fact)
+        if key is Key.PLACES:
+            yield from self._values(seen)
+        elif key is Key.OTHERS:
+            yield self._obstacle(seen, "row-use", "reads by a key that the statement may not give as a column's name")
+        else:
+            yield from self._mapped(seen)
+        if key is Key.UNKNOWN and not self.fresh:
+            what = "reads the row by a key that may be a place, a name in another case, or no column's name"
+            yield self._effect(seen, "row-key", what)
 
     def _cell_of(self, seen: Seen) -> Iterator[Judgement]:
         """`row[3]` and `row["name"]`."""
