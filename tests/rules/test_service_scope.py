@@ -146,6 +146,16 @@ def test_without_unsafe_nothing_of_the_class_is_changed():
     assert {site.reason.code for site in outcome.sites} == {"needs-unsafe", "no-service-scope"}
 
 
+def test_a_method_of_that_name_that_is_no_scope_is_told():
+    own = SERVICE.replace(
+        "    limit = 3\n", "    limit = 3\n\n    def _session_scope(self):\n        return 'own'\n", 1
+    )
+    assert own != SERVICE
+    outcome = plan(own, codemods=("session-scope",))
+    assert not isinstance(outcome, Planned)
+    assert "name-taken" in {site.reason.code for site in outcome.sites}
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """Writes the program with one text of the service, and gives its module and what is in the table."""

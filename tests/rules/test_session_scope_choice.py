@@ -310,7 +310,7 @@ KEPT = (
                 s = sessionmaker(bind=engine, info={1: 2})()
                 s.add(Job(name="more"))
                 s.commit()
-            except Exception:
+            except ValueError:
                 log.error("no")
             finally:
                 if s is not None:

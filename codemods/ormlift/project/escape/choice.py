@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ormlift.model import ImportNeed, Reason
 from ormlift.project.choose import ChosenScope
 from ormlift.schema import Scope
-from ormlift.syntax import FunctionNode, Module, every_node, module_level, suites, walk_scope
+from ormlift.syntax import FunctionNode, Module, dotted, every_node, module_level, suites, walk_scope
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,13 @@ def _of_class(module: Module, function: FunctionNode | ast.Module, chosen: Chose
     ):
         text = f"{chosen.expression} is a scope of an object, and there is no self here"
         return Reason("scope-not-bound", f"{text}; configure another scope for this place")
-    if not any(isinstance(s, FunctionNode) and s.name == name for s in owner.body):
+    own = next((s for s in owner.body if isinstance(s, FunctionNode) and s.name == name), None)
+    if own is None:
         text = f"{owner.name} has no {name}() yet"
         return Reason("no-service-scope", f"{text}; service-scope writes it (--codemod service-scope --unsafe)")
+    if not any(dotted(d).endswith("contextmanager") for d in own.decorator_list):
+        text = f"{owner.name} has a {name}() of its own, which is no context manager (line {own.lineno})"
+        return Reason("name-taken", f"{text}; give the scope another name")
     return Named(f"{chosen.expression}()", chosen.scope, ())
 
 
