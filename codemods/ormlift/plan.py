@@ -260,7 +260,7 @@ class _Planner:
         old = [s for s in last if not any(s is other for other in new)]
         owed -= Counter(site.codemod for site in old)
         for site in new:
-            if owed[site.codemod] > 0 or site.codemod not in {d.codemod for d in self.done}:
+            if owed[site.codemod] > 0:
                 owed[site.codemod] -= 1
                 old.append(site)
         return old

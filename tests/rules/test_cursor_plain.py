@@ -137,10 +137,10 @@ _SAME: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 }
 
 
-def _outcome(text: str) -> Any:
+def _outcome(text: str, codemods: tuple[str, ...] = (CODEMOD.id,)) -> Any:
     files = {**PROJECT, "app/jobs.py": text}
     index = link(read_facts(Source(path, held)) for path, held in files.items())
-    return plan_file(Source("app/jobs.py", text), index, Settings(unsafe=True, codemods=(CODEMOD.id,)))
+    return plan_file(Source("app/jobs.py", text), index, Settings(unsafe=True, codemods=codemods))
 
 
 def _call(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -235,6 +235,24 @@ def test_stays(name: str) -> None:
     outcome = _outcome(_HEAD + body)
     assert not isinstance(outcome, Planned)
     assert [s.reason.code for s in outcome.sites] == [reason]
+
+
+_STANDING = """
+
+def g(session):
+    return session.execute(text("SELECT body FROM notes")).all()
+"""
+
+
+@pytest.mark.parametrize("standing", ["", _STANDING], ids=["none", "one that stood before"])
+def test_what_stays_is_no_site_of_its_own(standing: str) -> None:
+    """A text that a rewrite writes is told by its effect, and counts no second time; one that stood there does."""
+    body = _function('    conn.execute("INSERT INTO notes (body) VALUES (?)", ("x",))\n')
+    before = _HEAD.replace("\n\n\n", "\nfrom sqlalchemy import text\n\n\n") + body + standing
+    outcome = _outcome(before, (CODEMOD.id, "text-to-orm"))
+    assert isinstance(outcome, Planned)
+    told = [(site.codemod, site.status.value) for site in outcome.sites]
+    assert told == [(CODEMOD.id, "rewritten"), *([("text-to-orm", "refused")] if standing else [])]
 
 
 _ASKED = """def f(table, stage):
