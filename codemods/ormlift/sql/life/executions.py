@@ -87,7 +87,8 @@ def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), re
             by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))
     arguments = life.host.args if isinstance(life.host, FunctionNode) else None
     keeps = partial(may_swallow, module=life.module)
-    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments, keeps)
+    kept = {f"#{groups[name]}": life.host for name in life.kept if name in groups}  # may have executed elsewhere
+    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments, keeps, kept)
 
 
 def _marks(use: Use, cursor: str) -> Iterator[Mark]:

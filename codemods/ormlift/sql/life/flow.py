@@ -8,7 +8,7 @@ be entered from anywhere in its try, nested functions count as uses at any time.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.syntax import FunctionNode
@@ -54,15 +54,19 @@ def flow(
     marker: Marker = no_marks,
     arguments: ast.arguments | None = None,
     swallows: Callable[[ast.With | ast.AsyncWith], bool] | None = None,
+    held: Mapping[str, ast.AST] | None = None,
 ) -> Flow:
     """Walk the statements of a function's (or module's) body. Parameters count as defined by their `ast.arg`.
 
     `swallows`: whether a with may keep back what its block raises; by default where it says suppress.
+    `held`: names and marks that are defined before the first statement, and by what.
     """
     walker = _Walker(marker, swallows or _suppresses)
     if arguments is not None:
         for arg in _arguments(arguments):
             walker.define(arg.arg, arg)
+    for name, node in (held or {}).items():
+        walker.define(name, node)
     walker.suite(body)
     if not walker.dead:
         walker.result.exits.append((None, dict(walker.state)))

@@ -40,6 +40,7 @@ from ormlift.sql.life.counted import (
     rows_key,
 )
 from ormlift.sql.life.described import Names, described
+from ormlift.sql.life.elsewhere import check_elsewhere
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
@@ -124,6 +125,7 @@ class _Rewriter:
         check_blocks(life, self.reached)
         found = executions(life, self.reached)
         check_nested(found, self.module)
+        check_elsewhere(life, found)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
         self._choose_names(found)
