@@ -40,7 +40,8 @@ whose keys the function says is passed as it is. The text of each way must be a 
 appended: leave the function first where there is nothing to change. A text of conditions that is put into others
 becomes such a list too; an ORDER BY that branches choose becomes an expression, one of several texts a statement.
 
-`dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`. JSON stays text in such a dict.
+`dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`, unless the code may change the
+names; then they are written out, and zipped as before. JSON stays text in such a dict.
 
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is

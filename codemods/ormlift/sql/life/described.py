@@ -1,6 +1,7 @@
 """`cursor.description`: the names of the columns, which the statement tells, and dicts made of them.
 
-`dict(zip(names, row))` becomes `dict(row._mapping)`; a list of the names is written out where it is used otherwise.
+`dict(zip(names, row))` becomes `dict(row._mapping)`; a list of the names is written out where it is used otherwise, and
+the dict stays as it is where the list may be changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.unchanged import is_unchanged
 from ormlift.syntax import Module, dotted
 
 _ZIPS = frozenset(["zip", "itertools.zip_longest", "zip_longest"])
@@ -26,6 +28,7 @@ class Names:
     statements: tuple[ast.stmt, ...] = ()  # what only leads to it: `desc = cursor.description`, `names = [..]`
     dicts: Mapping[ast.expr, ast.Call] = field(default_factory=dict)  # a row: the `dict(zip(names, row))` around it
     others: bool = False  # the names are used otherwise too
+    changed: bool = False  # and may be changed there: what zips them stays as it is
 
     @property
     def is_tuple(self) -> bool:
@@ -45,16 +48,18 @@ def _names(description: ast.expr, execution: Execution, life: Life) -> Iterator[
             message = f"line {description.lineno} reads more of cursor.description than the columns' names"
             raise Refused("description", f"{message}; name the columns instead")
         dicts: dict[ast.expr, ast.Call] = {}
-        others = False
+        others: list[ast.expr] = []
         statements = leads
         for use, more in _reached(made, life):
             statements = tuple(dict.fromkeys((*statements, *more)))
             pair = _dict_of(use, life.module)
             if pair is None:
-                others = True
+                others.append(use)
             else:
                 dicts[pair[0]] = pair[1]
-        yield Names(execution, made, statements, dicts, others)
+        mentions = [use for use in others if use is not made]
+        changed = bool(dicts) and not is_unchanged(mentions, life.module, may_end=True)
+        yield Names(execution, made, statements, dicts, bool(others), changed)
 
 
 def _reached(node: ast.expr, life: Life) -> Iterator[tuple[ast.expr, tuple[ast.stmt, ...]]]:

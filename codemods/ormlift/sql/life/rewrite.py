@@ -321,6 +321,7 @@ class _Rewriter:
         effects: list[Effect] = []
         keeps: list[Keep] = []
         dicts = {row: whole for names in self.described for row, whole in names.dicts.items()}
+        zipped = {row for names in self.described if names.changed for row in names.dicts}
         if any(row not in follower.visited for row in dicts):
             line = next(row.lineno for row in dicts if row not in follower.visited)
             raise Refused(
@@ -328,7 +329,7 @@ class _Rewriter:
             )
         for judgement in judge(
             follower, texts, fresh=self.is_fresh, dicts=dicts, plain=passed(self.prepared, plainly=True),
-            bound=passed(self.prepared, plainly=False),
+            bound=passed(self.prepared, plainly=False), zipped=zipped,
         ):  # fmt: skip
             match judgement:
                 case ReplaceExpr():

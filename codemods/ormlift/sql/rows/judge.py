@@ -51,13 +51,15 @@ def judge(
     dicts: Mapping[ast.expr, ast.Call] | None = None,
     plain: Collection[ast.AST] = (),
     bound: Collection[ast.AST] = (),
+    zipped: Collection[ast.AST] = (),
 ) -> Iterator[Judgement]:
     """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep.
 
-    `dicts` are the rows of which `dict(zip(names, row))` is made, with that call. `plain` are the parameters of SQL
-    that stays, `bound` those of other statements: what takes values, or JSON, as the driver gave them.
+    `dicts` are the rows of which `dict(zip(names, row))` is made, with that call; that of `zipped` ones stays. `plain`
+    are the parameters of SQL that stays, `bound` those of other statements: what takes values, or JSON, as the driver
+    gave them.
     """
-    judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound)
+    judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound, zipped)
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -90,6 +92,7 @@ class Judge:
     dicts: Mapping[ast.expr, ast.Call]
     plain: Collection[ast.AST] = ()
     bound: Collection[ast.AST] = ()
+    zipped: Collection[ast.AST] = ()
 
     def _text(self, node: ast.expr) -> str:
         """The new text of an expression, which something is to be asked of."""
@@ -300,14 +303,15 @@ class Judge:
             yield ReplaceExpr(self.module.span(node), text)
 
     def _zipped(self, seen: Seen, whole: ast.Call) -> Iterator[Judgement]:
-        """`dict(zip(names, row))`: the row's own mapping has the names."""
+        """`dict(zip(names, row))`: the row's own mapping has the names, unless they are changed."""
         columns = seen.fact.columns
         named = all(column.label and column.label == column.attr for column in columns)
         if seen.fact.kind is not Is.ROW or not seen.sure or not named:
             yield self._obstacle(seen, "description", "makes a dict of what the statement's columns do not tell")
             return
         yield from self._kept_json(seen)
-        yield ReplaceExpr(self.module.span(whole), f"dict({self._text(seen.node)}._mapping)")
+        if seen.node not in self.zipped:
+            yield ReplaceExpr(self.module.span(whole), f"dict({self._text(seen.node)}._mapping)")
         yield from self._values(seen)
 
     def _kept_json(self, seen: Seen) -> Iterator[Judgement]:

@@ -164,8 +164,10 @@ class Keys:
 
     def _guarded(self, read: ast.Subscript, fact: Fact) -> _Values | None:
         """What a test around says of the key: `row[k] if k in row.keys() else None`."""
-        key, inner = read.slice, read
-        for test in self._tests(inner) if isinstance(key, ast.Name) else ():
+        key = read.slice
+        if not isinstance(key, ast.Name):
+            return None
+        for test in self._tests(read):
             match test:
                 case ast.Compare(left=ast.Name(id=said) as left, ops=[ast.In()], comparators=[held]) if said == key.id:
                     found = self.follower.flow.of(key)

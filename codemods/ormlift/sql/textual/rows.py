@@ -14,6 +14,7 @@ from ormlift.model import ReplaceExpr
 from ormlift.sql.rows.context import Context, Stands, context
 from ormlift.sql.rows.follow import Fact, Follower, Is, Seen
 from ormlift.sql.rows.judge import Judge, Judgement, Keep
+from ormlift.sql.rows.keyed import Keys
 from ormlift.sql.statement import ResultColumn
 
 ONE = frozenset(["fetchone", "first", "one", "one_or_none", "next"])
@@ -217,6 +218,6 @@ class RowJudge(Judge):
 
 def judged(follower: ResultFollower, texts: dict[ast.expr, str]) -> Iterator[Judgement]:
     """Every use judged. `texts`: fetches that become another expression."""
-    judge = RowJudge(follower.module, texts, fresh=False, dicts={})
+    judge = RowJudge(follower.module, Keys(follower), texts, fresh=False, dicts={})
     for seen in follower.seen():
         yield from judge.use(seen)
