@@ -287,4 +287,45 @@ def some(title):
         reason="dynamic-sql",
         project=PROJECT,
     ),
+    Example(
+        title="conditions in a list, for a count and a page",
+        before="""\
+from app.db import open_db
+
+
+def page(stage, customer, size):
+    conditions = []
+    params = []
+    if stage is not None:
+        conditions.append("stage = ?")
+        params.append(stage)
+    if customer:
+        conditions.append("title LIKE ?")
+        params.append(f"{customer}%")
+    where = " AND ".join(conditions) if conditions else "1=1"
+    conn = open_db()
+    total = conn.execute(f"SELECT COUNT(*) FROM jobs WHERE {where}", params).fetchone()[0]
+    rows = conn.execute(f"SELECT id FROM jobs WHERE {where} ORDER BY id LIMIT ?", params + [size]).fetchall()
+    conn.close()
+    return total, [row[0] for row in rows]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import func, select
+
+
+def page(stage, customer, size):
+    conditions = []
+    if stage is not None:
+        conditions.append(Job.stage == stage)
+    if customer:
+        conditions.append(Job.title.like(f"{customer}%"))
+    with session_scope() as session:
+        total = session.scalar(select(func.count()).select_from(Job).where(*conditions))
+        rows = session.execute(select(Job.id).where(*conditions).order_by(Job.id).limit(size)).all()
+    return total, [row.id for row in rows]
+""",
+        project=PROJECT,
+    ),
 )

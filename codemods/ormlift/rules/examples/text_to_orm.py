@@ -232,4 +232,50 @@ def count(target) -> int:
         reason="receiver-unknown",
         project=PROJECT,
     ),
+    Example(
+        title="assignments in a list",
+        before="""\
+from sqlalchemy import text
+
+from app.db import SessionLocal
+
+
+def change(job_id: int, title: str | None, stage: int | None) -> bool:
+    changes = []
+    params = {"id": job_id}
+    if title is not None:
+        changes.append("title = :title")
+        params["title"] = title
+    if stage is not None:
+        changes.append("stage = :stage")
+        params["stage"] = stage
+    if not changes:
+        return False
+    with SessionLocal() as session:
+        session.execute(text(f"UPDATE jobs SET {', '.join(changes)} WHERE id = :id"), params)
+        session.commit()
+    return True
+""",
+        after="""\
+from sqlalchemy import update
+
+from app.db import SessionLocal
+from app.models import Job
+
+
+def change(job_id: int, title: str | None, stage: int | None) -> bool:
+    changes = {}
+    if title is not None:
+        changes["title"] = title
+    if stage is not None:
+        changes["stage"] = stage
+    if not changes:
+        return False
+    with SessionLocal() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(**changes))
+        session.commit()
+    return True
+""",
+        project=PROJECT,
+    ),
 )
