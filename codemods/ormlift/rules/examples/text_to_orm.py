@@ -278,4 +278,25 @@ def change(job_id: int, title: str | None, stage: int | None) -> bool:
 """,
         project=PROJECT,
     ),
+    Example(
+        title="conditions in a list that may be empty",
+        before="""\
+from sqlalchemy import text
+
+from app.db import SessionLocal
+
+
+def drop(stage: int | None) -> None:
+    conditions = []
+    params = {}
+    if stage is not None:
+        conditions.append("stage = :stage")
+        params["stage"] = stage
+    with SessionLocal() as session:
+        session.execute(text("DELETE FROM jobs WHERE " + " AND ".join(conditions)), params)
+        session.commit()
+""",
+        reason="dynamic-sql",
+        project=PROJECT,
+    ),
 )
