@@ -74,7 +74,7 @@ from ormlift.model import (
     Wrap,
 )
 from ormlift.project.choose import ChosenScope, choose_scope, surroundings
-from ormlift.project.escape.choice import Named, name_scope
+from ormlift.project.escape.choice import Named, name_scope, unfit
 from ormlift.project.escape.closing import error_of_close
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
@@ -236,7 +236,9 @@ class _Finder:
         named = name_scope(self.module, life.function, shape.first.lineno, choice)
         if isinstance(named, Reason):
             return named
-        problem = _unfit(found, named, life.function) or _begun(life, named) or self._circle(life, named)
+        problem = (
+            unfit(named, life.function, is_async=life.is_async) or _begun(life, named) or self._circle(life, named)
+        )
         return problem or self._rewrite(life, named)
 
     def _circle(self, life: _Life, named: Named) -> Reason | None:
@@ -436,31 +438,6 @@ def _close_raises(module: Module, shape: Shape) -> list[Effect]:
 def _no_scope() -> Reason:
     text = "no scope is configured for this file, and none was found in the project"
     return Reason("no-scope", f'{text}; set `session-scope = "module:name"` in the configuration')
-
-
-def _unfit(found: Found, named: Named, function: ast.AST) -> Reason | None:
-    """Why this scope can't own this session, or None."""
-    scope = named.scope
-    is_async = found.kind is SourceKind.ASYNC_SESSION
-    if scope is None:
-        if is_async:
-            text = f"the session is async, and whether {named.call} is could not be read"
-            return Reason("async-mismatch", f"{text}; configure a scope that the project defines")
-        return None
-    if scope.is_async is not is_async:
-        one, other = ("async", "not") if is_async else ("not async", "is")
-        text = f"the session is {one}, and the scope {named.call} {other}"
-        return Reason("async-mismatch", f"{text}; configure another scope for this file")
-    if is_async and not isinstance(function, ast.AsyncFunctionDef):
-        text = "the session is async, and the function around it is not"
-        return Reason("async-mismatch", f"{text}; open the scope where it can be awaited")
-    if scope.takes_arguments:
-        text = f"{named.call} can't be called without arguments"
-        return Reason("scope-takes-arguments", f"{text}; configure a scope that can")
-    if scope.yields != "session":
-        text = f"{named.call} hands out {scope.yields or 'nothing'}, no session"
-        return Reason("scope-yields-other", f"{text}; configure another scope for this file")
-    return None
 
 
 def _begun(life: _Life, named: Named) -> Reason | None:

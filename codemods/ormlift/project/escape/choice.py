@@ -69,6 +69,30 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
     return Named(call, scope, (ImportNeed(home, root),))
 
 
+def unfit(named: Named, function: ast.AST, *, is_async: bool) -> Reason | None:
+    """Why this scope can't own a session of `function`, or None."""
+    scope = named.scope
+    if scope is None:
+        if is_async:
+            text = f"the session is async, and whether {named.call} is could not be read"
+            return Reason("async-mismatch", f"{text}; configure a scope that the project defines")
+        return None
+    if scope.is_async is not is_async:
+        one, other = ("async", "not") if is_async else ("not async", "is")
+        text = f"the session is {one}, and the scope {named.call} {other}"
+        return Reason("async-mismatch", f"{text}; configure another scope for this file")
+    if is_async and not isinstance(function, ast.AsyncFunctionDef):
+        text = "the session is async, and the function around it is not"
+        return Reason("async-mismatch", f"{text}; open the scope where it can be awaited")
+    if scope.takes_arguments:
+        text = f"{named.call} can't be called without arguments"
+        return Reason("scope-takes-arguments", f"{text}; configure a scope that can")
+    if scope.yields != "session":
+        text = f"{named.call} hands out {scope.yields or 'nothing'}, no session"
+        return Reason("scope-yields-other", f"{text}; configure another scope for this file")
+    return None
+
+
 def _of_class(module: Module, function: FunctionNode | ast.Module, chosen: ChosenScope) -> Named | Reason:
     """How a method calls a scope of its own object."""
     owner = module.enclosing_class(function)

@@ -24,7 +24,8 @@ from ormlift.model import (
     Site,
     Wrap,
 )
-from ormlift.project.choose import choose_scope
+from ormlift.project.choose import choose_scope, surroundings
+from ormlift.project.escape.choice import Named, name_scope, unfit
 from ormlift.project.escape.closing import error_of_close
 from ormlift.project.escape.local import LocalLook
 from ormlift.project.escape.shapes import Matcher, Shape
@@ -304,9 +305,7 @@ class Entered:
         fault: Fault,
     ) -> Site:
         """A life that is closed by hand and has one of the known shapes; a scope, where there is one, goes first."""
-        wanted = not self.settings.codemods or "session-scope" in self.settings.codemods
-        path = self.module.source.path
-        if wanted and choose_scope(self.settings, self.index, path, is_async=True) is not None:
+        if self._has_scope(assign, function):
             reason = Reason("scope-is-better", "`session-scope` hands it to the project's scope; see its site here")
             return refused(assign.lineno, _end(assign), reason, fault)
         shape = self._shape(assign, name, function)
@@ -323,6 +322,16 @@ class Entered:
         raises = (Effect("close-may-raise", line, text),) if line else ()
         effects = (*self._handlers_behind(shape), *raises)
         return Rewrite(ID, shape.first.lineno, shape.end_line, tuple(ops), effects=effects, fault=fault)
+
+    def _has_scope(self, assign: ast.stmt, function: FunctionNode) -> bool:
+        """Whether `session-scope` runs too, and has a scope that can hold the session."""
+        codemods, path = self.settings.codemods, self.module.source.path
+        if codemods and "session-scope" not in codemods:
+            return False
+        at = surroundings(self.module, assign)
+        chosen = choose_scope(self.settings, self.index, path, is_async=True, at=at)
+        named = name_scope(self.module, function, assign.lineno, chosen) if chosen is not None else None
+        return isinstance(named, Named) and unfit(named, function, is_async=True) is None
 
     def _handlers_behind(self, shape: Shape) -> Iterator[Effect]:
         """Where the block stands inside the try, its handlers run behind the close, no more before it."""
