@@ -46,6 +46,7 @@ from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.lastid import last_ids
+from ormlift.sql.life.lazy import check_lazy
 from ormlift.sql.life.manager import failure_effects
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
@@ -137,6 +138,7 @@ class _Rewriter:
             place(prepared, life, self.names)
             _check_between(prepared, life)
         check_closed(life)
+        check_lazy(life)
         self._settle()
         self._write_statements()
         self._session()
