@@ -11,6 +11,7 @@ from ormlift.model import Planned, ScopeChoice, Settings, Source, Status, Unchan
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
+from ormlift.project.texts import Texts
 from ormlift.rules.examples.service_scope import CHOICE, DATABASE, PROJECT, SESSIONS
 from ormlift.rules.service_scope import CODEMOD
 
@@ -262,6 +263,54 @@ def test_a_parameter_that_is_there_already_is_used_and_told():
     assert "def __init__(self, db_manager, session_manager=None, page=10):" in outcome.after.text
     assert 'manager = getattr(self, "sessions", None)\n' in outcome.after.text
     assert {effect.code for effect in outcome.sites[0].effects} == {"session-source", "given-manager"}
+
+
+BELOW = """
+
+class Chief(Curators):
+    def __init__(self, db_manager, session_manager):
+        super().__init__(db_manager)
+        self.session_manager = session_manager
+"""
+APART = "from app.curators import Curators\n" + BELOW
+
+
+def test_a_class_below_that_keeps_a_manager_of_its_own_is_told(world):
+    module, _, manager, _ = world("chief_before", SERVICE + BELOW)
+    assert module.Chief(manager, "x").count() == 0
+    outcome = plan(SERVICE + BELOW, codemods=BOTH)
+    assert {effect.code for effect in outcome.sites[0].effects} == {"session-source", "given-manager"}
+    module, sessions, manager, _ = world("chief_after", outcome.after.text)
+    assert module.Chief(manager, sessions).count() == 0
+    with pytest.raises(AttributeError):
+        module.Chief(manager, "x").count()
+    manager.factory.kw["bind"].dispose()
+
+
+@pytest.mark.parametrize("value", ["'mine'", "session_manager or 'mine'", "session_manager = 1"])
+def test_a_class_below_that_has_something_else_there_keeps_the_class_as_it_is(value):
+    outcome = plan(SERVICE + BELOW.replace("= session_manager", f"= {value}"))
+    assert [site.reason.code for site in outcome.sites] == ["name-taken"]
+
+
+@pytest.mark.parametrize("base", ["Staff", "Staff[int]"])
+def test_a_class_above_that_has_something_else_there_keeps_the_class_as_it_is(base):
+    above = "class Staff:\n    def __init__(self):\n        self.session_manager = 'mine'\n\n\n"
+    outcome = plan(SERVICE.replace("class Curators:", f"{above}class Curators({base}):"))
+    assert [site.reason.code for site in outcome.sites] == ["name-taken"]
+
+
+def test_a_class_below_in_another_file_is_seen():
+    text = APART.replace("= session_manager", "= 'mine'")
+    files = {**PROJECT, PATH: SERVICE, "app/chief.py": text}
+    index = replace(link(read_facts(Source(where, held)) for where, held in files.items()), texts=Texts.of(files))
+    outcome = plan_file(Source(PATH, SERVICE), index, Settings(scopes=(CHOICE,), codemods=ONE, unsafe=True))
+    assert [site.reason.code for site in outcome.sites] == ["name-taken"]
+
+
+def test_a_class_of_no_kin_does_not_matter():
+    other = BELOW.replace("(Curators)", "(Others)").replace("= session_manager", "= 'mine'")
+    assert isinstance(plan(SERVICE + other), Planned)
 
 
 def test_a_parameter_that_any_keyword_could_be_is_told(world):

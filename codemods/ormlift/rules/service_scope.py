@@ -40,10 +40,11 @@ from ormlift.model import (
 )
 from ormlift.project.choose import attributes_of, fits, surroundings
 from ormlift.project.escape.sites import Form, Found, find_sessions, opened_sessions
+from ormlift.project.kin import kin_of
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.service_scope import EXAMPLES
 from ormlift.schema import SourceKind
-from ormlift.syntax import FunctionNode, Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted, every_node
 
 ID = "service-scope"
 
@@ -130,13 +131,19 @@ class _Class:
         name, parameter = self.choice.expression.partition(".")[2], self._parameter
         taken = attributes_of(self.owner) | {getattr(s, "name", "") for s in self.owner.body}
         below = self.context.index.overridden.get(self.owner.name, frozenset())
-        if name in taken | below or (parameter in taken and parameter not in _arguments(built)):
-            text = f"{self.owner.name}, or a class below it, gives {name} or {parameter} another meaning"
+        elsewhere = any(_sets_else(kin, parameter) for kin in self._kin())
+        if name in taken | below or (parameter in taken and parameter not in _arguments(built)) or elsewhere:
+            text = f"{self.owner.name}, or a class above or below it, gives {name} or {parameter} another meaning"
             return Reason("name-taken", f"{text}; configure other names")
         if built.args.vararg is not None and parameter not in _arguments(built):
             text = f"{self.owner.name}.__init__ takes *{built.args.vararg.arg}, so no parameter can be added to it"
             return Reason("constructor-unclear", f"{text}; add {parameter}=None by hand")
         return None
+
+    def _kin(self) -> Iterator[ast.ClassDef]:
+        """The classes above and below that set an attribute of the manager's name."""
+        kin = kin_of(self.owner, self.module, self.context.index.texts)
+        return (known for known in kin if self._parameter in attributes_of(known))
 
     def _fixed(self, built: FunctionNode) -> ast.stmt | ast.expr | None:
         """What keeps the constructor from setting an attribute more: `__slots__`, or a `__setattr__` of its own."""
@@ -208,6 +215,9 @@ class _Class:
             rest = built.args.kwarg.arg
             text = f"{self._parameter} was one of **{rest}, and is no more in it: check that no caller gives it"
             yield Effect("given-manager", built.lineno, text)
+        for kin in self._kin():
+            text = f"{kin.name} keeps a {self._parameter} that it is given; check that it has"
+            yield Effect("given-manager", built.lineno, f"{text} {self.choice.manager.partition('.')[2]}()")
 
 
 def _arguments(function: FunctionNode) -> set[str]:
@@ -234,6 +244,15 @@ def _kept_as(statement: ast.stmt, parameter: str) -> str:
     return ""
 
 
+def _sets_else(owner: ast.ClassDef, name: str) -> bool:
+    """Whether a class sets an attribute to something else than its constructor's parameter of that name."""
+    functions = [s for s in owner.body if isinstance(s, FunctionNode)]
+    built = [s for f in functions if f.name == "__init__" and name in _arguments(f) for s in f.body]
+    kept = [s for s in built if _kept_as(s, name) == name]
+    stores = [n for n in every_node(*functions) if isinstance(n, ast.Attribute) and dotted(n) == f"self.{name}"]
+    return not kept or len(kept) != sum(isinstance(n.ctx, ast.Store) for n in stores)
+
+
 CODEMOD = Codemod(
     id=ID,
     title="Service classes get a scope of their own, which asks the session manager first",
@@ -258,8 +277,8 @@ CODEMOD = Codemod(
             "request and its commit at the end. session-scope tells for each method what that changes."
         ),
         "given-manager": (
-            "The constructor took a parameter of that name before, or any by `**options`. What callers give it must "
-            "have the scope that is configured under `manager`."
+            "The constructor, or that of a class above or below, took a parameter of that name before, or any by "
+            "`**options`. What callers give it must have the scope that is configured under `manager`."
         ),
     },
     find=find,
