@@ -147,6 +147,10 @@ REASONS = {
     ),
     "commit-at-exit": "`with connect() as conn` commits at its end, or may, and the scope does not. Configure one.",
     "commit-before-fetch": "Rows are fetched after a commit, which closes a session's results. Fetch first.",
+    "shared-transaction": (
+        "Between a write on a connection that functions share and its commit, another one is called that writes on it "
+        "too. Sessions of their own would wait for each other: commit before the call, or hand on the session."
+    ),
     "autocommit": (
         "A write in autocommit mode stands inside an expression: give it a statement of its own. Or the connection "
         "changes its mode between statements: use two connections."
@@ -249,6 +253,10 @@ EFFECTS = {
     "shared-connection": (
         "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "
         "they have not committed, and their commit or rollback does not reach it. Migrate all of its users together."
+    ),
+    "shared-transaction": (
+        "Between a write on a connection that functions share and its commit, another one is called that uses it too. "
+        "A session of its own does not see what is not committed, and waits for it where it writes."
     ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
     "quoted-text": (

@@ -68,11 +68,18 @@ def check_nested(found: Iterable[Execution], module: Module) -> None:
             raise Refused("unclear-cursor", f"{message}; give it a statement of its own")
 
 
-def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), reads: Collection[ast.expr] = ()) -> Flow:
+def marked_flow(
+    life: Life,
+    last: ast.stmt,
+    settled: Iterable[ast.stmt] = (),
+    reads: Collection[ast.expr] = (),
+    asked: Iterable[ast.AST] = (),
+) -> Flow:
     """The function walked once more, with what was last executed on each cursor, and what is uncommitted.
 
     The region ends with `last`; `settled` are tests around a commit or rollback, `if conn: conn.rollback()`, which lose
-    their test. `reads` are executions known to be of SELECTs, which leave the transaction as it is.
+    their test. `reads` are executions known to be of SELECTs, which leave the transaction as it is. `asked` are further
+    nodes to tell of what is uncommitted there.
     """
     by_node: dict[ast.AST, list[Mark]] = {}
     groups = cursor_groups(life)
@@ -81,7 +88,8 @@ def marked_flow(life: Life, last: ast.stmt, settled: Iterable[ast.stmt] = (), re
         by_node.setdefault(use.node, []).extend(m for m in marks if m.name != TRANSACTION or use.node not in reads)
     for statement in settled:
         by_node.setdefault(statement, []).append(Mark(TRANSACTION, defines=True))
-    by_node.setdefault(last, []).append(Mark(TRANSACTION, defines=False))
+    for node in (last, *asked):
+        by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))
     for node in ast.walk(life.host):
         if isinstance(node, ast.Return | ast.Break | ast.Continue):
             by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))

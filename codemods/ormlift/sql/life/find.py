@@ -16,6 +16,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
+from ormlift.sql.life.nested import nested_calls
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -65,7 +66,22 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
         found += [life for life in given_lives(host, module, index) if _is_site(life)]
         lives += found
         strays += _strays(host, module, index, found, connections, {name for _, name in kept})
+    _tell_nested(lives, module)
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
+
+
+def _tell_nested(lives: list[Life], module: Module) -> None:
+    """Each life knows of the calls between a write and its commit that concern it."""
+    for nested in nested_calls(lives, module):
+        nested.caller.nested.append(nested)
+        for life in lives:
+            if life.host in nested.reached and life is not nested.caller and _is_same(life, nested.caller):
+                life.nested.append(nested)
+
+
+def _is_same(one: Life, other: Life) -> bool:
+    """Whether two lives may be of one shared connection."""
+    return one.source.path == other.source.path and (one.how is How.KEPT or one.source.shared)
 
 
 def _hosts(module: Module) -> list[Host]:

@@ -6,11 +6,15 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ormlift.schema import Scope, SessionSource
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import Hole
 from ormlift.syntax import FunctionNode, Module, dotted
+
+if TYPE_CHECKING:
+    from ormlift.sql.life.nested import Nested
 
 Host = FunctionNode | ast.Module
 Receiver = ast.Name | ast.Attribute
@@ -97,6 +101,8 @@ class Life:
     given: bool = False  # a kept one that a decorator hands in for this call alone
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
     made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors
+
+    nested: list[Nested] = field(default_factory=list)  # calls out of it and of it, amid an uncommitted write
 
     @property
     def line(self) -> int:

@@ -26,6 +26,35 @@ def _writes(call: ast.Call, functions: Sequence[FunctionNode], seen: frozenset[s
     return any(_is_write(n) or _writes(n, functions, seen | {name}) for n in inner)
 
 
+def executes_write(node: ast.AST, host: ast.AST) -> bool:
+    """Whether a call in a function executes what may write: no SELECT that is written out there."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="execute" | "executemany"), args=[ast.Name(id=name), *_]):
+            given = [n.value for n in ast.walk(host) if isinstance(n, ast.Assign) and _names(n, name)]
+            return not given or not all(_is_select(value) for value in given)
+        case ast.Call(func=ast.Attribute(attr="execute" | "executemany" | "executescript"), args=[first, *_]):
+            return not _is_select(first)
+        case _:
+            return False
+
+
+def _names(statement: ast.Assign, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for t in statement.targets for n in ast.walk(t))
+
+
+def _is_select(node: ast.expr) -> bool:
+    """Whether a text begins with SELECT."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text.lstrip().lower().startswith("select")
+        case ast.JoinedStr(values=[first, *_]) | ast.BinOp(left=first, op=ast.Add() | ast.Mod()):
+            return _is_select(first)
+        case ast.Call(func=ast.Attribute(value=first, attr="format" | "strip")):
+            return _is_select(first)
+        case _:
+            return False
+
+
 def _is_write(call: ast.Call) -> bool:
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _WRITES:
         return False

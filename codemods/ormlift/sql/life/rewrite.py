@@ -60,6 +60,7 @@ from ormlift.sql.life.names import (
     free_name,
     model_needs,
 )
+from ormlift.sql.life.nested import nested_effects
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
 from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
 from ormlift.sql.life.plain import check_any, passed, plain_effect
@@ -607,6 +608,7 @@ class _Rewriter:
             self.effects += database_effects(life, self.index, self.settings)
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
+        self.effects += nested_effects(life, self.region)
         self.effects += failure_effects(life, self.region, writes, scope=self.opening.commits_on_failure)
         ways = [way for p in self.prepared for way in self.stepper.ways(p)]
         self.effects += [e for p in ways for e in (*order_effects(p, self.module, self.index), *shape_effects(p, life))]
