@@ -148,7 +148,7 @@ def test_what_a_callee_does_not_see_or_commit_is_told(
     [
         '    conn.commit()\n    note("T-9")\n',
         "    n = name_of(n)\n    conn.commit()\n    return n\n",
-        '    conn.commit()\n    n = stage_of(n)\n    conn.execute("UPDATE jobs SET count = ?", (n,))\n    conn.commit()\n',
+        '    conn.commit()\n    n = stage_of(n)\n    conn.execute("UPDATE jobs SET count = 9")\n    conn.commit()\n',
     ],
     ids=["behind the commit", "of no connection", "between two transactions"],
 )
