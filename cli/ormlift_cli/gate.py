@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ormlift.model import Source, UserError
 from ormlift.source import decode
-from ormlift.verify import comments, undefined
+from ormlift.verify import lost_comments, undefined
 
 from ormlift_cli.landing import Bench, Change, Fault
 from ormlift_cli.rollout import Gate
@@ -131,9 +131,9 @@ def _broken(change: Change) -> str:
         ast.parse(after.text)
     except (SyntaxError, ValueError) as error:
         return f"it does not parse: {error}"
-    lost = comments(before.text) - comments(after.text)
+    lost = lost_comments(before.text, after.text)
     if lost:
-        return f"a comment was lost: {next(iter(lost))}"
+        return f"a comment was lost: {lost[0]}"
     return _layout(before, after)
 
 

@@ -69,7 +69,7 @@ def verify_edit(
     except UnicodeEncodeError as error:
         message = f"the new text cannot be written as {after.encoding}"
         raise VerificationError(message) from error
-    lost = _lost(comments(before.source.text), comments(after.text))
+    lost = lost_comments(before.source.text, after.text)
     if lost:
         raise LostCommentError(lost[0])
     return module
@@ -97,11 +97,12 @@ def undefined(text: str) -> set[str]:
     return found - bound
 
 
-def _lost(before: Counter[str], after: Counter[str]) -> list[str]:
-    """The comments that are gone; one at the end of a line that is itself a comment now is kept."""
-    made = list((after - before).elements())
+def lost_comments(before: str, after: str) -> list[str]:
+    """The comments of a text that are gone; one at the end of a line that is itself a comment now is kept."""
+    old, new = comments(before), comments(after)
+    made = list((new - old).elements())
     lost = []
-    for comment in (before - after).elements():
+    for comment in (old - new).elements():
         holder = next((m for m in made if m.endswith(comment)), None)
         if holder is None:
             lost.append(comment)

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from ormlift_cli.gate import _broken
+from ormlift_cli.landing import Change
 
 from tests.cli.world import environment
 
@@ -50,6 +52,19 @@ def test_what_the_tests_fail_with_is_taken_back(eight, every):
     assert after[2] == ""
     assert len(eight.subjects()) == 7
     assert told["tests"] <= 11
+
+
+@pytest.mark.parametrize(
+    ("after", "fault"),
+    [
+        ("# x = 1  # one\n", ""),
+        ("y = 1  # one\n", ""),
+        ("x = 1\n", "a comment was lost: # one"),
+        ("x = 1  # two\n", "a comment was lost: # one"),
+    ],
+)
+def test_a_comment_that_ends_a_comment_is_kept(after, fault):
+    assert _broken(Change("a.py", b"x = 1  # one\n", after.encode())) == fault
 
 
 def test_halving_asks_less_than_one_by_one(world):
