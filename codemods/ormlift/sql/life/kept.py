@@ -21,6 +21,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import flow
 from ormlift.sql.life.model import Host, How, Life, Receiver
 from ormlift.sql.life.rowkind import given_rows
+from ormlift.sql.life.setups import setups
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -190,6 +191,9 @@ def kept_connections(module: Module, index: ProjectIndex) -> dict[_Key, Kept]:
         owners = {_cursor_of(v, key, found, module) for v in given if not _is_none(v)}
         if len(owners) == 1 and (owner := owners.pop()) is not None:
             found[owner].cursors[key[1]] = [v for v in given if not _is_none(v)]
+    for (home, name), kept in found.items():
+        work = setups(kept.call, home, {name, *kept.cursors}, module)
+        kept.source = replace(kept.source, work=(*kept.source.work, *work))
     return {key: kept for key, kept in found.items() if kept.source.kind is SourceKind.CONNECTION}
 
 
