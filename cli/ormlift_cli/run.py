@@ -121,7 +121,7 @@ def _survey(project: Project, request: Request, progress: Progress, workers: Wor
     if not settings.sqlalchemy:
         settings = replace(settings, sqlalchemy=pinned(requirements(project), "sqlalchemy"))
     if any(c.looks_elsewhere for c in codemods):
-        index = replace(index, texts=_texts(project, files, index))
+        index = replace(index, texts=_texts(project, files, index, settings))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -245,14 +245,19 @@ def requirements(project: Project) -> list[str]:
     return texts
 
 
-def _texts(project: Project, files: _Read, index: ProjectIndex) -> Texts:
-    """The texts that calls of the planned files may lead into: what these import, what that imports, and scopes."""
+def _texts(project: Project, files: _Read, index: ProjectIndex, settings: Settings) -> Texts:
+    """The texts that calls of the planned files may lead into: what these import, what that imports, and scopes.
+
+    Also those that name an attribute which `service-scope` may give a class: it may be a class above or below.
+    """
     from ormlift.project.texts import Texts
 
     held = {path: data for path, data, _ in files.for_index}
     known: dict[str, bytes] = {}
     reached = index.imports.reached_from((path for path, _ in files.to_plan), _IMPORTS_FOLLOWED)
-    for path in sorted({*reached, *(scope.path for scope in index.scopes)}):
+    managers = {f"self.{c.manager.partition('.')[0]}".encode() for c in settings.scopes if c.manager}
+    kin = (path for path, data in held.items() if any(name in data for name in managers))
+    for path in sorted({*reached, *(scope.path for scope in index.scopes), *kin}):
         with suppress(OSError):
             known[path] = held[path] if path in held else read(project.root, path)
     return Texts(known, frozenset(name.decode(errors="replace") for name in files.set_names))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ormlift.model import Planned
+from ormlift.rules.examples.service_scope import DATABASE, SESSIONS
 from ormlift_cli.project import locate
 from ormlift_cli.run import Request, survey
 
@@ -52,3 +53,54 @@ def test_a_function_of_another_file_is_looked_into(
         outcome = outcomes[path]
         assert isinstance(outcome, Planned)
         assert [effect.code for site in outcome.sites for effect in site.effects] == effects
+
+
+SERVICE = """
+from app.database import DatabaseManager
+
+
+class Curators:
+    def __init__(self, db_manager: DatabaseManager):
+        self.db_manager = db_manager
+
+    def ping(self):
+        session = self.db_manager.get_session()
+        try:
+            return session.connection().closed
+        finally:
+            session.close()
+"""
+BELOW = """
+from app.curators import Curators
+
+
+class Chief(Curators):
+    def __init__(self, db_manager):
+        super().__init__(db_manager)
+        self.session_manager = "mine"
+"""
+CONFIG = """
+[[scopes]]
+scope = "self._session_scope"
+in-class-with = "db_manager"
+manager = "session_manager.get_db_session"
+"""
+
+
+@pytest.mark.parametrize("base", ["Curators", "object"])
+def test_a_class_below_in_a_file_that_is_not_asked_for_is_seen(tmp_path: Path, base: str) -> None:
+    texts = {
+        "ormlift.toml": CONFIG,
+        "app/__init__.py": "",
+        "app/database.py": DATABASE,
+        "app/sessions.py": SESSIONS,
+        "app/curators.py": SERVICE,
+        "app/chief.py": BELOW.replace("(Curators)", f"({base})"),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    asked = (tmp_path / "app/curators.py",)
+    request = Request(paths=asked, codemods=("service-scope",), unsafe=True, jobs=1)
+    (outcome,) = survey(locate(asked), request, Quiet()).outcomes
+    assert isinstance(outcome, Planned) is (base == "object")

@@ -283,5 +283,6 @@ CODEMOD = Codemod(
     },
     find=find,
     examples=EXAMPLES,
+    looks_elsewhere=True,
     relevant=lambda text, _: "class " in text and "self." in text,
 )
