@@ -65,6 +65,27 @@ def f(n):
     conn = shared()
     conn.execute({_UPDATE})
 """
+_MANAGED = f"""import sqlite3
+from contextlib import contextmanager
+
+_conn = sqlite3.connect("jobs.db", timeout=0)
+
+
+@contextmanager
+def managed():
+    yield _conn
+    _conn.commit()
+
+
+def note(line):
+    with managed() as conn:
+        conn.execute({_INSERT})
+
+
+def f(n):
+    with managed() as conn:
+        conn.execute({_UPDATE})
+"""
 _STORE = f"""import sqlite3
 
 
@@ -106,9 +127,11 @@ def _f(space: Any) -> Any:
         _GLOBAL + '    note("T-9")\n    conn.commit()\n',
         _GLOBAL + '    if n:\n        note("T-9")\n    conn.commit()\n    return n\n',
         _SHARED + '    note("T-9")\n    conn.commit()\n',
+        _GLOBAL.replace('    conn.execute("UPD', '    with conn:\n        conn.execute("UPD') + '        note("T-9")\n',
+        _MANAGED + '        note("T-9")\n',
         _STORE + '        self.note("T-9")\n        self.conn.commit()\n',
     ],
-    ids=["global", "on one way", "handed out", "by another method"],
+    ids=["global", "on one way", "handed out", "in a with of it", "by a manager", "by another method"],
 )
 def test_a_write_amid_anothers_stays_on_both_sides(world: World, text: str) -> None:
     after, sites = _planned(text)

@@ -16,7 +16,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
-from ormlift.sql.life.nested import nested_calls
+from ormlift.sql.life.nested import is_of_shared, nested_calls
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -81,7 +81,7 @@ def _tell_nested(lives: list[Life], module: Module) -> None:
 
 def _is_same(one: Life, other: Life) -> bool:
     """Whether two lives may be of one shared connection."""
-    return one.source.path == other.source.path and (one.how is How.KEPT or one.source.shared)
+    return one.source.path == other.source.path and is_of_shared(one)
 
 
 def _hosts(module: Module) -> list[Host]:

@@ -17,7 +17,7 @@ from ormlift.sql.life.executions import TRANSACTION, marked_flow
 from ormlift.sql.life.model import Does, How, Life
 from ormlift.sql.life.reached import executes_write
 from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.region import Region
+from ormlift.sql.life.region import Region, region_of
 from ormlift.syntax import FunctionNode, Module, dotted
 
 _RUNS = ("execute", "executemany", "executescript", "execute_fetchall")
@@ -47,9 +47,14 @@ def nested_calls(lives: Sequence[Life], module: Module) -> list[Nested]:
     return [nested for life in shared for nested in _of(life, functions)] if functions is not None else []
 
 
+def is_of_shared(life: Life) -> bool:
+    """Whether the connection is one that other functions use too."""
+    handed = life.source.shared or (life.manager is not None and life.manager.shared is Tri.YES)
+    return not life.given and (life.how is How.KEPT or handed)
+
+
 def _is_shared(life: Life) -> bool:
-    shared = life.how is How.KEPT or life.source.shared
-    return shared and not life.given and autocommits(life) is not Tri.YES and isinstance(life.host, FunctionNode)
+    return is_of_shared(life) and autocommits(life) is not Tri.YES and isinstance(life.host, FunctionNode)
 
 
 def _of(life: Life, functions: _Functions) -> Iterator[Nested]:
@@ -147,10 +152,18 @@ def _outward(nested: Nested, life: Life) -> Effect:
 
 
 def _inward(nested: Nested, life: Life) -> Effect:
-    lines = [use.line for use in nested.caller.uses]
+    first, last = _lines(nested.caller)
     message = f"{nested.said} before what line {nested.write} writes on {life.name} is committed"
-    if min(lines) <= nested.call.lineno <= max(lines):
+    if first <= nested.call.lineno <= last:
         raise Refused("shared-transaction", f"{message}: two sessions would wait for each other; commit before it")
     return Effect(
         "shared-transaction", life.line, f"{message}; a session waits for it here, unless that is migrated too"
     )
+
+
+def _lines(life: Life) -> tuple[int, int]:
+    """The lines of a life's session; all of its function where it stays raw."""
+    try:
+        return region_of(life).lines
+    except Refused:
+        return life.line, getattr(life.host, "end_lineno", None) or life.line
