@@ -16,7 +16,8 @@ REASONS: Mapping[str, str] = {
     "ignored": "A comment `# ormlift: ignore[...]` on the site's first line asks to leave it. Remove it to migrate.",
     "unusual-layout": (
         "The site is laid out in a way that an edit cannot follow without touching what stands beside it, such as two "
-        "statements on one line. Put each statement on a line of its own and run again."
+        "statements on one line, or without losing a comment, such as one inside an index. Put each statement on a "
+        "line of its own, and the comment on a line above it, and run again."
     ),
     "import-cycle": (
         "The new text needs a name from a module that, while it is imported, imports this file: at the top of the "
