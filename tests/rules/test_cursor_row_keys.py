@@ -74,6 +74,18 @@ _STAYS = {
 }
 
 
+_NONE = """def f(wanted):
+    conn = open_db()
+    conn.row_factory = sqlite3.Row
+    row = conn.execute("SELECT id, title FROM jobs WHERE id = ?", (wanted,)).fetchone()
+    conn.close()
+    try:
+        {line}
+    except {error}:
+        return "none"
+"""
+
+
 @pytest.mark.parametrize("name", list(_SAME))
 def test_known_keys_are_safe(world: World, name: str) -> None:
     above, body, calls = _SAME[name]
@@ -102,3 +114,26 @@ def test_keys_that_are_no_names_stay(name: str) -> None:
     text = _text("", _STAYS[name])
     after, _, reasons = _planned(text)
     assert (after, reasons) == (_HEAD + text, ["row-use"])
+
+
+@pytest.mark.parametrize("line", ['return [row[c] for c in ("id", "title")]', "return dict(row)"])
+def test_a_row_that_may_be_none_stays_where_a_handler_catches_that(line: str) -> None:
+    text = _NONE.format(line=line, error="TypeError")
+    after, _, reasons = _planned(text)
+    assert (after, reasons) == (_HEAD + text, ["row-use"])
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ('return [row[c] for c in ("id", "title")]', "KeyError"),
+        ("return dict(row) if row else 0", "TypeError"),
+        ('return row["title"]', "TypeError"),
+    ],
+)
+def test_a_row_that_may_be_none_elsewhere(world: World, line: str, error: str) -> None:
+    text = _NONE.format(line=line, error=error)
+    after, effects, reasons = _planned(text)
+    assert (effects, reasons) == (set(), [])
+    for call in [_f(1), _f(99)] if error == "TypeError" else [_f(1)]:
+        assert world.run(after, call).result == world.run(_HEAD + text, call).result is not None

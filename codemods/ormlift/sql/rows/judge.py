@@ -10,7 +10,7 @@ from ormlift.model import Effect, Reason, ReplaceExpr
 from ormlift.sql.life.text import edited_text
 from ormlift.sql.rows.context import Stands, context, is_local
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
-from ormlift.sql.rows.handing import handed_on
+from ormlift.sql.rows.handing import handed_on, may_be_none
 from ormlift.sql.rows.keyed import Key, Keys
 from ormlift.sql.statement import ResultColumn
 from ormlift.syntax import FunctionNode, Module, dotted
@@ -347,6 +347,10 @@ class Judge:
             return
         if any(column.label != column.attr for column in seen.fact.columns):
             yield self._obstacle(seen, "row-use", "reads the row by names that the new row does not have")
+            return
+        lacks = seen.context.stands is not Stands.METHOD and may_be_none(seen.node, self.module)
+        if lacks and self._catches_none(seen.node) and not self.fresh:
+            yield self._obstacle(seen, "row-use", "may read None, near a handler that catches the TypeError of that")
             return
         yield ReplaceExpr(self.module.span(seen.node), f"{self._text(seen.node)}._mapping")
         yield from self._values(seen)
