@@ -26,7 +26,9 @@ too, `json.loads` around a JSON column goes because the mapped value is decoded 
 (SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.
 
 A connection or cursor that the file opens and keeps (`self.conn`, a global `db`) has a life in each function that uses
-it: its reads and writes move to a session of their own, and the kept connection stays open beside it. Asynchronous
+it: its reads and writes move to a session of their own, and the kept connection stays open beside it. A kept cursor
+that one function executes on and another reads from stays; so do two functions of which one, before it commits what it
+wrote, calls the other, which writes too: their sessions would wait for each other. Asynchronous
 lives (aiosqlite) become `async with` an asynchronous session; there must be a factory or scope for one.
 
 SQL that is put together step by step becomes a statement that is: `sql += " AND x = ?"; params.append(x)`, under an
