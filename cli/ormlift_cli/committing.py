@@ -194,7 +194,11 @@ def _hooks(repository: Repository) -> bool:
 
 
 def _take(lock: Path, index: Path) -> None:
-    """Lock the index as git does, with a copy of it in the lock. Raises GitError where another git holds it."""
+    """Lock the index as git does, with a copy of it in the lock. Raises GitError where another git holds it.
+
+    The copy is as old as the index: by that git knows which entries are too young for their times to be trusted
+    (https://git-scm.com/docs/racy-git).
+    """
     mode = index.stat().st_mode & 0o777
     until = time.monotonic() + _PATIENCE
     while True:
@@ -206,8 +210,11 @@ def _take(lock: Path, index: Path) -> None:
                 raise GitError(f"{lock} exists: another git works here") from None
             time.sleep(0.05)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(index.read_bytes())
+        with os.fdopen(handle, "wb") as file, index.open("rb") as source:
+            file.write(source.read())
+            file.flush()
+            told = os.fstat(source.fileno())
+            os.utime(lock, ns=(told.st_atime_ns, told.st_mtime_ns))
     except BaseException:
         lock.unlink(missing_ok=True)
         raise

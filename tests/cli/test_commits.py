@@ -1,8 +1,13 @@
 """How commits are made: their messages, what makes one, and that many at once leave what one by one would."""
 
+import os
 import subprocess
+import time
 
 import pytest
+from ormlift_cli.committing import Committer, Parcel
+from ormlift_cli.git import open_repository
+from ormlift_cli.rollout import Commits
 
 from tests.cli.world import World, environment
 
@@ -330,3 +335,32 @@ def test_attributes_of_files(town, attributes):
     assert stored.startswith("MODERN(1)" if "filter" in attributes else "modern(1)\nnever")
     assert town.run("rollback").returncode == 0
     assert town.snapshot() == before
+
+
+def test_a_file_that_looks_as_it_was_is_looked_into(world, monkeypatch):
+    """Same size, second and inode: git compares the bytes where its index is not younger, and so must its copy be."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    target = world.put("a.py", "legacy(1)\n")
+    world.commit("first")
+    _change_unnoticed(world, target)
+    time.sleep(1.1)
+    repository = open_repository(world.root)
+    committer = Committer(repository, Commits(), lambda pid: None)
+    assert committer.fast
+    committer.many([Parcel(("a.py",), "modern\n")], repository.head())
+    assert world.git("show", "HEAD:a.py") == "modern(1)\n"
+    assert world.git("status", "--porcelain") == ""
+
+
+def _change_unnoticed(world, target):
+    """Change a file within the second in which it was added, so that its times and size are the same."""
+    for _ in range(50):
+        target.write_bytes(b"legacy(1)\n")
+        world.git("add", "a.py")
+        added = target.stat()
+        target.write_bytes(b"modern(1)\n")
+        os.utime(target, ns=(added.st_atime_ns, added.st_mtime_ns))
+        if int(target.stat().st_ctime) == int(added.st_ctime):
+            return
+    pytest.fail("the clock is too fast")
