@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ormlift.diff import unified
 from ormlift.model import Certificate, Failed, Fault, Outcome, Planned, Refused, SiteReport, Unchanged
 
 from ormlift_cli.apply import Applied
@@ -106,8 +105,3 @@ def _certificate(certificate: Certificate) -> dict[str, object]:
         "after": certificate.after,
         "steps": list(certificate.steps),
     }
-
-
-def diff_text(outcome: Outcome) -> str:
-    """The diff of a planned file, with paths relative to the root."""
-    return unified(outcome.before, outcome.after) if isinstance(outcome, Planned) else ""

@@ -26,11 +26,6 @@ def _flatten(body: list[ast.stmt], found: list[ast.stmt]) -> None:
                 _flatten(suite, found)
 
 
-def classes_in(tree: ast.Module) -> list[ast.ClassDef]:
-    """The classes at module level."""
-    return [s for s in flat(tree.body) if isinstance(s, ast.ClassDef)]
-
-
 def returned(statements: list[ast.stmt]) -> list[ast.expr]:
     """The values that return statements give back."""
     return [s.value for s in statements if isinstance(s, ast.Return) and s.value is not None]

@@ -438,12 +438,6 @@ class ProjectIndex:
         fits = [s for s in fits if Tri.YES in (s.commits, s.closes) and not is_test_path(s.path)]
         return tuple(sorted(fits, key=_fitness))
 
-    def import_path(self, path: str, importer: str) -> str | None:
-        """The dotted module by which the file `importer` can import the file `path`; None for one that has no name."""
-        del importer  # absolute names are good everywhere in the project
-        module = self._names.module(path)
-        return module if all(p.isidentifier() for p in module.split(".")) else None
-
     @cached_property
     def gathered(self) -> dict[str, object]:
         """What others gather from the whole index, once: filled by them."""

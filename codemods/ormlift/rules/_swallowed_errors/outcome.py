@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ormlift.project.flow.knowledge import is_log
+from ormlift.project.loaded import following
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 _ENDS = frozenset({"rollback", "close", "aclose", "remove", "expunge_all", "print_exc", "format_exc"})
@@ -106,35 +107,23 @@ def _gone_on(
             break
         if isinstance(parent, loops):
             return None  # one item of several fails by itself
-    following = _following(module, function, node)
+    behind = following(module, function, node)
     if _always_leaves(node.body) or node.orelse:
-        if len(following) == 1 and isinstance(following[0], ast.Return):
-            words = _looks_like_success(module, function, handler, following[0].value)
+        if len(behind) == 1 and isinstance(behind[0], ast.Return):
+            words = _looks_like_success(module, function, handler, behind[0].value)
             return Outcome(words, silent) if words else None
         return None
-    if not following:
+    if not behind:
         returns = _other_returns(module, function, handler)
         if any(r.value is not None and not _is_none(r.value) for r in returns):
             return None
         return Outcome(f"{function.name}() ends as it does when the work is done", silent)
-    if len(following) == 1 and isinstance(following[0], ast.Return):
-        value = following[0].value
+    if len(behind) == 1 and isinstance(behind[0], ast.Return):
+        value = behind[0].value
         what = f"returns {_short(value)}" if value is not None else "returns"
         if isinstance(value, ast.Constant | ast.Name) or value is None:
-            return Outcome(f"{function.name}() {what} on line {following[0].lineno}, as it does on success", silent)
+            return Outcome(f"{function.name}() {what} on line {behind[0].lineno}, as it does on success", silent)
     return None
-
-
-def _following(module: Module, function: FunctionNode, node: ast.stmt) -> list[ast.stmt]:
-    """The statements that run behind a statement, to the end of the function."""
-    found: list[ast.stmt] = []
-    current: ast.AST = node
-    while current is not function:
-        if isinstance(current, ast.stmt):
-            suite = module.suite(current)
-            found += suite[next(i for i, s in enumerate(suite) if s is current) + 1 :]
-        current = module.parents[current]
-    return found
 
 
 def _always_leaves(body: list[ast.stmt]) -> bool:
