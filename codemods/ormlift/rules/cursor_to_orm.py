@@ -48,7 +48,7 @@ names; then they are written out, and zipped as before. JSON stays text in such 
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
-what placeholders are counted from is a list, no iterator;
+what placeholders are counted from is a list, no iterator that comes from another file;
 a parameter that is missing, or of no use to the driver, may raise another error than the driver's where no handler of
 the function names the driver's: KeyError for a key that a dict lacks, ValueError for a LIMIT of text that is no number,
 ArgumentError for what is no list in an IN; and what the sqlite3 driver does not take (a Decimal in a variable without
@@ -236,6 +236,10 @@ EFFECTS = {
         "rows as they come says -1, or how many it has read."
     ),
     "autocommit": "It cannot be told whether the connection commits each statement by itself; nothing here commits.",
+    "returning-unread": (
+        "Rows of a RETURNING are left in a cursor. SQLite raises OperationalError where something is committed then "
+        "(`SQL statements in progress`), and a session reads or drops them. Fetch all of them, or ask for none."
+    ),
     "rows-matched": "MySQL's drivers count rows that an UPDATE changed; SQLAlchemy counts rows that matched.",
     "last-id": "The INSERT may add no row. lastrowid is then that of another insert, on the connection that runs it.",
     "closer": "A function that is handed the connection is taken to close it, and goes.",

@@ -72,6 +72,7 @@ from ormlift.sql.life.statements import Manner, Prepared, certify, place, taken_
 from ormlift.sql.life.stepped import Stepper
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, outermost
+from ormlift.sql.life.unread import unread_effects
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.handing import RETURNED
@@ -594,7 +595,7 @@ class _Rewriter:
         self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
-        self.effects += [e for p in self.prepared for e in taken_effects(p)]
+        self.effects += [e for p in self.prepared for e in (*taken_effects(p), *unread_effects(p, life))]
         self.effects += [plain_effect(p) for p in self.prepared if p.stays is not None]
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line

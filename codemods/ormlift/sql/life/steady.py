@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ormlift.sql.life.model import Life
+from ormlift.sql.life.once import gives_once
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import Module, dotted
@@ -24,6 +25,9 @@ _READS = frozenset(
 def check_steady(counted: ast.expr, passed: ast.expr, life: Life) -> None:
     """Refuse where the list may have another length when it is passed, in an expression. Raises Refused."""
     module, said = life.module, life.module.text(counted)
+    if gives_once(counted, life):
+        message = f"{said} may be an iterator, of which nothing is left once its placeholders are counted"
+        raise Refused("parameters-unknown", f"{message} on line {counted.lineno}; make it a list before")
     start, end = _end(counted), _last_line(counted, passed, life)
     if _is_shared(counted, life):
         raise _changed(said, start[0], start[0])
