@@ -27,6 +27,16 @@ _SAME: list[tuple[str, Callable[[Any], Any]]] = [
     ),
     ("a value put into the text", lambda s: [s["named"](t) for t in ("one", "größer", "", 5, None, "x%")]),
     ("values formatted into the text", lambda s: [s["like"](w, n) for w, n in (("o", 9), ("", 4), ("ö", 1))]),
+    (
+        "a list of values put into the text",
+        lambda s: [s["some"](ids) for ids in ([1], [2, 3], (4, 1), {99}, [], ["2"])],
+    ),
+    (
+        "numbers put into the text, of which nothing tells that they are",
+        lambda s: [
+            s["rows_of"](n, [{"id": i} for i in ids]) for n, ids in ((2, [2, 3]), ("1", [1]), (1.0, ()), (7, [1]))
+        ],
+    ),
     ("parameters that nothing is known of", lambda s: [s["rename"](("new", 2)), s["rename"](["x", "3"])]),
 ]
 
@@ -55,4 +65,11 @@ def test_a_quote_in_a_value_failed_and_finds_now(world: World) -> None:
 
     before, after = (world.run(text, call) for text in _texts("a value put into the text"))
     assert before.error is not None
+    assert after.result == []
+
+
+def test_a_name_in_the_place_of_a_number_was_one_and_is_none_now(world: World) -> None:
+    title = "numbers put into the text, of which nothing tells that they are"
+    before, after = (world.run(text, lambda s: s["rows_of"]("stage", [{"id": 1}])) for text in _texts(title))
+    assert before.result == ["T-1"]
     assert after.result == []

@@ -843,6 +843,25 @@ TOLD: dict[str, tuple[str, set[str], bool]] = {
         {"text-missing"},
         True,
     ),
+    "lists and numbers in the text": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for ids in ([1], [2, 3], (4,), {1: "a"}, [], ["1", 3]):
+            marks = ",".join(str(i) for i in ids)
+            sql = text(f"SELECT id FROM books WHERE id IN ({marks}) ORDER BY id")
+            found.append([row.id for row in session.execute(sql)])
+        words = ["zwei", "drei"]
+        listed = ", ".join(f"'{word}'" for word in words)
+        found.append(session.execute(text("SELECT id FROM books WHERE title IN ({})".format(listed))).fetchall())
+        for row in session.execute(text("SELECT id, count FROM books ORDER BY id")).fetchall():
+            session.execute(text(f"INSERT INTO books (id, title, count) VALUES ({row.id + 10}, 'x', {row.count})"))
+        session.commit()
+    return found
+""",
+        {"interpolated"},
+        False,
+    ),
     "a value in the text": (
         """
     found = []

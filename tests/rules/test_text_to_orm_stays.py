@@ -90,7 +90,47 @@ STAYS: dict[str, tuple[str, str]] = {
         "dynamic-sql",
     ),
     "a value of no known type in the text": (
-        'session.execute(text(f"SELECT id FROM books WHERE count = {wanted}")).fetchall()',
+        'session.execute(text(f"SELECT id FROM books WHERE title = {wanted}")).fetchall()',
+        "dynamic-sql",
+    ),
+    "a text beside a number": (
+        'wanted = str(wanted)\n        session.execute(text(f"SELECT id FROM books WHERE count = {wanted}")).all()',
+        "dynamic-sql",
+    ),
+    "values of no known type in a list": (
+        'session.execute(text(f"SELECT id FROM books WHERE id IN ({wanted})")).fetchall()',
+        "dynamic-sql",
+    ),
+    "words in a list, in no quotes": (
+        """session.execute(text(f"SELECT id FROM books WHERE title IN ({','.join(str(w) for w in wanted)})")).all()""",
+        "dynamic-sql",
+    ),
+    "words joined as they are": (
+        """session.execute(text(f"SELECT id FROM books WHERE id IN ({','.join(wanted)})")).all()""",
+        "dynamic-sql",
+    ),
+    "items that are calls": (
+        """session.execute(text(f"SELECT id FROM books WHERE id IN ({','.join(str(w()) for w in wanted)})")).all()""",
+        "dynamic-sql",
+    ),
+    "a condition of no known type": (
+        'session.execute(text(f"SELECT id FROM books WHERE count = 1 AND {wanted}")).fetchall()',
+        "dynamic-sql",
+    ),
+    "a number that an argument of a function may be": (
+        'session.execute(text(f"SELECT id FROM books WHERE coalesce({wanted}, 1) = 1")).fetchall()',
+        "dynamic-sql",
+    ),
+    "a list that may change before it runs": (
+        """marks = ','.join(str(w) for w in wanted)
+        wanted.pop()
+        session.execute(text(f"SELECT id FROM books WHERE id IN ({marks})")).all()""",
+        "parameters-unknown",
+    ),
+    "items that may change before they run": (
+        """marks = ','.join(str(w.id) for w in wanted)
+        given()
+        session.execute(text(f"SELECT id FROM books WHERE id IN ({marks})")).all()""",
         "dynamic-sql",
     ),
     "parameters spread": (

@@ -215,9 +215,103 @@ from app.db import open_db
 def some(ids):
     conn = open_db()
     listed = ",".join(str(i) for i in ids)
-    rows = conn.execute(f"SELECT ticket FROM jobs WHERE id IN ({listed})").fetchall()
+    rows = conn.execute(f"SELECT ticket FROM jobs WHERE id IN ({listed}) ORDER BY id").fetchall()
     conn.close()
     return [row[0] for row in rows]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import select
+
+
+def some(ids):
+    with session_scope() as session:
+        rows = session.execute(select(Job.ticket).where(Job.id.in_(ids)).order_by(Job.id)).all()
+    return [row.ticket for row in rows]
+""",
+        effects=("interpolated",),
+        project=PROJECT,
+    ),
+    Example(
+        title="numbers put into the text, of which nothing tells that they are",
+        before="""\
+from app.db import open_db
+
+
+def rows_of(stage, jobs):
+    conn = open_db()
+    sql = "SELECT ticket FROM jobs WHERE stage = %s AND id IN (%s) ORDER BY id" % (
+        stage, ", ".join(["{}".format(job["id"]) for job in jobs])
+    )
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import select
+
+
+def rows_of(stage, jobs):
+    with session_scope() as session:
+        rows = session.execute(
+            select(Job.ticket)
+            .where(Job.stage == stage, Job.id.in_([job["id"] for job in jobs]))
+            .order_by(Job.id)
+        ).all()
+    return [row.ticket for row in rows]
+""",
+        effects=("interpolated",),
+        project=PROJECT,
+    ),
+    Example(
+        title="a list of names put into the text, in no quotes",
+        before="""\
+from app.db import open_db
+
+
+def some(words):
+    conn = open_db()
+    listed = ",".join(str(word) for word in words)
+    rows = conn.execute(f"SELECT ticket FROM jobs WHERE title IN ({listed})").fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        reason="dynamic-sql",
+        project=PROJECT,
+    ),
+    Example(
+        title="a list put into the text that may be any text",
+        before="""\
+from app.db import open_db
+
+
+def some(ids):
+    conn = open_db()
+    rows = conn.execute(f"SELECT ticket FROM jobs WHERE id IN ({ids})").fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        reason="dynamic-sql",
+        project=PROJECT,
+    ),
+    Example(
+        title="a number put into the text, where a caller passes SQL",
+        before="""\
+from app.db import open_db
+
+
+def some(stage):
+    conn = open_db()
+    rows = conn.execute(f"SELECT ticket FROM jobs WHERE stage = {stage}").fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+
+
+def latest():
+    return some("(SELECT max(stage) FROM jobs)")
 """,
         reason="dynamic-sql",
         project=PROJECT,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.spelled import Spelled, spelled
 from ormlift.sql.placeholders import pieces, placeholders
 from ormlift.syntax import Module, dotted
 
@@ -19,6 +21,10 @@ HELD = "held_"  # names of the parameters that values in a text with named param
 FIRST = 0xE000  # private use: no SQL holds such a character
 _MARK = re.compile("[\ue000-\uefff]")
 _VALUE_BEFORE = re.compile(r"(?:=|<|>|\bLIKE|\bLIMIT|\bOFFSET|\bBETWEEN|\bAND|\bVALUES\s*\(|,|\()\s*$", re.IGNORECASE)
+_LOOSE_BEFORE = re.compile(
+    r"(?:=|<|>|\bBETWEEN|\bBETWEEN\s+\S+\s+AND|\bVALUES\s*\((?:(?:[^()]|\([^()]*\))*,)?)\s*$", re.IGNORECASE
+)
+_IN_BEFORE = re.compile(r"\bIN\s*\(\s*$", re.IGNORECASE)
 _SURE_BEFORE = re.compile(r"\b(?:LIMIT|OFFSET)\s*$", re.IGNORECASE)
 _VALUE_AFTER = re.compile(r"\s*(?:$|[),;]|\b(?:AND|OR|ORDER|GROUP|LIMIT|OFFSET|WHERE|THEN|RETURNING)\b)", re.IGNORECASE)
 _NUMBERS = frozenset({"int", "float", "bool", "Decimal", "number"})
@@ -32,6 +38,7 @@ class Hole:
     node: ast.expr  # the value; of a list: what is as long as the list of placeholders
     many: bool  # a list of placeholders
     known: str  # the value's Python type, where it is known
+    spelled: Spelled | None = None  # of a list: its values stood in the text themselves
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Filled:
     many: bool
     bound: bool  # a value that was part of the text and is bound now
     values: tuple[ast.expr, ...] = ()  # what of the code is bound
+    loose: bool = False  # nothing tells that it is a number, and it stood in no quotes: it may be SQL
 
 
 def listed(node: ast.expr) -> ast.expr | None:
@@ -53,6 +61,12 @@ def listed(node: ast.expr) -> ast.expr | None:
             return _repeated(made) if comma.strip() == "," else None
         case _:
             return None
+
+
+def joins(node: ast.expr) -> bool:
+    """Whether an expression joins placeholders or the values of a list, and nothing is done in it."""
+    values = spelled(node)
+    return listed(node) is not None or (values is not None and not acts(values.source))
 
 
 def _repeated(node: ast.expr) -> ast.expr | None:
@@ -102,7 +116,7 @@ def _is_holder(node: ast.expr) -> bool:
 
 
 def fill(
-    sql: str, holes: dict[str, Hole], style: str, dialect: str, line: int, said: Callable[[ast.expr], str]
+    sql: str, holes: dict[str, Hole], style: str, dialect: str, line: int, module: Module
 ) -> tuple[str, list[Filled]]:
     """The text with a placeholder in each hole, and what they stand for. Raises Refused where a hole is no value.
 
@@ -114,9 +128,9 @@ def fill(
         parts = list(_parts(sql, holes, dialect, line))
     except ValueError as error:
         raise Refused("sql-not-parsed", f"line {line}: the text cannot be read: {error}") from None
-    text, starts = "", {}
+    text, starts = "", dict[int, _Put]()
     for part in parts:
-        if isinstance(part, tuple):
+        if isinstance(part, _Put):
             starts[len(text)] = part
             text += f":{HELD}{len(starts) - 1}" if named else holder
         else:
@@ -125,7 +139,7 @@ def fill(
         found = placeholders(text, style or "format", dialect)
     except ValueError as error:
         raise Refused("sql-not-parsed", f"line {line}: the placeholders cannot be read: {error}") from None
-    filled = [_filled(n, starts[p.start], said) for n, p in enumerate(found) if p.start in starts]
+    filled = [_filled(n, starts[p.start], module) for n, p in enumerate(found) if p.start in starts]
     if not named and any(isinstance(p.key, str) for p in found):
         raise Refused(
             "dynamic-sql", f"the SQL on line {line} has holes beside named parameters; write it as one literal"
@@ -133,7 +147,16 @@ def fill(
     return text, filled
 
 
-Part = str | tuple[list["Hole | str"], bool]  # plain text; or what is in a hole, and whether it stood in quotes
+@dataclass(frozen=True)
+class _Put:
+    """What is in a hole."""
+
+    content: list[Hole | str]
+    quoted: bool = False
+    loose: bool = False
+
+
+Part = str | _Put
 
 
 def _parts(sql: str, holes: dict[str, Hole], dialect: str, line: int) -> Iterator[Part]:
@@ -149,7 +172,7 @@ def _parts(sql: str, holes: dict[str, Hole], dialect: str, line: int) -> Iterato
             ]
             if any(isinstance(p, Hole) and p.many for p in content) or ("\\" in text and dialect == "mysql"):
                 _refuse(line)
-            yield [p for p in content if p != ""], True
+            yield _Put([p for p in content if p != ""], quoted=True)
         else:
             yield from _bare(text, holes, line, sql[: piece.start], sql[piece.end :])
 
@@ -162,12 +185,20 @@ def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str)
             continue
         hole = holes[part]
         left, right = before + "".join(split[:number]), "".join(split[number + 1 :]) + after
-        sure = hole.many or hole.known in _NUMBERS or _SURE_BEFORE.search(left)
-        if not sure or not _VALUE_BEFORE.search(left) or not _VALUE_AFTER.match(right):
+        loose = _is_loose(hole) and not _SURE_BEFORE.search(left)
+        odd = loose and not hole.many and (hole.known or not _LOOSE_BEFORE.search(left))
+        if odd or not _VALUE_BEFORE.search(left) or not _VALUE_AFTER.match(right):
             _refuse(line)
-        if hole.many and not (re.search(r"\bIN\s*\(\s*$", left, re.IGNORECASE) and right.lstrip().startswith(")")):
+        if hole.many and not (_IN_BEFORE.search(left) and right.lstrip().startswith(")")):
             _refuse(line)
-        yield [hole], False
+        yield _Put([hole], loose=loose)
+
+
+def _is_loose(hole: Hole) -> bool:
+    """Whether nothing tells that what stands in no quotes is one value."""
+    if hole.many:
+        return hole.spelled is not None and not hole.spelled.quoted
+    return hole.known not in _NUMBERS
 
 
 def _refuse(line: int) -> None:
@@ -175,20 +206,24 @@ def _refuse(line: int) -> None:
     raise Refused("dynamic-sql", f"{message}; write each statement as one literal, with parameters")
 
 
-def _filled(place: int, part: tuple[list[Hole | str], bool], said: Callable[[ast.expr], str]) -> Filled:
-    content, quoted = part
-    (first, *rest) = content
+def _filled(place: int, part: _Put, module: Module) -> Filled:
+    (first, *rest) = part.content
+    said = module.text
+    if isinstance(first, Hole) and first.spelled is not None:
+        whole = first.spelled.loop or first.node
+        text = first.spelled.said(module)
+        return Filled(place, text, first.node, many=True, bound=True, values=(whole,), loose=part.loose)
     if isinstance(first, Hole) and not rest:
         text = said(first.node)
-        if quoted and first.known != "str":
+        if part.quoted and first.known != "str":
             return Filled(place, f"str({text})", None, many=False, bound=True, values=(first.node,))
         bound = (first.node,) if not first.many else ()
-        return Filled(place, text, first.node, first.many, bound=not first.many, values=bound)
-    texts = [said(p.node) for p in content if isinstance(p, Hole)]
+        return Filled(place, text, first.node, first.many, bound=not first.many, values=bound, loose=part.loose)
+    texts = [said(p.node) for p in part.content if isinstance(p, Hole)]
     if any(c in text for text in texts for c in '"\\\n{}'):
         _refuse(first.node.lineno if isinstance(first, Hole) else 0)
-    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
-    values = tuple(p.node for p in content if isinstance(p, Hole))
+    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in part.content)
+    values = tuple(p.node for p in part.content if isinstance(p, Hole))
     return Filled(place, f'f"{text}"', None, many=False, bound=True, values=values)
 
 

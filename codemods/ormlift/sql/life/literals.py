@@ -14,6 +14,7 @@ from ormlift.sql.life.bound import is_bound, is_shared
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
+from ormlift.sql.life.spelled import spelled
 from ormlift.syntax import FunctionNode, Module, dotted, module_level, suites
 
 _PARAMETERS = ("parameters", "params", "vars", "args")
@@ -37,6 +38,7 @@ class Parameters:
     passed: bool = True  # false: the driver gets no parameters at all
     many: frozenset[int | str] = frozenset()  # those that stand for a whole list
     bound: tuple[str, ...] = ()  # texts of values that were part of the SQL text
+    loose: frozenset[int | str] = frozenset()  # those of them that stood there in no quotes, and may be no numbers
     counted: str = ""  # the variable that holds them, whose length the driver compared with the placeholders
     unseen: str = ""  # the variable that holds them, whose items cannot be told
     variables: tuple[ast.Name, ...] = ()  # local variables that hold nothing but the parameters, all of them taken over
@@ -110,7 +112,10 @@ def _value(node: ast.expr, life: Life) -> Text | None:
 
 def _listed(node: ast.expr, life: Life) -> Text | None:
     source = listed(node)
-    return _marked(Hole(source, many=True, known=""), life) if source is not None else None
+    if source is not None:
+        return _marked(Hole(source, many=True, known=""), life)
+    values = spelled(node)
+    return _marked(Hole(values.source, many=True, known="", spelled=values), life) if values is not None else None
 
 
 def _marked(hole: Hole, life: Life) -> Text:

@@ -47,6 +47,9 @@ _PURE = frozenset(
 _PURE_METHODS = frozenset(
     [
         "get",
+        "getboolean",
+        "getint",
+        "getfloat",
         "isoformat",
         "strftime",
         "strip",

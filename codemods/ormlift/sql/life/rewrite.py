@@ -44,9 +44,10 @@ from ormlift.sql.life.elsewhere import check_elsewhere
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handlers import driver_handlers
-from ormlift.sql.life.holes import listed
+from ormlift.sql.life.holes import joins
 from ormlift.sql.life.lastid import last_ids
 from ormlift.sql.life.lazy import check_lazy
+from ormlift.sql.life.loose import bound_effect
 from ormlift.sql.life.manager import failure_effects
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
@@ -551,10 +552,10 @@ class _Rewriter:
     def _does_nothing(self, statement: ast.stmt) -> bool:
         """Whether an assignment can go without a trace: it calls nothing, but to join placeholders."""
         value = statement.value if isinstance(statement, ast.Assign) else None
-        if value is not None and listed(value) is not None:
+        if value is not None and joins(value):
             return True
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
-        joined = {n for c in calls if listed(c) is not None for n in ast.walk(c)}
+        joined = {n for c in calls if joins(c) for n in ast.walk(c)}
         return all(c in joined or dotted(c.func) == "str" or _formats(c) for c in calls)
 
     def _idle_imports(self) -> Iterator[ast.stmt]:
@@ -592,7 +593,7 @@ class _Rewriter:
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in asked_effects(p)]
-        self.effects += [_bound_effect(p) for p in self.prepared if p.bound]
+        self.effects += [bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
         self.effects += [e for p in self.prepared for e in (*taken_effects(p), *unread_effects(p, life))]
@@ -697,12 +698,6 @@ def _counted_effect(prepared: Prepared) -> Effect:
     count, name = len(prepared.statement.slots), prepared.parameters.counted
     message = f"the driver raised where {name} held more or fewer than {count}; now more are passed over"
     return Effect("parameter-count", prepared.execution.line, message)
-
-
-def _bound_effect(prepared: Prepared) -> Effect:
-    values = ", ".join(prepared.bound)
-    message = f"{values} was put into the SQL text and is bound now: a quote in it no longer ends the string"
-    return Effect("interpolated", prepared.execution.line, message)
 
 
 def _closer_effects(life: Life) -> Iterator[Effect]:

@@ -20,17 +20,18 @@ from ormlift.sql.life.literals import (
     Parameters,
     is_stable,
     lone_value,
-    next_to,
     opaque,
     parameters,
     sql_text,
     value_facts,
     whole_list,
 )
+from ormlift.sql.life.loose import check_loose
 from ormlift.sql.life.many import is_many, many_parameters
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import acts, repeatable
+from ormlift.sql.life.quiet import is_quiet
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.steady import check_steady
 from ormlift.sql.life.tables import Asked, is_catalog, mapped
@@ -79,11 +80,8 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
     sql = text.value
     filled: list[Filled] = []
     if any(mark in sql for mark in life.holes):
-        sql, filled = fill(sql, life.holes, style, dialect, execution.line, lambda node: life.module.text(node))
+        sql, filled = fill(sql, life.holes, style, dialect, execution.line, life.module)
     check_still(filled, call, life)
-    for hole in filled:
-        if hole.many and hole.node is not None:
-            check_steady(hole.node, call, life)
     head = ""
     passed: Parameters | None
     if is_many(call) and not filled:
@@ -115,10 +113,10 @@ def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
         message = f"several values of the SQL on line {call.lineno} are calls, which would run in another order"
         raise Refused("dynamic-sql", f"{message}; give them variables, and pass them as parameters")
     for hole in filled:
+        if hole.many and hole.node is not None:
+            check_steady(hole.node, call, life)
         for node in hole.values:
-            statement = life.module.statement(node)
-            here = statement is life.module.statement(call) or next_to(node, call, life.module)
-            if not here and not is_stable(node, life, call):
+            if not is_quiet(node, call, life.module) and not is_stable(node, life, call):
                 message = f"what is put into the SQL on line {node.lineno} may be another when line {call.lineno} runs"
                 raise Refused("dynamic-sql", f"{message}; pass it as a parameter")
 
@@ -139,7 +137,7 @@ def _passed(call: ast.Call, keys: list[int | str], filled: list[Filled], dialect
             passed = None
         alone = len(keys) == 1 and dialect == "mysql"  # a driver that takes what is no tuple for the only parameter
         return passed if passed is not None or not keys or alone else opaque(call, keys, life)
-    lists = [f for f in filled if f.many]
+    lists = [f for f in filled if f.many and not f.bound]
     if lists and (passed is None or not passed.many):
         passed = whole_list(call, life) if passed is None else passed
     if passed is None or any(isinstance(key, str) for key in passed.texts):
@@ -160,6 +158,7 @@ def _merged(count: int, filled: list[Filled], passed: Parameters) -> Parameters 
             texts[place] = hole.text
             if hole.node is not None:
                 nodes[place] = hole.node
+            many |= {place} if hole.many else set()
             continue
         key = next(given, None)
         if key is None or (key in passed.many) is not (hole is not None):
@@ -174,7 +173,8 @@ def _merged(count: int, filled: list[Filled], passed: Parameters) -> Parameters 
     if next(given, None) is not None:
         return None
     bound = tuple(f.text for f in filled if f.bound)
-    return Parameters(texts, nodes, variables=passed.variables, many=frozenset(many), bound=bound)
+    loose = frozenset(f.place for f in filled if f.loose)
+    return Parameters(texts, nodes, variables=passed.variables, many=frozenset(many), bound=bound, loose=loose)
 
 
 def dialect_of(life: Life, index: ProjectIndex, settings: Settings) -> str:
@@ -453,6 +453,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
     if isinstance(written, Reason):
         raise Refused(written.code, f"line {execution.line}: {written.message}")
     prepared.written = written
+    check_loose(prepared, life)
     short = write(prepared.statement, replace(prepared.request, stated=stated)) if stated else written
     assert isinstance(short, Written)
     prepared.text = (

@@ -7,6 +7,7 @@ import ast
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.once import gives_once
 from ormlift.sql.life.pure import acts
+from ormlift.sql.life.quiet import is_quiet
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import Module, dotted
 
@@ -28,6 +29,8 @@ def check_steady(counted: ast.expr, passed: ast.expr, life: Life) -> None:
     if gives_once(counted, life):
         message = f"{said} may be an iterator, of which nothing is left once its placeholders are counted"
         raise Refused("parameters-unknown", f"{message} on line {counted.lineno}; make it a list before")
+    if not acts(counted) and is_quiet(counted, passed, module):
+        return
     start, end = _end(counted), _last_line(counted, passed, life)
     if _is_shared(counted, life):
         raise _changed(said, start[0], start[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ormlift.sql.life.holes import joins
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.textual.clause import is_text
@@ -39,9 +40,9 @@ def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
     statement = site.module.statement(name)
     if len(site.module.suite(statement)) == 1:
         return False  # a branch would be left with nothing in it
-    return all(n in gone for n in _loads(name, site)) and not any(
-        isinstance(n, ast.Call) and not _makes_text(n, site) for n in ast.walk(statement)
-    )
+    calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
+    joined = {n for c in calls if joins(c) for n in ast.walk(c)}
+    return all(n in gone for n in _loads(name, site)) and all(c in joined or _makes_text(c, site) for c in calls)
 
 
 def _makes_text(call: ast.Call, site: Textual) -> bool:

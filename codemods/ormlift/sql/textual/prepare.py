@@ -53,14 +53,16 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     given = known or passed_to(site, clause, keys, read.statement.kind)
     check_extra(given.parameters, keys, site)
     asked = _with_held(asked_of(given, keys), read.filled)
-    many = {slot.index for slot in read.statement.slots if slot.key in clause.expanding}
+    lists = {f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.many}
+    many = {slot.index for slot in read.statement.slots if slot.key in clause.expanding | lists}
     statement = _with_lists(read.statement, many)
     check_parameters(statement, asked, execution)
     variables = (*clause.variables, *clause.sql.variables, *given.parameters.variables)
     models, chosen = models_of(statement, index, settings, execution, site.module)
     statement, texts = with_texts(statement, models)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
-    asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}))
+    loose = frozenset(f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.loose)
+    asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}) | lists, loose=loose)
     plain = lowered_aliases(statement)
     return Prepared(execution, plain, asked, models, variables, chosen, given.head, bound, texts=texts)
 
@@ -100,8 +102,8 @@ def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:
         raise Refused(plain.code, f"line {site.line}: {plain.message}")
     filled: list[Filled] = []
     if holes:
-        plain, filled = fill(plain, holes, "named", dialect, site.line, site.module.text)
-    if any(hole.many for hole in filled):
+        plain, filled = fill(plain, holes, "named", dialect, site.line, site.module)
+    if any(hole.many and not hole.bound for hole in filled):
         message = f"line {site.line} lists placeholders that text() does not know; expand one parameter instead"
         raise Refused("dynamic-sql", message)
     check_still(filled, site.call, site.life)

@@ -13,6 +13,7 @@ from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, sp
 from ormlift.sql.built.placed import check_placed
 from ormlift.sql.life.executions import Form
 from ormlift.sql.life.literals import Parameters, Text
+from ormlift.sql.life.loose import bound_effect
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
 from ormlift.sql.life.refuse import Refused
@@ -411,11 +412,7 @@ class Rewriter:
             yield from order_effects(prepared, site.module, self.index)
             yield from shape_effects(prepared, site.life)
             if prepared.bound:
-                values = ", ".join(prepared.bound)
-                message = (
-                    f"{values} was put into the SQL text and is bound now: a quote in it no longer ends the string"
-                )
-                yield Effect("interpolated", site.line, message)
+                yield replace(bound_effect(prepared), line=site.line)
             yield from ahead_effects(site, prepared)
             yield from many_effects(prepared, site)
         yield from flush_effects(site, self.index)
