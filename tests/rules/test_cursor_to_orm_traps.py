@@ -138,10 +138,10 @@ def f(stack):
 """,
         "parameters-unknown",
     ),
-    "a local called as the model": (
+    "locals called as the model and its module": (
         """
 def f(ticket):
-    Job = "job"
+    Job = models = "job"
     conn = open_db()
     row = conn.execute("SELECT title FROM jobs WHERE ticket = ?", (ticket,)).fetchone()
     conn.close()
@@ -162,11 +162,11 @@ def f(select):
 """,
         "name-taken",
     ),
-    "a comprehension's variable called as the model": (
+    "a comprehension's variables called as the model and its module": (
         """
 def f():
     conn = open_db()
-    found = [conn.execute("SELECT title FROM jobs WHERE id = ?", (Job,)).fetchone()[0] for Job in (1, 2)]
+    found = [conn.execute("SELECT title FROM jobs WHERE id = ?", (Job,)).fetchone()[0] for Job in [1] for models in "a"]
     conn.close()
     return found
 """,

@@ -89,6 +89,74 @@ SAME = {
         "SELECT u.name FROM UNNEST(:names) AS u(name) LEFT JOIN items i ON i.label = u.name WHERE i.id IS NULL",
         '{"names": ["ab", "zz", None]}',
     ),
+    "two lists of values": _all(
+        "SELECT i.id FROM UNNEST(:ids, :names) AS t(id, name) JOIN items i ON i.id = t.id AND i.label = t.name",
+        '{"ids": [1, 3, 4, 2], "names": ["ab", "zz", "ab"]}',
+    ),
+    "a list of values with numbers": _all(
+        "SELECT i.id, t.n FROM UNNEST(:ids) WITH ORDINALITY AS t(id, n) JOIN items i ON i.id = t.id ORDER BY t.n",
+        '{"ids": [4, 1, 9]}',
+    ),
+    "changed by a list of values": (
+        'session.execute(text("UPDATE items AS i SET label = t.name FROM UNNEST(:ids, :names) AS t(item, name) "\n'
+        '        "WHERE i.id = t.item"), {"ids": [1, 3], "names": ["x", None]})'
+    ),
+    "deleted by a list of values": (
+        'session.execute(text("DELETE FROM items USING UNNEST(:ids) AS t(item) WHERE items.id = t.item"), '
+        '{"ids": [1, 3]})'
+    ),
+    "grouped by a function with a value": _all(
+        "SELECT COALESCE(label, 'none') AS tier, COUNT(*) AS n FROM items GROUP BY COALESCE(label, 'none') ORDER BY n"
+    ),
+    "grouped and ordered by a CASE": _all(
+        "SELECT CASE WHEN id < :n THEN 'low' ELSE 'high' END AS k, COUNT(*) AS n FROM items GROUP BY CASE WHEN id < :n "
+        "THEN 'low' ELSE 'high' END ORDER BY CASE WHEN id < :n THEN 'low' ELSE 'high' END DESC",
+        '{"n": 3}',
+    ),
+    "grouped by what has a column's name": _all(
+        "SELECT COALESCE(label, 'x') AS made, COUNT(*) AS n FROM items GROUP BY coalesce(items.label, 'x') ORDER BY n"
+    ),
+    "grouped by what is not selected": _all(
+        "SELECT COUNT(*) AS n FROM items GROUP BY COALESCE(label, 'it''s 100%') ORDER BY n"
+    ),
+    "grouped by a part of a date, and asked for": _all(
+        "SELECT date_trunc('year', made) AS y, COUNT(*) AS n FROM items GROUP BY date_trunc('year', made) "
+        "HAVING date_trunc('year', made) IS NOT NULL ORDER BY date_trunc('year', made) DESC"
+    ),
+    "grouped by what is used again": _all(
+        "SELECT UPPER(COALESCE(label, 'x')) AS u, COALESCE(label, 'x') AS v, COUNT(*) AS n FROM items GROUP BY v "
+        "ORDER BY v"
+    ),
+    "grouped by a number's place": _all(
+        "SELECT UPPER(label || '.') AS u, COUNT(*) AS n FROM items WHERE label IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ),
+    "grouped by conditions": _all(
+        "SELECT id BETWEEN 1 AND 2 AS a, label > 'a' AS b, COUNT(*) AS n FROM items GROUP BY id BETWEEN 1 AND 2, "
+        "label > 'a' ORDER BY n, a, b"
+    ),
+    "grouped by a sum, without a name": _all(
+        "SELECT id / 2 AS h, -(id % 2) - 1 AS m, COUNT(*) AS n FROM items GROUP BY id / 2, -(id % 2) - 1 ORDER BY 1, 2"
+    ),
+    "distinct and ordered": _all("SELECT DISTINCT COALESCE(label, 'x') AS t FROM items ORDER BY COALESCE(label, 'x')"),
+    "any of a query": _all(
+        "SELECT id FROM items WHERE id = ANY(SELECT id FROM items WHERE label = 'ab') AND 3 <> ALL (SELECT id FROM "
+        "items WHERE label = :l) ORDER BY id",
+        '{"l": "ab"}',
+    ),
+    "none of a query that holds NULL": _all("SELECT id FROM items WHERE id <> ALL(SELECT NULLIF(id, 2) FROM items)"),
+    "more than some of a query": _all(
+        "SELECT id FROM items WHERE id > SOME (SELECT id FROM items WHERE label = 'ab') AND id <= ALL (SELECT MAX(id) "
+        "FROM items) ORDER BY id"
+    ),
+    "a part of a text, in words": _all(
+        "SELECT SUBSTRING(label FROM 2) AS a, SUBSTRING(label FROM 1 FOR :n) AS b, substring(label FOR 1) AS c, "
+        "SUBSTRING(label FROM '[a-z]+') AS d, SUBSTRING(label, 2, 1) AS e FROM items ORDER BY id",
+        '{"n": 2}',
+    ),
+    "a number in a text": _all(
+        "SELECT COALESCE(MAX(CAST(SUBSTRING(label FROM 4) AS INTEGER)), 0) + 1 AS n FROM items WHERE id = 2"
+    ),
+    "a cast in a query for a table": _all("SELECT x.made FROM (SELECT made::date, id FROM items) x ORDER BY x.id"),
     "an expression": _all("SELECT id FROM items WHERE label ~ :p ORDER BY id", '{"p": "^a"}'),
     "an expression in any case": _all("SELECT id FROM items WHERE label ~* '^a' AND label !~ 'c$' ORDER BY id"),
     "no expression in any case": _all("SELECT id FROM items WHERE label !~* '^abc' ORDER BY id"),
@@ -205,8 +273,17 @@ STAYS = {
     "an array contained": ("SELECT id FROM items WHERE tags @> ARRAY[1]", "sql-not-supported"),
     "an expression for a number": ("SELECT id FROM items WHERE id ~ :id", "sql-not-supported"),
     "a key to group by": ("SELECT COUNT(*) AS n FROM items GROUP BY data->>'a'", "sql-not-supported"),
-    "a list of values with numbers": (
-        "SELECT t.x FROM UNNEST(:id) WITH ORDINALITY AS t(x, n) JOIN items i ON i.id = t.x",
+    "a list of values with numbers that have no name": (
+        "SELECT t.x FROM UNNEST(:id) WITH ORDINALITY AS t(x) JOIN items i ON i.id = t.x",
+        "sql-not-supported",
+    ),
+    "a list of values without a name": ("SELECT t FROM UNNEST(:id) AS t JOIN items i ON i.id = t", "sql-not-supported"),
+    "a key to group by that is used again": (
+        "SELECT data->>'a' AS a, upper(data->>'a') AS b FROM items GROUP BY data->>'a'",
+        "sql-not-supported",
+    ),
+    "a parameter to group by that is used again": (
+        "SELECT COALESCE(label, :id) AS a, upper(COALESCE(label, :id)) AS b FROM items GROUP BY COALESCE(label, :id)",
         "sql-not-supported",
     ),
     "words found by text": ("SELECT id FROM items WHERE label @@ :id", "sql-not-supported"),

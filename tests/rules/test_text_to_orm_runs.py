@@ -26,6 +26,34 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         set(),
     ),
+    "the model is imported behind the text": (
+        """
+    with SessionLocal() as session:
+        first = session.execute(text("SELECT COUNT(*) FROM books")).scalar()
+        from app.models import Book
+
+        return first, Book.__tablename__
+""",
+        set(),
+    ),
+    "something else is called as the model": (
+        """
+    Author = "Ada"
+    with SessionLocal() as session:
+        return session.execute(text("SELECT id FROM authors WHERE name = :n"), {"n": Author}).all()
+""",
+        set(),
+    ),
+    "all columns of a join with USING": (
+        """
+    with SessionLocal() as session:
+        rows = session.execute(
+            text("SELECT * FROM books JOIN (SELECT name, id AS author_id FROM authors) a USING (author_id) ORDER BY id")
+        )
+        return [tuple(row) for row in rows]
+""",
+        set(),
+    ),
     "no row is None": (
         """
     with SessionLocal() as session:

@@ -175,6 +175,17 @@ SHOP: tuple[Case, ...] = (
         "SELECT i.order_id, o.status FROM order_items i JOIN orders o ON o.id = i.order_id AND o.total > i.quantity"
         " ORDER BY i.order_id, i.product_id"
     ),
+    C("SELECT * FROM order_items i JOIN (SELECT total, id AS order_id FROM orders) o USING (order_id)"),
+    C(
+        "SELECT * FROM order_items LEFT JOIN (SELECT quantity, product_id, order_id FROM order_items) o"
+        " USING (order_id, product_id)"
+    ),
+    C("SELECT c.*, v.page FROM customers c JOIN (SELECT customer_id AS id, page FROM visits) v USING (id)"),
+    C("SELECT id FROM orders WHERE customer_id = ANY (SELECT id FROM customers WHERE vip = TRUE)", on="pm"),
+    C("SELECT id FROM orders WHERE customer_id <> ALL (SELECT referrer_id FROM customers)", on="pm"),
+    C("SELECT id FROM products WHERE stock >= ALL (SELECT stock FROM products)", on="pm"),
+    C("SELECT SUBSTRING(name FROM 2 FOR 3), SUBSTRING(name FROM ?) FROM customers ORDER BY id", (2,), on="pm"),
+    C("SELECT COALESCE(city, 'none') AS town, COUNT(*) AS n FROM customers GROUP BY COALESCE(city, 'none')"),
     C("SELECT c.*, o.id AS order_id FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY o.id"),
     # Subqueries
     C("SELECT id FROM customers WHERE id IN (SELECT customer_id FROM orders) ORDER BY id"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.forms import Forms, Shape, number
 from ormlift.sql.read import is_aggregate, own_nodes
+from ormlift.sql.stars import star_columns
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -42,6 +43,7 @@ class Frame:
     aliases: dict[str, exp.Expr] = field(default_factory=dict)
     common: dict[str, Table] = field(default_factory=dict)
     joined: dict[str, Shape] = field(default_factory=dict)  # columns of USING
+    using: dict[str, list[str]] = field(default_factory=dict)  # those of each table, by its alias
 
 
 class Canonical(Forms):
@@ -215,8 +217,12 @@ class Canonical(Forms):
         for name in join.args.get("using") or []:
             self.steps.add("USING is ON with both columns")
             left = next(t for t in self.frames[-1].tables.values() if name.name.lower() in t.names and t.key != key)
-            pair = sorted((("column", left.key, name.name.lower()), ("column", key, name.name.lower())), key=repr)
-            self.frames[-1].joined[name.name.lower()] = ("column", left.key, name.name.lower())
+            right = next(t for t in self.frames[-1].tables.values() if t.key == key)
+            sides = [("column", table.key, _place(table, name.name.lower())) for table in (left, right)]
+            pair = sorted(sides, key=repr)
+            self.frames[-1].joined[name.name.lower()] = ("column", left.key, _place(left, name.name.lower()))
+            alias = next(a for a, t in self.frames[-1].tables.items() if t.key == key)
+            self.frames[-1].using.setdefault(alias, []).append(name.name.lower())
             condition = ("EQ", *pair) if condition is None else ("and", condition, ("EQ", *pair))
         condition = None if condition in _TRUE else condition
         return (side, str(join.args.get("method") or "").upper(), key, condition)
@@ -228,12 +234,18 @@ class Canonical(Forms):
             owner = bare.text("table").lower()
             if type(bare).__name__ == "Star" or type(bare.this).__name__ == "Star":
                 self.steps.add("`*` is the mapped columns")
-                for alias, table in self.frames[-1].tables.items():
-                    if owner in ("", alias):
-                        found += [("column", table.key, _place(table, name)) for name in table.names]
+                found += [("column", table.key, _place(table, name)) for table, name in self._starred(owner)]
             else:
                 found.append(self.form(bare))
         return found
+
+    def _starred(self, owner: str) -> list[tuple[Table, str]]:
+        """The columns of `*`, or of all of one table."""
+        frame = self.frames[-1]
+        if owner:
+            return [(table, name) for a, table in frame.tables.items() if a == owner for name in table.names]
+        tables = [(alias, table.names) for alias, table in frame.tables.items()]
+        return [(frame.tables[alias], name) for alias, name in star_columns(tables, frame.using, self.dialect)]
 
     def outputs(self, tree: exp.Expr) -> list[str]:
         """What the columns of a query are called from outside, empty where they have no name of their own."""
@@ -247,9 +259,8 @@ class Canonical(Forms):
             if isinstance(bare, exp.Star) or isinstance(bare.this, exp.Star):
                 self.frames.append(Frame())
                 self._sources(_first(tree))
-                owner = bare.text("table").lower()
-                tables = self.frames.pop().tables
-                found += [name for alias, table in tables.items() if owner in ("", alias) for name in table.names]
+                found += [name for _, name in self._starred(bare.text("table").lower())]
+                self.frames.pop()
             else:
                 found.append((item.alias or (bare.name if isinstance(bare, exp.Column) else "")).lower())
         return found
@@ -269,7 +280,9 @@ class Canonical(Forms):
         if type(tree).__name__ == "Unnest":
             columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
             held = tuple(self.form(item) for item in tree.expressions)
-            return Table(("unnest", held, bool(tree.args.get("offset"))), tuple(c.name.lower() for c in columns))
+            numbered = tree.args.get("offset")
+            columns = [*columns, *([numbered] if type(numbered).__name__ == "Identifier" else [])]
+            return Table(("unnest", held, bool(numbered)), tuple(c.name.lower() for c in columns))
         if type(tree).__name__ == "Subquery":
             columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
             names = tuple(column.name.lower() for column in columns) or tuple(self.outputs(tree.this))

@@ -12,6 +12,7 @@ from ormlift.sql.layout import Atom, Items, Node, Pair, call, method
 from ormlift.sql.operands import slot_of
 from ormlift.sql.read import own_nodes
 from ormlift.sql.scope import ColumnRef, Refused, Scope, unsupported
+from ormlift.sql.unnested import unnested
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -50,7 +51,10 @@ class Changes:
         for table in tables:
             if table.args.get("joins"):
                 raise unsupported("A change by joined tables")
-            entity = self.scope.add(table)
+            if isinstance(table, exp.Unnest):
+                entity = unnested(table, self.scope, self.write, self.names)
+            else:
+                entity = self.scope.add(table)
             columns = own_nodes(self.tree, exp.Column, "where")
             if not any(self.scope.column(column).entity is entity for column in columns):
                 raise unsupported("A change by a table that WHERE does not name")

@@ -129,6 +129,8 @@ class Conditions(Documents):
         left, right = tree.this, tree.args["expression"]
         if isinstance(right, exp.Any | exp.All) and isinstance(right.this.unnest(), exp.Placeholder):
             return self._any(left, op, right)
+        if isinstance(right, exp.Any | exp.All) and isinstance(right.this.unnest(), exp.Query):
+            return self._any_of_query(left, op, right)
         if isinstance(right, exp.Any | exp.All) and self._is_value(left):
             return self._member(left, op, right)
         for side in (left, right):
@@ -153,6 +155,12 @@ class Conditions(Documents):
         passed = self.binder.slot(slot_of(right.this.unnest()), None, "", Use.PLAIN)
         listed = call(self.names.sa(name), call(self.names.sa("literal"), passed))
         return Infix(operand(self.element(left)), op, listed, COMPARE)
+
+    def _any_of_query(self, left: exp.Expr, op: str, right: exp.Expr) -> Node:
+        """`a > ALL (SELECT ..)`."""
+        name = "any_" if type(right).__name__ == "Any" else "all_"
+        node, _ = self._queries().scalar(right.this.unnest(), self.scope)
+        return Infix(operand(self.element(left)), op, call(self.names.sa(name), node), COMPARE)
 
     def _is_value(self, tree: exp.Expr) -> bool:
         from sqlglot import exp
@@ -186,6 +194,8 @@ class Conditions(Documents):
         """A literal beside what takes it: Python's own."""
         from sqlglot import exp
 
+        if self.inline:
+            return None
         if isinstance(tree, exp.Neg) and isinstance(tree.this, exp.Literal) and not tree.this.is_string:
             inner = literal_value(tree.this)
             return replace(inner, node=Prefix("-", inner.node))

@@ -30,6 +30,8 @@ def dialect(name: str) -> Dialect:
     base: Any = {"sqlite": SQLite, "postgresql": Postgres, "mysql": MySQL}[name]
     spelled = {key: value for key, value in base.Parser.FUNCTION_PARSERS.items() if key in _SPELLED}
     unary = {token: _plus if token.name == "PLUS" else read for token, read in base.Parser.UNARY_PARSERS.items()}
+    if name != "sqlite":
+        spelled["SUBSTRING"] = _substring
     namespace = {"FUNCTIONS": {}, "FUNCTION_PARSERS": spelled, "UNARY_PARSERS": unary, "_warn_unsupported": _silent}
     parser = type("Parser", (base.Parser,), namespace)
     plain: type[Dialect] = type(f"Ormlift{base.__name__}", (base,), {"Parser": parser})
@@ -47,12 +49,36 @@ def _plus(parser: Parser) -> exp.Expr:
     return parser.expression(exp.Unary(this=parser._parse_unary()))  # noqa: SLF001 - as sqlglot's own entries do
 
 
+def _substring(parser: Parser) -> exp.Expr:
+    """`SUBSTRING(a FROM 2 FOR 3)` is `SUBSTRING(a, 2, 3)`."""
+    from sqlglot import exp
+
+    found = parser._parse_csv(parser._parse_disjunction)  # noqa: SLF001 - as sqlglot's own entries do
+    for word in ("FROM", "FOR") if len(found) == 1 else ():
+        if parser._match_text_seq(word):  # noqa: SLF001
+            found += [exp.Literal.number(1)] if word == "FOR" and len(found) == 1 else []
+            found += [part for part in (parser._parse_disjunction(),) if part is not None]  # noqa: SLF001
+    return exp.Anonymous(this="SUBSTRING", expressions=found)
+
+
 def parse(sql: str, name: str) -> list[exp.Expr | None]:
     """The statements of `sql`. Raises sqlglot.errors.SqlglotError where it cannot be parsed."""
     trees = [_plainly(tree) if tree is not None else None for tree in dialect(name).parse(sql)]
-    if name != "postgresql":
-        return trees
-    return [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
+    if name == "postgresql":
+        trees = [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
+    return [tree.transform(_membership) if tree is not None else None for tree in trees]
+
+
+def _membership(node: exp.Expr) -> exp.Expr:
+    """`a = ANY (SELECT ..)` is IN, and `a <> ALL (SELECT ..)` NOT IN."""
+    from sqlglot import exp
+
+    kind = exp.Any if isinstance(node, exp.EQ) else exp.All if isinstance(node, exp.NEQ) else None
+    right = node.args.get("expression")
+    if kind is None or not isinstance(right, kind) or not isinstance(right.this.unnest(), exp.Query):
+        return node
+    found = exp.In(this=node.this.copy(), query=exp.Subquery(this=right.this.unnest().copy()))
+    return found if kind is exp.Any else exp.Not(this=found)
 
 
 def _quantified(node: exp.Expr) -> exp.Expr:

@@ -57,6 +57,12 @@ class Expressions(Conditions, Functions):
         from sqlglot import exp
 
         tree = tree.unnest()
+        if not self.inline and self.repeated is not None and self.repeated.is_inlined(tree):
+            self.inline = True
+            try:
+                return self.value(tree)
+            finally:
+                self.inline = False
         if type(tree) in self.values:
             return self.values[type(tree)](tree)
         if isinstance(tree, exp.If) and self.dialect == "mysql":
@@ -78,6 +84,8 @@ class Expressions(Conditions, Functions):
 
     def _literal(self, tree: exp.Literal) -> Value:
         """A literal; a decimal on a server as it stands: bound, it would be a float, and the result one too."""
+        if self.inline:
+            return self._inlined(tree)
         value = literal_value(tree)
         if value.python != "float" or self.dialect == "sqlite":
             return value

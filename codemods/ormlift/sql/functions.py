@@ -181,7 +181,8 @@ class Functions(Operands):
         if self.dialect != "postgresql" or not isinstance(zone, exp.Literal):
             raise unsupported("AT TIME ZONE")
         inner = self.value(tree.this)
-        return self._spelled(self._sql(inner), "AT TIME ZONE", Atom(quoted(zone.name)), "datetime")
+        said = self._inlined(zone).node if self.inline else Atom(quoted(zone.name))
+        return self._spelled(self._sql(inner), "AT TIME ZONE", said, "datetime")
 
     def _sql_parameter(self, tree: exp.Placeholder) -> Node:
         return self.value(tree).node

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from ormlift.sql.binding import Binder
+    from ormlift.sql.repeated import Repeated
     from ormlift.sql.scope import ColumnRef, Names, Scope
 
 NUMBERS = ("int", "float", "numeric")
@@ -54,6 +55,8 @@ class Operands:
         self.scope, self.binder, self.names, self.timestamps = scope, binder, names, timestamps
         self.dialect = binder.statement.dialect
         self.aliases: Mapping[str, exp.Expr] = {}  # what a bare name in HAVING or GROUP BY may stand for
+        self.repeated: Repeated | None = None  # what the query says twice
+        self.inline = False  # literals stand in the SQL as they did
 
     def value(self, tree: exp.Expr) -> Value:
         """Any expression."""
@@ -66,6 +69,17 @@ class Operands:
     def element(self, tree: exp.Expr) -> Node:
         """An expression as an SQL element: a Python value is wrapped."""
         return self._sql(self.value(tree))
+
+    def _inlined(self, tree: exp.Literal) -> Value:
+        """A literal that stands in the SQL: `literal_column("'x'")`."""
+        if tree.is_string:
+            text = tree.name.replace("'", "''")
+            return Value(call(self.names.sa("literal_column"), Atom(quoted(f"'{text}'"))))
+        whole = literal_value(tree).kind == "int"
+        typed = [Atom(self.names.sa("Integer"))] if whole else []
+        return Value(
+            call(self.names.sa("literal_column"), Atom(quoted(tree.name)), *typed), "int" if whole else "numeric"
+        )
 
     def _sql(self, value: Value) -> Node:
         if not value.is_python or value.null:

@@ -155,7 +155,7 @@ class Scope:
     parent: Scope | None = None
     entities: list[Entity] = field(default_factory=list)
     ctes: dict[str, Entity] = field(default_factory=dict)
-    joined: set[str] = field(default_factory=set)  # columns of USING, which are one
+    using: dict[str, list[str]] = field(default_factory=dict)  # by alias, the columns of its USING
 
     def add(self, table: exp.Expr, *, outer: bool = False) -> Entity:
         """Bring in a table of the FROM clause. Raises Refused where it has no model or cannot be named."""
@@ -252,7 +252,7 @@ class Scope:
             for entity in self._candidates(node)
             if (column := entity.model.column(node.name)) is not None
         ]
-        if len(hits) > 1 and node.name.lower() in self.joined:
+        if len(hits) > 1 and any(node.name.lower() in names for names in self.using.values()):
             return hits[0]
         if len(hits) > 1:
             raise Refused("sql-not-parsed", f"The column `{node.name}` is ambiguous; name its table.")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
 from ormlift.sql.read import is_aggregate, own_nodes
+from ormlift.sql.repeated import repeated
 from ormlift.sql.scope import Refused, Scope, unsupported
+from ormlift.sql.stars import star_columns
 from ormlift.sql.unnested import unnested
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class SelectWriter:
         for name, said in _REFUSED.items():
             if tree.args.get(name):
                 raise unsupported(said)
+        if self.dialect == "postgresql":
+            self.write.repeated = repeated(tree, self.scope)
         self._distinct(parts)
         self.listed(parts)
         for place in sorted(kept):
@@ -199,7 +203,7 @@ class SelectWriter:
                 )
             pair = [self.scope.column(exp.column(name.name, table=side.alias)).node for side in (left, entity)]
             conditions.append(Infix(pair[0], "==", pair[1], COMPARE))
-            self.scope.joined.add(name.name.lower())
+            self.scope.using.setdefault(entity.alias, []).append(name.name.lower())
         return conditions
 
     def _would_correlate(self) -> bool:
@@ -328,8 +332,6 @@ class SelectWriter:
         parts.star = True
         for entity in entities:
             model = entity.model
-            if self.scope.joined:
-                raise unsupported("`*` of a join with USING")
             if entity.kinds is not None and not model.complete:
                 raise unsupported("`*` of a query that leaves a column without a name, or gives two the same")
             if not model.columns:
@@ -340,12 +342,22 @@ class SelectWriter:
                 self.binder.found(
                     "star-columns", f"`{model.name}` could not be read in full; `*` gives its mapped columns."
                 )
-            refs = [self.scope.column(exp.column(column.name, table=entity.alias)) for column in model.columns]
-            parts.items += [Selected(ref.node, ref.column.name, Value(ref.node, ref.kind, ref)) for ref in refs]
-            if len(refs) > SPELLED_OUT:
-                parts.columns.append(Atom(entity.said if model.is_table else f"{entity.said}.__table__"))
-            else:
-                parts.columns += [ref.node for ref in refs]
+        if self.scope.using and not owner:
+            tables = [(entity.alias, [column.name.lower() for column in entity.model.columns]) for entity in entities]
+            self._starred(star_columns(tables, self.scope.using, self.dialect), parts)
+            return
+        for entity in entities:
+            whole = len(entity.model.columns) > SPELLED_OUT
+            self._starred([(entity.alias, column.name) for column in entity.model.columns], parts, whole=whole)
+            if whole:
+                parts.columns.append(Atom(entity.said if entity.model.is_table else f"{entity.said}.__table__"))
+
+    def _starred(self, names: Sequence[tuple[str, str]], parts: SelectParts, *, whole: bool = False) -> None:
+        from sqlglot import exp
+
+        refs = [self.scope.column(exp.column(name, table=alias)) for alias, name in names]
+        parts.items += [Selected(ref.node, ref.column.name, Value(ref.node, ref.kind, ref)) for ref in refs]
+        parts.columns += [] if whole else [ref.node for ref in refs]
 
     def _base(self, parts: SelectParts) -> None:
         if not self.scope.entities or parts.base is not None:
@@ -354,11 +366,14 @@ class SelectWriter:
         lead = parts.items[0].value.ref
         selected = {item.value.ref.entity.alias for item in parts.items if item.value.ref}
         if lead is None or lead.entity is not first or (parts.joins and len(selected) > 1 and len(parts.joins) > 1):
-            mentioned = any(
-                self.scope.column(column).entity is first for column in own_nodes(self.tree, _column(), "expressions")
-            )
+            mentioned = any(self._leads_to(first, column) for column in own_nodes(self.tree, _column(), "expressions"))
             if parts.joins or not mentioned:
                 parts.base = first.node
+
+    def _leads_to(self, entity: Entity, column: exp.Column) -> bool:
+        if type(column.this).__name__ == "Star":
+            return column.table.lower() == entity.alias
+        return self.scope.column(column).entity is entity
 
     def _group(self, parts: SelectParts) -> None:
         group = self.tree.args.get("group")
@@ -384,11 +399,12 @@ class SelectWriter:
 
     def _grouped(self, tree: exp.Expr) -> Node:
         item = self._output(tree)
-        if item is not None:
-            return self._by_label(item)
-        if self.dialect == "postgresql" and any(tree.find_all(*_constants())):
-            raise unsupported("GROUP BY an expression with a value in it, on PostgreSQL,")
-        return self.write.value(tree).node
+        item = item if item is not None else self._repeated(tree)
+        return self._by_label(item) if item is not None else self.write.value(tree).node
+
+    def _repeated(self, tree: exp.Expr) -> exp.Expr | None:
+        """The item of the select list whose label is said for the expression."""
+        return self.write.repeated.label(tree) if self.write.repeated is not None else None
 
     def _order(self, parts: SelectParts) -> None:
         order = self.tree.args.get("order")
@@ -405,6 +421,7 @@ class SelectWriter:
 
     def _ordered(self, item: exp.Ordered, parts: SelectParts) -> Node:
         output = self._output(item.this)
+        output = output if output is not None else self._repeated(item.this)
         if item.args.get("with_fill"):
             raise unsupported("WITH FILL")
         if output is None:
@@ -513,9 +530,3 @@ def _column() -> type[exp.Column]:
     from sqlglot import exp
 
     return exp.Column
-
-
-def _constants() -> tuple[type[exp.Expr], ...]:
-    from sqlglot import exp
-
-    return (exp.Literal, exp.Placeholder, exp.JSONPath)

@@ -152,8 +152,9 @@ def _model_name(model: MappedClass, bound: Mapping[str, str], life: Life) -> str
 
 
 def _through_module(model: MappedClass, life: Life) -> str:
-    """`models.Job`, where the file calls something else `Job`; empty where the name is free, or both are taken."""
-    taken = {*module_names(life.module), *life.module.imports}
+    """`models.Job`, where something else is called `Job`; empty where the name is free, or both are taken."""
+    own = life.flow.definitions if isinstance(life.host, FunctionNode) else ()
+    taken = {*module_names(life.module), *life.module.imports, *own}
     home = model.module.rpartition(".")[2]
     return f"{home}.{model.name}" if model.name in taken and home not in taken else ""
 

@@ -41,11 +41,21 @@ def _named_functions(items: Sequence[exp.Expr]) -> list[exp.Expr]:
     """The columns of a query in FROM or WITH, where the query around it reads them by name."""
     from sqlglot import exp
 
-    names = [item.name.lower() if isinstance(item, exp.Anonymous) else item.alias_or_name.lower() for item in items]
+    names = [_called(item) for item in items]
+    unnamed = exp.Anonymous | exp.Cast
     return [
-        exp.alias_(item.copy(), name) if isinstance(item, exp.Anonymous) and names.count(name) == 1 else item
+        exp.alias_(item.copy(), name) if isinstance(item, unnamed) and name and names.count(name) == 1 else item
         for item, name in zip(items, names, strict=True)
     ]
+
+
+def _called(item: exp.Expr) -> str:
+    """PostgreSQL calls a function's column as the function, and a cast as what is cast."""
+    from sqlglot import exp
+
+    if isinstance(item, exp.Cast):
+        return _called(item.this.unnest())
+    return item.name.lower() if isinstance(item, exp.Anonymous) else item.alias_or_name.lower()
 
 
 def raw_keys(statement: Statement, columns: Sequence[ResultColumn]) -> list[str]:
