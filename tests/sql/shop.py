@@ -127,6 +127,12 @@ class Server:
                 cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
             connection.commit()
 
+    @property
+    def errors(self) -> type[Exception]:
+        """What the driver raises where the server takes no statement."""
+        found: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        return found
+
     def raw(self, sql: str, params: Any, fetch: Fetch) -> Ran:
         """The statement on the driver, fetched as the code would."""
         self._restart(sql)

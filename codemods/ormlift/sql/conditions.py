@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.binding import OWN_NONE, SlotAtom, Use
 from ormlift.sql.documents import Documents
+from ormlift.sql.forms import PREDICATES
 from ormlift.sql.layout import COMPARE, Atom, Infix, Items, Node, Pair, Prefix, call, method
 from ormlift.sql.operands import (
     Value,
@@ -111,6 +112,8 @@ class Conditions(Documents):
     def _not(self, tree: exp.Expr) -> Node:
         from sqlglot import exp
 
+        if isinstance(tree, exp.Not) and type(tree.this.unnest()).__name__ in PREDICATES:
+            return self.condition(tree.this, positive=False)
         if isinstance(tree, exp.Is):
             return self._is(tree, negated=True)
         if isinstance(tree, exp.In):

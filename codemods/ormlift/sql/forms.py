@@ -19,6 +19,7 @@ CONDITIONS = (
     "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "And", "Or", "Not", "Is", "NullSafeEQ", "NullSafeNEQ", "Like", "ILike",
     "Escape", "In", "Exists",
 )  # fmt: skip
+PREDICATES = (*CONDITIONS, "Between")  # they give true, false or unknown; a column of MySQL may give any number
 _PATHS = {"JSONExtract": "->", "JSONExtractScalar": "->>", "JSONBExtract": "#>", "JSONBExtractScalar": "#>>"}
 _TEXTS = ("JSONExtractScalar", "JSONBExtractScalar")
 NEGATED = {"EQ": "NEQ", "NEQ": "EQ", "LT": "GTE", "GTE": "LT", "GT": "LTE", "LTE": "GT"}
@@ -86,6 +87,9 @@ class Forms:
 
     def _not(self, tree: exp.Expr) -> Shape:
         kind = type(tree).__name__
+        if kind == "Not" and type(tree.this.unnest()).__name__ in PREDICATES:
+            self.steps.add("NOT twice around a predicate is the predicate, unknown stays unknown")
+            return self.condition(tree.this, positive=False)
         if kind in NEGATED:
             return self._comparison(NEGATED[kind], tree, positive=False)
         inner = self.condition(tree, positive=False)
