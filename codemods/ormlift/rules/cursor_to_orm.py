@@ -42,6 +42,9 @@ whose keys the function says is passed as it is. The text of each way must be a 
 appended: leave the function first where there is nothing to change. A text of conditions that is put into others
 becomes such a list too; an ORDER BY that branches choose becomes an expression, one of several texts a statement.
 
+A function of the project that only fills lists, dicts and texts is evaluated where it is called; what it adds stands
+in the statement. Loops over a dict that fill lists of columns and values pass the dict as it is.
+
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`, unless the code may change the
 names; then they are written out, and zipped as before. JSON stays text in such a dict.
 
@@ -283,6 +286,7 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
+    looks_elsewhere=True,
     examples=(
         *EXAMPLES,
         *cursor_kept.EXAMPLES,

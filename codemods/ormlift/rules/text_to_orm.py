@@ -172,5 +172,6 @@ CODEMOD = Codemod(
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
+    looks_elsewhere=True,
     examples=EXAMPLES,
 )

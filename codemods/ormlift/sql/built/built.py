@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from ormlift.project.index import ProjectIndex
+from ormlift.sql.built.helpers import helpers_of
 from ormlift.sql.built.names import built_from
 from ormlift.sql.built.pieces import Manner, Piece, pieces_of, put_together
 from ormlift.sql.built.regions import OF_VALUES, Is, Region, paired, text_regions
@@ -150,12 +152,12 @@ class Group:
 BUILT = ("dynamic-sql", "parameters-unknown", "arguments-mismatch")  # reasons that another reading may overcome
 
 
-def walked(calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]], life: Life) -> Walk | None:
+def walked(calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]], life: Life, index: ProjectIndex) -> Walk | None:
     """All ways to the calls, with what each executes; None where a text or its parameters are not built here."""
     if not isinstance(life.host, FunctionNode):
         return None
     nodes = [node for pair in calls.values() for node in pair if node is not None]
-    walk = Walk(life, built_from(nodes, life.host), calls)
+    walk = Walk(life, built_from(nodes, life.host), calls, helpers_of(life.module, index))
     try:
         walk.run()
     except Refused:
@@ -230,7 +232,9 @@ def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.ex
     for way, lists in zip(built.ways, held, strict=True):
         for name, region in built.regions.items():
             now = lists.get((name.removesuffix(OF_VALUES), region.text))
-            if now is not None and list(now) != built.items_of(way, region):
+            items = [p.part.item for p in way if p.part.region == name and p.part.item is not None]
+            unknown = now is None and not all(item.open for item in items)
+            if unknown or (now is not None and list(now) != built.items_of(way, region)):
                 message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
                 raise Refused("dynamic-sql", f"{message}; join it last")
 

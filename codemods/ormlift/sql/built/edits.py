@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from ormlift.model import Op, ReplaceStatement
 from ormlift.sql.built.built import Built, Group
 from ormlift.sql.built.express import Expressed, together
-from ormlift.sql.built.turned import ADVICE, Texts, Turner
-from ormlift.sql.built.values import Item, Keyed, Words
+from ormlift.sql.built.turned import ADVICE, Texts, Turner, apart, is_unpacking, unpacked
+from ormlift.sql.built.values import Item, Keyed, Several, Value, Words
 from ormlift.sql.life.bound import is_bound, is_shared
 from ormlift.sql.life.literals import is_stable
 from ormlift.sql.life.pure import acts, does_more, looks
@@ -75,6 +75,12 @@ class Editor:
             held = walk.held.get(statement)
             if held is None:
                 continue
+            if statement in walk.helped and not isinstance(held, Keyed):
+                self._sort_helped(statement, names)
+                continue
+            if is_unpacking(statement) or isinstance(held, Several):
+                self._sort_several(statement, names, held)
+                continue
             region = next((regions[name] for name in names if name in regions), None)
             if region is None or region.text is not isinstance(held, Words):
                 if not self._may_stay(statement, names):
@@ -91,6 +97,24 @@ class Editor:
                 message = f"a comment stands inside the statement on line {statement.lineno}; move it above"
                 raise Refused("unusual-layout", message)
 
+    def _sort_helped(self, statement: ast.stmt, names: set[str]) -> None:
+        """What a function has put into lists stands in the statement; what was in them stays."""
+        regions = [name for name in names if name in self.group.regions]
+        if (regions and not self.group.walk.helped[statement]) or unpacked(statement) - names:
+            raise self._refused(f"line {statement.lineno} has a function fill more than the SQL, or another list")
+        self.gone.append(statement)
+
+    def _sort_several(self, statement: ast.stmt, names: set[str], held: Value | Several) -> None:
+        regions = [name for name in names if name in self.group.regions]
+        kept = [v for v in (held.values.values() if isinstance(held, Several) else [held]) if isinstance(v, Keyed)]
+        others = unpacked(statement) - names
+        if not regions and not others:
+            self.gone.append(statement)
+        elif is_unpacking(statement) and not kept and apart(statement):
+            self.turned.append(statement)
+        else:
+            raise self._refused(f"line {statement.lineno} leaves more than one list behind")
+
     def _may_stay(self, statement: ast.stmt, names: set[str]) -> bool:
         """Whether a text by itself is used for more: it stays."""
         if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Constant):
@@ -104,7 +128,7 @@ class Editor:
         """The dict whose keys and values are set is passed as it is. Raises Refused."""
         for item in held.items.values():
             said = self.texts.get(item.node)
-            if said is not None and said != (f"{item.key}={self.module.text(item.node)}",):
+            if said is not None and said != (f"{item.key}={item.said or self.module.text(item.node)}",):
                 message = f"what line {item.node.lineno} sets is called or written otherwise on the model"
                 raise Refused("dynamic-sql", f"{message}; write the statement as one literal")
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ormlift.sql.built.values import KEY, Item, Items, Keyed, Part, State, Text, Value, Words
+from ormlift.sql.built.helpers import Helpers
+from ormlift.sql.built.values import KEY, Called, Item, Items, Keyed, Part, State, Text, Value, Words
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
 from ormlift.sql.life.model import Life
@@ -15,6 +16,7 @@ from ormlift.sql.textual.clause import is_text
 
 _PLACEHOLDER = re.compile(r"\s*(?:\?|%s|:\w+|%\(\w+\)s)\s*")
 OF_VALUES = ":values"  # ends the name of a region of placeholders
+_Entry = tuple[str, Item | None, Text | None]  # of a list that is joined: the region, the item, its text
 _MARK = re.compile("[\ue000-\uf8ff]")
 
 
@@ -22,11 +24,20 @@ class Evaluator:
     """Evaluates in the state of one way; `decide` says how a test comes out."""
 
     def __init__(
-        self, life: Life, state: State, decide: Callable[[ast.expr], bool], opens: dict[str, Item], used: set[str]
+        self,
+        life: Life,
+        state: State,
+        decide: Callable[[ast.expr], bool],
+        opens: dict[str, Item],
+        used: set[str],
+        helpers: Helpers,
+        ask: Callable[[str], bool],
     ) -> None:
         self.life, self.state, self.decide = life, state, decide
+        self.helpers, self.ask = helpers, ask  # functions of the project, and how a test in one of them comes out
         self.opens = opens  # dicts whose keys are not known, each with what stands for its items
         self.used = used  # those that the text of this way has been built from
+        self.holds = True  # its variables are those of the function that executes
 
     def value(self, node: ast.expr, place: ast.stmt) -> Value | None:
         """What a variable holds that it is assigned to; None: unknown."""
@@ -65,7 +76,7 @@ class Evaluator:
                 return text if text is None or any(part.text for part in text) else self.text(second)
             case ast.Name(id=name) if name in self.state:
                 held = self.state[name]
-                return _through(name, held.parts) if isinstance(held, Words) else None
+                return self.through(name, held.parts) if isinstance(held, Words) else None
             case ast.Call(func=ast.Attribute(value=value, attr="strip"), args=[], keywords=[]):
                 return self._stripped(value)
             case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(joint)), attr="join"), args=[made]):
@@ -122,27 +133,29 @@ class Evaluator:
         found = self._listed(made)
         if found is None:
             return None
-        name, texts = found
-        if name and all(text and _PLACEHOLDER.fullmatch("".join(part.text for part in text)) for _, text in texts):
-            name += OF_VALUES
+        marks = {name for name, _, _ in found} - {name for name, _, text in found if not _is_holder(text)}
         parts: list[Part] = []
-        for number, (item, text) in enumerate(texts):
+        before = ""
+        for number, (name, item, text) in enumerate(found):
             if text is None:
                 return None
-            parts += [Part(joint, region=name, joint=True)] if number else []
-            parts += [replace(part, item=item, region=name) for part in text]
+            region = name + OF_VALUES if name and name in marks else name
+            inside = region if region == before else ""
+            parts += [Part(joint, region=inside, joint=bool(inside))] if number else []
+            parts += [replace(part, item=item if region else None, region=region) for part in text]
+            before = region
         return tuple(parts)
 
     def _is_known(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and (self.state.get(node.id) is not None or node.id in self.opens)
 
-    def _listed(self, node: ast.expr) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
-        """The variable of a list that is joined, and the text of each of its items."""
+    def _listed(self, node: ast.expr) -> list[_Entry] | None:
+        """The items of a list that is joined, each with its text and the variable that it is of."""
         match node:
             case ast.Name(id=name):
                 return self._held(name)
             case ast.List(elts=elts) | ast.Tuple(elts=elts):
-                return "", [(None, self.text(e)) for e in elts]
+                return [("", None, self.text(e)) for e in elts]
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="keys"), args=[]):
                 return self._held(name)
             case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
@@ -156,32 +169,40 @@ class Evaluator:
                 | ast.GeneratorExp(elt=elt, generators=[ast.comprehension(target=target, iter=source, ifs=[])])
             ):
                 return self._comprehended(elt, target, source)
+            case ast.Call() if self.is_helper(node):
+                return self._entries("", self._returned(node))
             case _:
                 return None
 
-    def _repeated(self, said: str, length: ast.expr) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+    def _repeated(self, said: str, length: ast.expr) -> list[_Entry] | None:
         match length:
             case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]):
                 held = self._held(name)
-                return held and (name, [(item, (Part(said),)) for item, _ in held[1]])
+                return held and [(region, item, (Part(said),)) for region, item, _ in held]
             case _:
                 return None
 
-    def _held(self, name: str) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+    def _held(self, name: str) -> list[_Entry] | None:
         match self.state.get(name):
-            case Items(items=items):
-                return name, [(item, item.text) for item in items]
+            case Items() as items:
+                return self._entries(name, items)
             case Keyed(items=keyed) if not any(item.open for item in keyed.values()):
-                return name, [(item, (Part(key),)) for key, item in keyed.items()]
+                return [(name, item, (Part(key),)) for key, item in keyed.items()]
             case None if name in self.opens:
                 self.used.add(name)
-                return name, [(self.opens[name], (Part(KEY),))]
+                return [(name, self.opens[name], (Part(KEY),))]
             case _:
                 return None
 
-    def _comprehended(
-        self, elt: ast.expr, target: ast.expr, source: ast.expr
-    ) -> tuple[str, list[tuple[Item | None, Text | None]]] | None:
+    @staticmethod
+    def _entries(name: str, held: Items | None) -> list[_Entry] | None:
+        """The items of a list; beside those of a dict, others are part of the statement."""
+        if held is None:
+            return None
+        mixed = any(item.home not in ("", name) for item in held.items)
+        return [(item.home or ("" if mixed or item.foreign else name), item, item.text) for item in held.items]
+
+    def _comprehended(self, elt: ast.expr, target: ast.expr, source: ast.expr) -> list[_Entry] | None:
         if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr == "items":
             held = self._listed(source.func.value)
             target = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
@@ -189,13 +210,37 @@ class Evaluator:
             held = self._listed(source)
         if held is None or not isinstance(target, ast.Name):
             return None
-        name, texts = held
-        found: list[tuple[Item | None, Text | None]] = []
-        for item, text in texts:
+        found: list[_Entry] = []
+        for region, item, text in held:
             state = {**self.state, target.id: Words(text) if text is not None else None}
-            inner = Evaluator(self.life, state, self.decide, self.opens, self.used)
-            found.append((item, inner.text(elt)))
-        return name, found
+            inner = Evaluator(self.life, state, self.decide, self.opens, self.used, self.helpers, self.ask)
+            found.append((region, item, inner.text(elt)))
+        return found
+
+    # Functions of the project
+
+    def is_helper(self, call: ast.Call) -> bool:
+        """Whether a call runs a function of the project that does nothing but to build."""
+        return self.helpers.of(call) is not None
+
+    def called(self, call: ast.Call, place: ast.stmt) -> Called | None:
+        """What it leaves."""
+        from ormlift.sql.built.called import called
+
+        helper = self.helpers.of(call)
+        return called(helper, call, place, self) if helper is not None else None
+
+    def _returned(self, call: ast.Call) -> Items | None:
+        """The list that a call amid an expression returns, and nothing else."""
+        found = self.called(call, self.life.module.statement(call))
+        if found is None or found.changed or len(found.returned) != 1 or any(found.shared):
+            return None
+        (value,) = found.returned
+        return value if isinstance(value, Items) else None
+
+    def through(self, name: str, parts: Text) -> Text:
+        """The text of a variable, which knows it."""
+        return parts if not self.holds else tuple(part if part.held else replace(part, held=name) for part in parts)
 
     # Lists and dicts
 
@@ -207,6 +252,11 @@ class Evaluator:
                 return held.items if isinstance(held, Items) else None
             case ast.List(elts=elts) | ast.Tuple(elts=elts):
                 return _all(self._element(element, place) for element in elts)
+            case ast.Call() if self.is_helper(node):
+                made = self._returned(node)
+                return made.items if made is not None else None
+            case ast.Name() | ast.ListComp() | ast.Call(func=ast.Attribute(value=ast.Name(), attr="keys"), args=[]):
+                return self._of_dict(node)
             case ast.Call(func=ast.Name(id="list" | "tuple"), args=[], keywords=[]):
                 return ()
             case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner], keywords=[]):
@@ -216,13 +266,25 @@ class Evaluator:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return _all([self.items(left, place), self.items(right, place)])
             case ast.Call(func=ast.Attribute(value=inner, attr="values"), args=[], keywords=[]):
-                keyed = self.keyed(inner, place)
-                if keyed is None and isinstance(inner, ast.Name) and inner.id in self.opens:
-                    self.used.add(inner.id)
-                    return (Item(node, place, many=True, open=inner.id),)
-                return tuple(keyed.items.values()) if keyed is not None else None
+                return self._values(inner, node, place)
             case _:
                 return None
+
+    def _values(self, inner: ast.expr, node: ast.expr, place: ast.stmt) -> tuple[Item, ...] | None:
+        """The values of a dict."""
+        keyed = self.keyed(inner, place)
+        home = inner.id if isinstance(inner, ast.Name) else ""
+        if keyed is None and home in self.opens:
+            self.used.add(home)
+            return (Item(node, place, many=True, open=home, home=home),)
+        return tuple(replace(i, home=home) for i in keyed.items.values()) if keyed is not None else None
+
+    def _of_dict(self, node: ast.expr) -> tuple[Item, ...] | None:
+        """Texts that are made of the keys of a dict, one for each."""
+        found = self._listed(node)
+        if found is None or not all(region and item and (item.key or item.open) for region, item, _ in found):
+            return None
+        return tuple(replace(item, text=text, home=region) for region, item, text in found if item is not None)
 
     def _element(self, node: ast.expr, place: ast.stmt) -> tuple[Item, ...] | None:
         return self.several(node.value, place) if isinstance(node, ast.Starred) else (self.item(node, place),)
@@ -286,8 +348,9 @@ def with_options(node: ast.expr) -> tuple[ast.expr, ast.Call | None]:
             return node, None
 
 
-def _through(name: str, parts: Text) -> Text:
-    return tuple(part if part.held else replace(part, held=name) for part in parts)
+def _is_holder(text: Text | None) -> bool:
+    """Whether a text is a placeholder and no more."""
+    return bool(text) and _PLACEHOLDER.fullmatch("".join(part.text for part in text or ())) is not None
 
 
 def _name(key: ast.expr | None) -> str | None:

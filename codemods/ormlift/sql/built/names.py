@@ -17,15 +17,43 @@ def built_from(nodes: list[ast.expr], host: FunctionNode) -> frozenset[str]:
     known: set[str] = set()
     wanted = {name for node in nodes for name in holders(node)}
     changes = [(name, value) for s in walk_scope(host) for name, value in changed(s)]
+    changes += [(name, s.iter) for s in walk_scope(host) if isinstance(s, ast.For) for name in _filled(s)]
+    building = {name for name, value in changes if _is_building(value)}
+    wanted |= {inner for node in nodes for inner in _handed(node) if inner in building}
     while wanted - known:
         known |= wanted
-        wanted |= {inner for name, value in changes if name in known and value is not None for inner in holders(value)}
+        values = [value for name, value in changes if name in known and value is not None]
+        wanted |= {inner for value in values for inner in holders(value)}
+        wanted |= {inner for value in values for inner in _handed(value) if inner in building}
     return frozenset(known)
 
 
+def _filled(loop: ast.For) -> Iterator[str]:
+    """The variables that a loop over a dict changes."""
+    if dict_of(loop.iter) is not None or dict_of(loop) is not None:
+        yield from (name for inner in walk_scope(loop) for name, _ in changed(inner))
+
+
+def _is_building(value: ast.expr | None) -> bool:
+    """Whether an expression makes a list, a dict or a text."""
+    made = (ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.JoinedStr)
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, str)
+    return isinstance(value, made) or (isinstance(value, ast.Call) and bool(list(holders(value))))
+
+
+def _handed(value: ast.expr) -> Iterator[str]:
+    """The variables that are handed to functions."""
+    for call in (n for n in ast.walk(value) if isinstance(n, ast.Call)):
+        passed = (*call.args, *(k.value for k in call.keywords))
+        yield from (node.id for node in passed if isinstance(node, ast.Name))
+
+
 def dict_of(node: ast.AST) -> ast.Name | None:
-    """The variable that is used as a dict: `data.items()`, `**data`."""
+    """The variable that is used as a dict: `data.items()`, `**data`, `for key in data: .. data[key]`."""
     match node:
+        case ast.For(target=ast.Name(id=key), iter=ast.Name() as name):
+            return name if any(_is_read(n, name.id, key) for n in ast.walk(node)) else None
         case ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="keys" | "values" | "items"), args=[]):
             return name
         case ast.Dict(keys=keys, values=values):
@@ -33,6 +61,14 @@ def dict_of(node: ast.AST) -> ast.Name | None:
             return next((v for v in spread if isinstance(v, ast.Name)), None)
         case _:
             return None
+
+
+def _is_read(node: ast.AST, name: str, key: str) -> bool:
+    match node:
+        case ast.Subscript(value=ast.Name(id=said), slice=ast.Name(id=by), ctx=ast.Load()):
+            return (said, by) == (name, key)
+        case _:
+            return False
 
 
 def changed(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -75,6 +111,11 @@ def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | 
             yield name, value
         case ast.Subscript(value=ast.Name(id=name)):
             yield name, None
+        case ast.Tuple(elts=elts) if isinstance(value, ast.Tuple) and len(elts) == len(value.elts):
+            for one, part in zip(elts, value.elts, strict=True):
+                yield from _bound(one, part)
+        case ast.Tuple(elts=elts) if isinstance(value, ast.Call) and all(isinstance(e, ast.Name) for e in elts):
+            yield from ((e.id, value) for e in elts if isinstance(e, ast.Name))
         case _:
             yield from ((n.id, None) for n in ast.walk(target) if isinstance(n, ast.Name))
 

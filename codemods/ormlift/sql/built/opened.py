@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ormlift.schema import MappedClass
 from ormlift.sql.built.built import Built, value_of
 from ormlift.sql.built.pieces import Piece, put_together
 from ormlift.sql.built.values import Item
@@ -104,9 +105,19 @@ def _check(check: Callable[[], None], found: Expressed, keys: tuple[str, ...]) -
 
 
 def _effect(built: Built, name: str, own: Prepared) -> Finding:
-    model = own.models[own.statement.tables[0][1].lower()].name
+    model = own.models[own.statement.tables[0][1].lower()]
     message = (
-        f"the keys of {name} are not known on line {built.call.lineno}: one that is no attribute of {model}, or is "
+        f"the keys of {name} are not known on line {built.call.lineno}: one that is no attribute of {model.name}, "
     )
-    message += "set beside it, and no key at all raise other errors now, and values are bound by the columns' types"
+    message += "letter for letter, or is set beside it, raises another error now, or one where the SQL took it; "
+    message += f"no key at all {_emptied(own, model)}; values are bound by the columns' types"
     return Finding("open-keys", message)
+
+
+def _emptied(own: Prepared, model: MappedClass) -> str:
+    """What the statement does without any key."""
+    if own.statement.kind is Kind.INSERT:
+        return "inserts a row of defaults, where the SQL may have raised"
+    if any(column.onupdate for column in model.columns):
+        return "sets what has `onupdate=`, where the SQL may have raised"
+    return "raises SQLAlchemy's error, where the driver's came" if not _named(own) else "changes the others, as before"

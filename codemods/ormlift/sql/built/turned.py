@@ -35,6 +35,8 @@ class Turner:
 
     def text(self, statement: ast.stmt) -> str:
         """What becomes of one statement. Raises Refused."""
+        if is_unpacking(statement):
+            return self._unpacked(statement)
         name = next(n for n in self.group.walk.touched[statement] if n in self.group.regions)
         region = self.group.regions[name]
         if region.text:
@@ -47,6 +49,19 @@ class Turner:
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr="extend"), args=[value])) | ast.AugAssign(value=value):
                 return self._added(statement, region, self._displayed(value))
         raise _refused(f"line {statement.lineno} does more with {name} than to fill it")
+
+    def _unpacked(self, statement: ast.stmt) -> str:
+        """`a, b = [], []`: those that are left, each by itself."""
+        lines: list[str] = []
+        for name, value in _pairs(statement):
+            region = self.group.regions.get(name)
+            if region is not None and region.text:
+                raise _refused(f"line {statement.lineno} sets {name} beside others")
+            if region is not None:
+                lines.append(self._made(statement, region, self._displayed(value)))
+            elif name not in self.group.walk.touched[statement]:
+                lines.append(f"{name} = {self.module.text(value)}")
+        return "\n".join(lines)
 
     def _retold(self, statement: ast.stmt, region: Region) -> str:
         """What becomes of a statement that sets a text, or appends to it."""
@@ -116,6 +131,33 @@ class Turner:
 
     def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
         return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))
+
+
+def _pairs(statement: ast.stmt) -> list[tuple[str, ast.expr]]:
+    """The variables of `a, b = 1, 2`, each with its value."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+            return [(n.id, v) for n, v in zip(names, values, strict=True) if isinstance(n, ast.Name)]
+        case _:
+            return []
+
+
+def is_unpacking(statement: ast.stmt) -> bool:
+    """Whether it is `a, b = 1, 2`."""
+    return bool(_pairs(statement))
+
+
+def unpacked(statement: ast.stmt) -> set[str]:
+    """The variables that one statement binds together."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {n.id for t in targets if isinstance(t, ast.Tuple) for n in ast.walk(t) if isinstance(n, ast.Name)}
+
+
+def apart(statement: ast.stmt) -> bool:
+    """Whether its variables may be bound one behind the other: no value reads one."""
+    pairs = _pairs(statement)
+    names = {name for name, _ in pairs}
+    return not any(isinstance(n, ast.Name) and n.id in names for _, value in pairs for n in ast.walk(value))
 
 
 def _refused(message: str) -> Refused:

@@ -19,6 +19,8 @@ class Item:
     key: str = ""  # in a dict
     open: str = ""  # of a dict whose keys are not known: the variable of the dict, or of the key
     said: str = ""  # source text that stands for the node's
+    home: str = ""  # in a list that is made of a dict's keys or values: the variable of the dict
+    foreign: bool = False  # made by a function that is called
 
 
 @dataclass(frozen=True)
@@ -64,4 +66,22 @@ class Words:
 
 
 Value = Items | Keyed | Words
+
+
+@dataclass(frozen=True)
+class Several:
+    """What one statement leaves in several variables."""
+
+    values: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a call of a function leaves that builds."""
+
+    returned: tuple[Value | None, ...] = ()  # one, or those of a tuple
+    shared: tuple[str, ...] = ()  # for each of them: the variable of the caller whose list or dict it is
+    changed: dict[str, Value | None] = field(default_factory=dict)  # what is in the caller's variables by now
+
+
 State = dict[str, Value | None]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ormlift.sql.built.evaluate import Evaluator, empty_or_not
-from ormlift.sql.built.names import CHANGES, changed, dict_of
-from ormlift.sql.built.values import Item, Items, Keyed, State, Text, Value, Words
+from ormlift.sql.built.gathered import gathered
+from ormlift.sql.built.helpers import Helpers
+from ormlift.sql.built.names import changed, dict_of
+from ormlift.sql.built.setting import Setter
+from ormlift.sql.built.values import Item, Items, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
@@ -42,9 +45,11 @@ class Walk:
     life: Life
     names: frozenset[str]  # the variables that the texts are built from
     calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]]  # with the expressions of the text and the parameters
+    helpers: Helpers
     found: dict[ast.Call, list[Seen]] = field(default_factory=dict)
     touched: dict[ast.stmt, set[str]] = field(default_factory=dict)  # statements that build, and what they change
-    held: dict[ast.stmt, Value | None] = field(default_factory=dict)  # what each of them leaves in its variable
+    held: dict[ast.stmt, Value | Several | None] = field(default_factory=dict)  # what each leaves in its variables
+    helped: dict[ast.stmt, bool] = field(default_factory=dict)  # calls of functions that build; true: lists may stay
     opens: dict[str, Item] = field(default_factory=dict)  # dicts whose keys are not known
     partial: bool = False  # there are too many ways: not all of them were walked
     guards: set[str] = field(default_factory=set)  # variables that some way has been left for, by what is in them
@@ -95,6 +100,7 @@ class Walk:
         """The variables of the text that a statement binds or changes."""
         if node not in self._changes:
             found = {name for inner in (node, *walk_scope(node)) for name, _ in changed(inner)}
+            found |= {name for inner in (node, *walk_scope(node)) for name in self.helpers.given(inner)}
             self._changes[node] = frozenset(found & self.names)
         return self._changes[node]
 
@@ -130,7 +136,8 @@ class _Way:
         self.state: State = {}
         self.asked: list[str] = []
         self.used: set[str] = set()
-        self.evaluate = Evaluator(walk.life, self.state, self.decide, walk.opens, self.used)
+        self.evaluate = Evaluator(walk.life, self.state, self.decide, walk.opens, self.used, walk.helpers, self.ask)
+        self.setter = Setter(self.state, self.evaluate, self._lost, helped=walk.helped)
 
     def run(self) -> None:
         try:
@@ -150,7 +157,10 @@ class _Way:
                 return not self.decide(operand)
             case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[right]):
                 return not self.decide(ast.copy_location(ast.Compare(left, [ast.Is()], [right]), test))
-        key = self._key(test)
+        return self.ask(self._key(test))
+
+    def ask(self, key: str) -> bool:
+        """How a test comes out that is called so."""
         if key in self.forced:
             return self.forced[key]
         if key not in self.asked:
@@ -258,13 +268,27 @@ class _Way:
         head = statement.test if isinstance(statement, ast.While) else statement.iter
         self._see(head)
         self._unknown(head)
-        if self._matters(statement):
+        if self._matters(statement) and not self._gather(statement):
             unknown = dict.fromkeys(self._changes(statement))  # may be of an earlier round, and behind it of none
             self.state.update(unknown)
             with suppress(_EndError):
                 self.suite(statement.body)
             self.state.update(unknown)
         self.suite(statement.orelse)
+
+    def _gather(self, statement: ast.stmt) -> bool:
+        """Whether a loop does nothing but to take the items of a dict over into lists; then they are filled."""
+        names = self._changes(statement)
+        lists = (
+            gathered(statement, self.evaluate) if not any(c in self.walk.calls for c in walk_scope(statement)) else None
+        )
+        if lists is None:
+            return False
+        self.state.update(dict.fromkeys(names))
+        self.state.update(lists)
+        self.walk.touched.setdefault(statement, set()).update(lists)
+        self.walk.held[statement] = Several(dict(lists))
+        return True
 
     def _unknown(self, *nodes: ast.AST) -> None:
         """What is bound in the head of a block is not known."""
@@ -315,97 +339,13 @@ class _Way:
         if names & self.used:  # a dict that has been taken over into the text
             self._lost(statement)
         self.walk.touched.setdefault(statement, set()).update(names)
-        self._bind(statement, names)
+        self.setter.execute(statement, names)
+        left = {name: self.state.get(name) for name in names}
+        known = {name: value for name, value in left.items() if value is not None}
         if len(names) == 1:
             self.walk.held[statement] = self.state.get(next(iter(names)))
-
-    def _bind(self, statement: ast.stmt, names: frozenset[str]) -> None:
-        known = self._target(statement)
-        self.state.update(dict.fromkeys(names - {known}))  # bound beside it, as by `:=`
-        if known is not None:
-            self._set_one(known, statement)
-
-    @staticmethod
-    def _target(statement: ast.stmt) -> str | None:
-        """The variable that a statement binds or changes in a way that can be followed."""
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
-                return name
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()) | ast.AugAssign(target=ast.Name(id=name)):
-                return name
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))) if attr in CHANGES:
-                return name
-            case _:
-                return None
-
-    def _set_one(self, name: str, statement: ast.stmt) -> None:
-        held: Value | None = None
-        match statement:
-            case ast.Assign(targets=[ast.Name()], value=ast.BinOp(ast.Name(id=left), ast.Add(), right=value)) if (
-                name == left
-            ):
-                held = self._added(name, value, statement, new=True)
-            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
-                if isinstance(value, ast.Name) and isinstance(self.state.get(value.id), Items | Keyed):
-                    self._lost(statement)  # two names for one list
-                held = self._chunked(self.evaluate.value(value, statement), value, statement)
-            case ast.AugAssign(op=ast.Add(), value=value):
-                held = self._added(name, value, statement)
-            case ast.Assign(targets=[ast.Subscript(slice=slice_)], value=value):
-                held = self._set(name, [(slice_, value)], statement)
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=attr), args=args, keywords=keywords)):
-                held = self._called(name, attr, args, keywords, statement)
-        self.state[name] = held
-
-    def _chunked(self, held: Value | None, value: ast.expr, place: ast.stmt) -> Value | None:
-        """A text knows the expression that it comes from."""
-        if not isinstance(held, Words) or isinstance(value, ast.Name):
-            return held
-        chunk = Item(self.evaluate.chosen(value), place)
-        return Words(tuple(part if part.chunk else replace(part, chunk=chunk) for part in held.parts))
-
-    def _added(self, name: str, value: ast.expr, place: ast.stmt, *, new: bool = False) -> Items | Words | None:
-        """What `+=` leaves; `x = x + [..]` makes a new list, of known items only."""
-        match self.state.get(name):
-            case Words(parts=parts):
-                text = self.evaluate.text(value)
-                added = self._chunked(Words(text), value, place) if text is not None else None
-                return Words((*parts, *added.parts)) if isinstance(added, Words) else None
-            case Items(items=items):
-                more = self.evaluate.items(value, place) if new else self.evaluate.several(value, place)
-                return Items((*items, *more)) if more is not None else None
-            case _:
-                return None
-
-    def _set(self, name: str, pairs: Iterable[tuple[ast.expr, ast.expr]], place: ast.stmt) -> Keyed | None:
-        held = self.state.get(name)
-        if not isinstance(held, Keyed):
-            return None
-        found = dict(held.items)
-        for key, value in pairs:
-            if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-                return None
-            found[key.value] = self.evaluate.item(value, place, key.value)
-        return Keyed(found)
-
-    def _called(
-        self, name: str, attr: str, args: list[ast.expr], keywords: list[ast.keyword], place: ast.stmt
-    ) -> Items | Keyed | None:
-        match self.state.get(name), attr, args:
-            case Items(items=items), "append", [value]:
-                return Items((*items, self.evaluate.item(value, place)))
-            case Items(items=items), "extend", [value]:
-                return Items((*items, *self.evaluate.several(value, place)))
-            case Keyed(items=keyed), "update", []:
-                known = [(k.arg, k.value) for k in keywords]
-                if any(key is None for key, _ in known):
-                    return None
-                return Keyed({**keyed, **{k: self.evaluate.item(v, place, k) for k, v in known if k}})
-            case Keyed(items=keyed), "update", [value]:
-                more = self.evaluate.keyed(value, place) if not keywords else None
-                return Keyed({**keyed, **more.items}) if more is not None else None
-            case _:
-                return None
+        elif len(known) == len(left):
+            self.walk.held[statement] = Several(known)
 
 
 def _holder(name: str, value: Value) -> tuple[str, bool]:
@@ -416,7 +356,7 @@ def _nodes(value: Value) -> tuple[ast.expr, ...]:
     if isinstance(value, Words):
         said = (part for part in value.parts if part.chunk is not None and part.text.strip())
         return tuple(dict.fromkeys(part.chunk.node for part in said if part.chunk is not None))
-    items = value.items if isinstance(value, Items) else value.items.values()
+    items = [i for i in value.items if not i.foreign] if isinstance(value, Items) else value.items.values()
     return tuple(item.node for item in items)
 
 

@@ -633,6 +633,7 @@ class _Rewriter:
             names |= {n.id for n in ast.walk(self.life.call) if isinstance(n, ast.Name)}
         if self.life.how is How.CLOSING:
             names |= {"closing", "contextlib"}
+        names |= self.stepper.left
         replaced = [op.span for op in self.ops if isinstance(op, ReplaceExpr | ReplaceStatement)]
         names |= {"json"} if any("json." in self.module.lines[s.line - 1] for s in replaced) else set()
         return tuple(sorted((names - own) & set(self.module.imports)))

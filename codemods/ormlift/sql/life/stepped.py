@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -51,6 +52,7 @@ class Stepper:
     group: Group | None = None  # those that are built from lists
     built: dict[Prepared, Built] = field(default_factory=dict)
     expressed: dict[Prepared, Expressed] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # names in statements that have built, and are gone or changed
 
     def prepare_all(self, found: Sequence[Execution]) -> list[Prepared]:
         """Read all of them; those whose SQL is no literal, and grows by no steps, as built from lists."""
@@ -72,7 +74,7 @@ class Stepper:
         style = paramstyle(self.life.source.driver, dialect)
         calls = {e.call: (e.call.args[0], e.call.args[1] if len(e.call.args) > 1 else None) for e in left}
         plain = style in _STYLES and all(len(call.args) < 3 and not call.keywords for call in calls)
-        walk = walked(calls, self.life) if plain else None
+        walk = walked(calls, self.life, self.index) if plain else None
         if walk is None or (style != "qmark" and _may_differ(walk)):
             raise next(iter(left.values()))
         try:
@@ -91,7 +93,12 @@ class Stepper:
     def ops(self) -> list[Op]:
         """What becomes of the statements that put texts together."""
         ops = [op for grown in self.grown.values() for op in step_ops(grown, self.life.module)]
-        return ops + (Editor(self.group, list(self.expressed.values())).ops() if self.group is not None else [])
+        if self.group is None:
+            return ops
+        editor = Editor(self.group, list(self.expressed.values()))
+        ops += editor.ops()
+        self.left = {n.id for s in editor.statements() for n in ast.walk(s) if isinstance(n, ast.Name)}
+        return ops
 
     def prepare(self, execution: Execution) -> Prepared:
         """Read one execution; one that has no ORM form stays SQL, if it can. Raises Refused."""

@@ -52,7 +52,7 @@ def rewrite_together(sites: Sequence[Textual], codemod: str, index: ProjectIndex
     """The rewrite of all; None where their texts are not built from lists. Raises Refused."""
     plain = all(not s.clause.bare and not s.clause.problem and _is_plain(s) for s in sites)
     life = sites[0].life
-    walk = walked({s.call: _said(s) for s in sites}, life) if plain else None
+    walk = walked({s.call: _said(s) for s in sites}, life, index) if plain else None
     if walk is None:
         return None
     group = group_of(walk, "named", "sqlite")
