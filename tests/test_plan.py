@@ -190,19 +190,6 @@ def test_an_edit_that_breaks_the_text_fails_the_file(monkeypatch: pytest.MonkeyP
     assert outcome.ours
 
 
-def test_an_import_that_would_close_a_circle_is_refused() -> None:
-    text = app(SITE).replace("from db import get_session\n", "from other import get_session\n")
-    factory = "from sqlalchemy.orm import sessionmaker\n\nget_session = sessionmaker()\n"
-    outcome = plan(text, db="import app\n" + DB, other=factory)
-    assert isinstance(outcome, Refused)
-    (site,) = outcome.sites
-    assert site.reason is not None
-    assert site.reason.code == "import-cycle"
-    alone = plan(text, other=factory)
-    assert isinstance(alone, Refused)
-    assert [site.reason.code for site in alone.sites if site.reason] == ["needs-unsafe"]
-
-
 def test_an_import_that_waits_closes_no_circle() -> None:
     text = app(SITE).replace("from db import get_session\n", "")
     text = text.replace("def f0():", "def f0():\n    from db import get_session")

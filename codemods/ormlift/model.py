@@ -188,6 +188,7 @@ class ImportNeed:
     module: str
     name: str = ""
     beside: int = 0  # the line of an import in a function, which waits until it runs: so does this; 0: at the top
+    inside: int = 0  # the line of a function that it is to stand in, as at the top it would close a circle
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ormlift.edit import Edited, LayoutError, apply
+from ormlift.edit import Edited, LayoutError, apply, op_lines
 from ormlift.model import (
     Applicability,
     CommentOut,
     Effect,
     Failed,
+    ImportNeed,
     Outcome,
     Planned,
     Reason,
@@ -31,7 +32,7 @@ from ormlift.model import (
     Unchanged,
 )
 from ormlift.project.index import ProjectIndex
-from ormlift.project.late import library_names, waiting
+from ormlift.project.late import home_inside, is_bound, library_names, waiting
 from ormlift.rules import ALL
 from ormlift.rules.base import Codemod, Context
 from ormlift.suppress import Suppression, suppressions
@@ -108,7 +109,22 @@ class _Planner:
         if None in needs:
             text = "what hands out the session or connection is imported inside the block; import it in front"
             self.stuck[site.codemod, self._was(site.line)] = text
-        return replace(site, imports=tuple(need or old for need, old in zip(needs, site.imports, strict=True)))
+        return self._inside(
+            replace(site, imports=tuple(need or old for need, old in zip(needs, site.imports, strict=True)))
+        )
+
+    def _inside(self, site: Rewrite) -> Rewrite:
+        """A site whose function imports for itself what would close a circle at the top of the file."""
+        imports, effects = [], list(site.effects)
+        lines = [site.line, site.end_line, *(line for op in site.ops for line in op_lines(op))]
+        for need in site.imports:
+            home = home_inside(self.current, need, min(lines), max(lines)) if self._closes(need) else None
+            imports.append(replace(need, inside=home.lineno) if home is not None else need)
+            if home is not None:
+                message = f"{home.name} imports {need.module} itself, as at the top that would close a circle"
+                message += ": where nothing has imported it before, its code runs when the function is called"
+                effects.append(Effect("late-import", site.line, message))
+        return replace(site, imports=tuple(imports), effects=tuple(dict.fromkeys(effects)))
 
     def _batch(self, sites: Iterable[Site]) -> list[Rewrite]:
         """The rewrites to apply in this round: applicable, and no two on the same lines."""
@@ -134,8 +150,7 @@ class _Planner:
         if circle:
             return Reason(
                 "import-cycle",
-                f"importing {circle} here would close a circle of imports; move it, or import it "
-                "inside the function first",
+                f"importing {circle} here would close a circle of imports; move it, or import it inside the function",
             )
         if rewrite.applicability is Applicability.MANUAL:
             return Reason("manual-only", "shown, never applied: change it by hand")
@@ -147,13 +162,13 @@ class _Planner:
 
     def _circle(self, rewrite: Rewrite) -> str:
         """The module that the rewrite would import and that leads back to this file, or the empty string."""
+        return next((need.module for need in rewrite.imports if not need.inside and self._closes(need)), "")
+
+    def _closes(self, need: ImportNeed) -> bool:
+        """Whether an import at the top of the file would be new, and close a circle."""
         imports, path = self.context.index.imports, self.module.source.path
-        bound = set(self.current.imports.values())
-        for need in rewrite.imports:
-            new = not need.beside and f"{need.module}.{need.name}" not in bound
-            if new and imports.closes_circle(path, need.module):
-                return need.module
-        return ""
+        new = not need.beside and not is_bound(self.current, need)
+        return new and imports.closes_circle(path, need.module)
 
     def _is_ignored(self, site: Site) -> bool:
         return any(s.covers(site.codemod, self._was(site.line)) for s in self.ignored)

@@ -189,6 +189,17 @@ class Module:
             bound.update(import_targets(node))
         return bound
 
+    @cached_property
+    def typing_imports(self) -> frozenset[str]:
+        """The names that only an `if TYPE_CHECKING:` imports: when the program runs they are not bound."""
+        guards = [i for i in self.nodes(ast.If) if dotted(i.test).rpartition(".")[2] == "TYPE_CHECKING"]
+        guarded = {n for i in guards for s in i.body for n in ast.walk(s)}
+        inside: set[str] = set()
+        outside: set[str] = set()
+        for node in self.nodes(ast.Import, ast.ImportFrom):
+            (inside if node in guarded else outside).update(import_targets(node))
+        return frozenset(inside - outside)
+
     def local_imports(self, function: ast.AST) -> dict[str, str]:
         """The same for imports inside `function`, nested blocks included."""
         return self._local_imports.get(function, {})

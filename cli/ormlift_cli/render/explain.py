@@ -24,8 +24,15 @@ COMMON = {
     "skipped": "The rewrite was skipped in `ormlift review`. The next run offers it again; a comment "
     "`# ormlift: ignore[codemod-id] reason` leaves it for good.",
     "over-limit": "The phase, or --limit, allows a number of files for one run, and others came first. Run it again.",
+    "import-cycle": "The new text needs a name from a module that, while it is imported, imports this file: at the top "
+    "the import would fail. A function imports it for itself; the site stands in none, or in one that the file calls "
+    "while it is imported, or that calls something else by that name. Move the scope or the models.",
     "not-written": "The rewrite was planned, and could not be written or committed. The file is as it was.",
 }  # the codes that belong to no codemod
+EFFECTS = {
+    "late-import": "The function imports for itself what at the top of the file would close a circle of imports. Where "
+    "nothing has imported that module before, its code runs when the function is called for the first time.",
+}  # of any codemod's rewrite
 
 
 def list_codemods(codemods: Sequence[Codemod]) -> Iterator[str]:
@@ -38,7 +45,7 @@ def list_codemods(codemods: Sequence[Codemod]) -> Iterator[str]:
 def codes(codemods: Sequence[Codemod]) -> list[str]:
     """Everything that `explain` knows by name."""
     own = [code for codemod in codemods for code in (codemod.id, *codemod.faults, *codemod.reasons, *codemod.effects)]
-    return list(dict.fromkeys([*own, *COMMON]))
+    return list(dict.fromkeys([*own, *COMMON, *EFFECTS]))
 
 
 def explain_name(name: str, codemods: Sequence[Codemod]) -> list[str]:
@@ -54,8 +61,10 @@ def explain_name(name: str, codemods: Sequence[Codemod]) -> list[str]:
                 lines += [f"{name}: {kind} of {codemod.id}", "", texts[name], ""]
                 shown = [e for e in codemod.examples if name in (e.fault, e.reason, *e.effects)]
                 lines += [line for example in shown[:1] for line in _example(example)]
-    if not lines and name in COMMON:
-        lines = [f"{name}: a reason of every codemod", "", COMMON[name]]
+    if name in COMMON:
+        lines = lines or [f"{name}: a reason of every codemod", "", COMMON[name]]
+    if name in EFFECTS:
+        lines = [f"{name}: an effect of every codemod", "", EFFECTS[name]]
     return lines
 
 

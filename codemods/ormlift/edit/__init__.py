@@ -4,6 +4,6 @@ Only the function around a rewrite is given to libcst (reading a whole file with
 its text goes back line for line, so that nothing else of the file can change.
 """
 
-from ormlift.edit.apply import Edited, LayoutError, apply
+from ormlift.edit.apply import Edited, LayoutError, apply, op_lines
 
-__all__ = ["Edited", "LayoutError", "apply"]
+__all__ = ["Edited", "LayoutError", "apply", "op_lines"]

@@ -26,7 +26,7 @@ from ormlift.model import (
 from ormlift.source import newline_of, split_lines
 from ormlift.syntax import FunctionNode, Module
 
-__all__ = ["Edited", "LayoutError", "apply"]
+__all__ = ["Edited", "LayoutError", "apply", "op_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _chunks(module: Module, rewrites: Iterable[Rewrite]) -> list[_Chunk]:
     """The pieces of text to edit, in order, with their ops; pieces that meet are one."""
     pieces: list[_Chunk] = []
     for rewrite in rewrites:
-        lines = [line for op in rewrite.ops for line in _op_lines(op)]
+        lines = [line for op in rewrite.ops for line in op_lines(op)]
         if lines:
             first, end = _piece(module, min(lines), max(lines))
             if any(isinstance(op, AddBehind) for op in rewrite.ops):
@@ -146,7 +146,8 @@ def _with_comments(module: Module, first: int, last: int) -> int:
     return last
 
 
-def _op_lines(op: Op) -> tuple[int, int]:
+def op_lines(op: Op) -> tuple[int, int]:
+    """The first line and the last that an op touches."""
     match op:
         case Wrap(first, last, _):
             return first.line, last.end_line

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from ormlift.edit.errors import LayoutError
+from ormlift.edit.inside import add_inside
+from ormlift.edit.lines import WIDTH, import_line, is_plain, with_name
 from ormlift.model import ImportNeed, Source
 from ormlift.project.late import is_from
 from ormlift.syntax import Module, dotted, import_targets
-
-_WIDTH = 120  # a from-import is extended up to this many columns, as long as most projects allow
 
 
 def edit_imports(
@@ -103,7 +103,7 @@ def _take_out(text: _Text, node: ast.Import | ast.ImportFrom, name: str) -> bool
     rest = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) != name]
     if rest:
         ending = line[len(line.rstrip("\r\n")) :]
-        lines[node.lineno - 1] = line[: node.col_offset] + _import_line(node, rest) + ending
+        lines[node.lineno - 1] = line[: node.col_offset] + import_line(node, rest) + ending
     else:
         del lines[node.lineno - 1], text.where[node.lineno - 1]
     text.changed()
@@ -120,15 +120,12 @@ def _is_used(module: Module, name: str) -> bool:
     return any(name in node.names for node in declared)
 
 
-def _import_line(node: ast.Import | ast.ImportFrom, names: Sequence[ast.alias]) -> str:
-    listed = ", ".join(f"{a.name} as {a.asname}" if a.asname else a.name for a in names)
-    if isinstance(node, ast.Import):
-        return f"import {listed}"
-    return f"from {'.' * node.level}{node.module or ''} import {listed}"
-
-
 def _add(text: _Text, need: ImportNeed, newline: str) -> None:
     module, lines = text.module, text.lines
+    if need.inside:
+        add_inside(lines, text.where, module, need, newline)
+        text.changed()
+        return
     if _is_bound(module, need):
         return
     text.changed()
@@ -157,20 +154,15 @@ def _add_beside(text: _Text, module: Module, need: ImportNeed, newline: str) -> 
         return
     line = text.lines[at - 1]
     indent, alike = line[: node.col_offset], is_from(node, need, module.source.path)
-    if alike and isinstance(node, ast.ImportFrom) and _is_plain(node, line) and need.name:
+    if alike and isinstance(node, ast.ImportFrom) and is_plain(node, line) and need.name:
         ending = line[len(line.rstrip("\r\n")) :]
-        text.lines[at - 1] = indent + _import_line(node, _with_name(node.names, need.name)) + ending
+        text.lines[at - 1] = indent + import_line(node, with_name(node.names, need.name)) + ending
         return
     home = "." * node.level + (node.module or "") if alike and isinstance(node, ast.ImportFrom) else need.module
     added = f"from {home} import {need.name}" if need.name else f"import {need.module}"
     end = node.end_lineno or node.lineno
     text.lines.insert(end, indent + added + newline)
     text.where.insert(end, None)
-
-
-def _is_plain(node: ast.ImportFrom, line: str) -> bool:
-    """Whether an import is all of its line, without a comment, brackets or a star."""
-    return node.lineno == node.end_lineno and not set("#;\\(*") & set(line) and not line[: node.col_offset].strip()
 
 
 def _is_bound(module: Module, need: ImportNeed) -> bool:
@@ -180,7 +172,7 @@ def _is_bound(module: Module, need: ImportNeed) -> bool:
     if taken or name in _defined(module.tree):
         message = f"the name {name} is bound to something else in this file"
         raise LayoutError(message)
-    return bound is not None and name not in _typing_only(module)
+    return bound is not None and name not in module.typing_imports
 
 
 def _defined(tree: ast.Module) -> set[str]:
@@ -195,17 +187,6 @@ def _defined(tree: ast.Module) -> set[str]:
             case ast.AnnAssign(target=ast.Name(id=name)):
                 names.add(name)
     return names
-
-
-def _typing_only(module: Module) -> set[str]:
-    """The names that only an `if TYPE_CHECKING:` imports: when the program runs they are not bound."""
-    inside: set[str] = set()
-    outside: set[str] = set()
-    for node in module.nodes(ast.Import, ast.ImportFrom):
-        top = _top(module, node)
-        guarded = isinstance(top, ast.If) and "TYPE_CHECKING" in ast.unparse(top.test)
-        (inside if guarded else outside).update(import_targets(node))
-    return inside - outside
 
 
 def _top(module: Module, node: ast.AST) -> ast.stmt:
@@ -224,18 +205,10 @@ def _extend(lines: list[str], module: Module, need: ImportNeed) -> bool:
             break
         line = lines[node.lineno - 1]
         body = line.rstrip("\r\n")
-        if _is_plain(node, body) and len(body) + len(need.name) + 2 <= _WIDTH:
-            lines[node.lineno - 1] = _import_line(node, _with_name(node.names, need.name)) + line[len(body) :]
+        if is_plain(node, body) and len(body) + len(need.name) + 2 <= WIDTH:
+            lines[node.lineno - 1] = import_line(node, with_name(node.names, need.name)) + line[len(body) :]
             return True
     return False
-
-
-def _with_name(names: Sequence[ast.alias], name: str) -> list[ast.alias]:
-    """The names of an import and one more."""
-    for order in (str, str.lower):
-        if len(names) > 1 and [order(a.name) for a in names] == sorted(order(a.name) for a in names):
-            return sorted([*names, ast.alias(name)], key=lambda a: order(a.name))
-    return [*names, ast.alias(name)]
 
 
 def _place(module: Module, need: ImportNeed) -> int:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ormlift.model import ImportNeed
+from ormlift.project.escape.choice import bound_in
 from ormlift.project.known import DRIVERS
-from ormlift.syntax import FunctionNode, Module, import_targets
+from ormlift.syntax import FunctionNode, Module, dotted, import_targets
 
 _LIBRARIES = sys.stdlib_module_names | {name.partition(".")[0] for name in DRIVERS} | {"sqlalchemy", "sqlmodel"}
 ImportNode = ast.Import | ast.ImportFrom
@@ -36,6 +37,50 @@ def waiting(module: Module, need: ImportNeed, line: int, gone: Collection[str]) 
     if not ready:
         return need if not any(set(gone) & set(import_targets(n)) for n in asked) else None
     return replace(need, beside=max(n.lineno for n in ready))
+
+
+def is_bound(module: Module, need: ImportNeed) -> bool:
+    """Whether the file has the name when it runs, by an import at its top."""
+    if not need.name:
+        return need.module.split(".")[0] in module.imports.keys() - module.typing_imports
+    names = {name for name, target in module.imports.items() if target == f"{need.module}.{need.name}"}
+    return bool(names - module.typing_imports)
+
+
+def home_inside(module: Module, need: ImportNeed, first: int, last: int) -> FunctionNode | None:
+    """The function that can import for itself what lines `first` to `last`, all of them its own, need.
+
+    None where they are of none, where the name means something else in it, and where the file calls it while it is
+    imported: then the circle is there as well.
+    """
+    holders = [f for f in module.definitions if isinstance(f, FunctionNode) and f.lineno < first]
+    holders = [f for f in holders if last <= (f.end_lineno or f.lineno)]
+    if not holders:
+        return None
+    function = max(holders, key=lambda f: f.lineno)
+    name = need.name or need.module.split(".")[0]
+    taken = name in bound_in(function) and name not in module.local_imports(function)
+    shared = any(isinstance(n, ast.Global | ast.Nonlocal) and name in n.names for n in ast.walk(function))
+    called = {f.name for f in holders} & _called_at_import(module)
+    return None if taken or shared or called else function
+
+
+def _called_at_import(module: Module) -> set[str]:
+    """The names that the file calls, or decorates with, when it is imported."""
+    found: set[str] = set()
+    stack: list[ast.AST] = list(module.tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+            stack += node.orelse
+            continue
+        if isinstance(node, ast.Call):
+            found.add(dotted(node.func).rpartition(".")[2])
+        if isinstance(node, FunctionNode | ast.ClassDef):
+            found |= {dotted(d).rpartition(".")[2] for d in node.decorator_list}
+        later = [*node.body] if isinstance(node, FunctionNode) else [node.body] if isinstance(node, ast.Lambda) else []
+        stack += [n for n in ast.iter_child_nodes(node) if n not in later]
+    return found
 
 
 def library_names(module: Module, line: int, end_line: int) -> set[str]:

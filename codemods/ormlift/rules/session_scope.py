@@ -84,7 +84,7 @@ from ormlift.project.flow import Block, Chosen, Knowledge, block_effects
 from ormlift.project.flow.knowledge import is_quiet
 from ormlift.project.flow.values import Values
 from ormlift.project.flow.walk import catches_lost
-from ormlift.project.late import waiting
+from ormlift.project.late import home_inside, is_bound, waiting
 from ormlift.rules._session_scope.entry import at_entry
 from ormlift.rules._session_scope.given import given_manager, other_source
 from ormlift.rules._session_scope.patched import patched_names
@@ -244,12 +244,12 @@ class _Finder:
     def _circle(self, life: _Life, named: Named) -> Reason | None:
         """Why the scope can't be imported here, or None."""
         imports, path = self.context.index.imports, self.module.source.path
-        bound = set(self.module.imports.values())
+        line = life.shape.first.lineno
         for need in named.imports:
-            placed = waiting(self.module, need, life.shape.first.lineno, {life.found.root})
-            if placed is not None and placed.beside:
+            placed = waiting(self.module, need, line, {life.found.root})
+            if (placed is not None and placed.beside) or is_bound(self.module, need):
                 continue
-            if f"{need.module}.{need.name}" not in bound and imports.closes_circle(path, need.module):
+            if imports.closes_circle(path, need.module) and home_inside(self.module, need, line, line) is None:
                 text = f"importing {need.module} here would close a circle of imports"
                 return Reason("import-cycle", f"{text}; move it, or import it inside the function first")
         return None

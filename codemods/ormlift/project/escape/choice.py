@@ -47,7 +47,7 @@ def name_scope(module: Module, function: FunctionNode | ast.Module, line: int, c
                 return Named(call, scope, ())
             text = f"{root}, which begins the scope's name, is bound to something else in {outer.name}()"
             return Reason("name-taken", f"{text}; rename it there")
-    bound_line = _bound_at(module, root)
+    bound_line = _bound_at(module, root) if root not in module.typing_imports else 0
     if gone := _deleted_at(module, root):
         return Reason("name-taken", f"line {gone} deletes {root}, which begins the scope's name; keep it")
     imported = module.imports.get(root)

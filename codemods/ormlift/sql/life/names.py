@@ -97,7 +97,8 @@ def said_names(life: Life, models: Iterable[MappedClass]) -> Mapping[str, str]:
     """How the file says the dotted targets that new text may need, where it can already."""
     bound = _early_imports(life)
     if isinstance(life.host, FunctionNode):
-        bound = {**life.module.imports, **bound}
+        module = life.module
+        bound = {**{n: t for n, t in module.imports.items() if n not in module.typing_imports}, **bound}
     said: dict[str, str] = {}
     for alias, target in bound.items():
         if target in ("sqlalchemy", "sqlalchemy.orm"):
@@ -154,7 +155,8 @@ def _model_name(model: MappedClass, bound: Mapping[str, str], life: Life) -> str
 def _through_module(model: MappedClass, life: Life) -> str:
     """`models.Job`, where something else is called `Job`; empty where the name is free, or both are taken."""
     own = life.flow.definitions if isinstance(life.host, FunctionNode) else ()
-    taken = {*module_names(life.module), *life.module.imports, *own}
+    imported = life.module.imports.keys() - life.module.typing_imports
+    taken = {*module_names(life.module), *imported, *own}
     home = model.module.rpartition(".")[2]
     return f"{home}.{model.name}" if model.name in taken and home not in taken else ""
 
