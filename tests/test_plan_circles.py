@@ -122,7 +122,7 @@ STAYS = {
     "at the top": "number = 1" + READS.replace("\n    ", "\n").replace("return title\n", ""),
     "called at import": "def title(number):" + READS + "\n\nFIRST = title\nif FIRST:\n    title(1)\n",
     "decorates at import": "def title(number):" + READS + "\n\n@title\ndef other():\n    pass\n",
-    "a local name": "def title(number):\n    Job = len\n" + READS + "    Job([])\n",
+    "a local name": "def title(number):\n    SessionLocal = len\n" + READS + "    SessionLocal([])\n",
     "a parameter": "def title(number, SessionLocal=None):" + READS,
     "no line of its own": "def title(number): conn = sqlite3.connect('jobs.db'); "
     "conn.execute('DELETE FROM jobs WHERE id = ?', (number,)); conn.commit(); conn.close()\n",
