@@ -174,6 +174,26 @@ def f(a, b, c):
 """,
         2,
     ),
+    "parameters that the call passes": (
+        """
+def f(a, b, c):
+    conn = open_db()
+    query = "SELECT * FROM jobs"
+    if a:
+        query += " WHERE stage = ?"
+    else:
+        query += " WHERE ? IS NULL"
+    if b != "":
+        query += " AND customer = ?"
+    else:
+        query += " AND ? != 'x'"
+    query += " AND ticket != ? ORDER BY id DESC"
+    rows = conn.execute(query, (a, b, "T-3")).fetchall()
+    conn.close()
+    return [row[0] for row in rows]
+""",
+        4,
+    ),
 }
 
 
@@ -324,6 +344,16 @@ STAYS = {
     "appended to in a loop that executes": (
         f"{OPEN}rows = []\n    for n in a:\n        {STEP.replace(chr(10), chr(10) + '    ').rstrip()}\n"
         "        rows += conn.execute(sql, params).fetchall()\n    conn.close()\n    return len(rows)"
+    ),
+    "parameters of the call, of another step on some way": (
+        'conn = open_db()\n    sql = "SELECT id FROM jobs WHERE id > 0"\n    if a:\n        sql += " AND stage = ?"\n'
+        '    if b:\n        sql += " AND count = ?"\n    rows = conn.execute(sql, (c,)).fetchall()\n    conn.close()\n'
+        "    return len(rows)"
+    ),
+    "parameters of the call that change between": (
+        'conn = open_db()\n    sql = "SELECT id FROM jobs WHERE id > 0"\n    if b:\n        sql += " AND stage = ?"\n'
+        '    else:\n        sql += " AND ? = 1"\n    a = b\n    rows = conn.execute(sql, (a,)).fetchall()\n'
+        "    conn.close()\n    return len(rows)"
     ),
     "a UNION": f'{OPEN}{STEP}if b:\n        sql += " UNION SELECT id FROM jobs WHERE stage = 9"\n    {END}',
     "a key more of ORDER BY": f'{OPEN}sql += " ORDER BY stage"\n    if a:\n        sql += ", id"\n    {END}',

@@ -112,6 +112,45 @@ def run(session, a, b, c):
     sql = f"SELECT id FROM books WHERE count > -5 {where} ORDER BY {order}"
     return session.execute(text(sql), params).scalars().all()
 """,
+    "a clause and its parameter by what an object says, twice": """\
+def run(session, a, b, c):
+    thing = Thing(a)
+    clause = "AND author_id IS NULL"
+    if thing.value is not None:
+        clause = "AND author_id = :only"
+    sql = """
+    '''"""
+        SELECT books.id FROM books LEFT JOIN authors ON authors.id = books.author_id
+        WHERE count > :n
+        {}
+        ORDER BY books.id
+    """.format(clause)
+    params = {"n": -5}
+    if thing.value is not None:
+        params["only"] = thing.value
+    return [row.id for row in session.execute(text(sql), params)]
+''',
+    "a condition of one part of a UNION": """\
+def run(session, a, b, c):
+    only = "AND a.active = 1" if b else ""
+    sql = text(\'\'\'
+        SELECT a.id FROM authors a, books b WHERE b.author_id = a.id %s AND b.count > 0
+        UNION
+        SELECT authors.id FROM authors WHERE authors.name IS NULL
+    \'\'\' % only)
+    return sorted(row.id for row in session.execute(sql))
+""",
+    "conditions of a subquery": """\
+def run(session, a, b, c):
+    params = {}
+    active = ""
+    if a is not None:
+        active = " AND author_id = :a"
+        params["a"] = a
+    inner = "SELECT author_id FROM books WHERE title <> 'x'%s AND count < 9" % (active)
+    found = session.execute(text("SELECT name FROM authors WHERE id IN (%s) ORDER BY id" % (inner,)), params)
+    return [row.name for row in found]
+""",
     "a delete": LISTS
     + A
     + """\
@@ -174,6 +213,37 @@ STAYS: dict[str, str] = {
     "a parameter of two values": HELD + '    if b:\n        params["a"] = b\n' + RUN,
     "a call that nothing asks for": HELD + '    params["other"] = b.pop()\n' + RUN,
     "options of the text": HELD + RUN.replace("), params", ").bindparams(a=1), params"),
+    "a clause by what a call may change": """\
+def run(session, a, b, c):
+    thing = Thing(a)
+    clause = ""
+    if thing.value is not None:
+        clause = "AND author_id = :only"
+    sql = "SELECT id FROM books WHERE count > 0 {}".format(clause)
+    params = {}
+    touch(thing)
+    if thing.value is not None:
+        params["only"] = thing.value
+    return session.execute(text(sql), params).scalars().all()
+""",
+    "a parameter that a call may change": """\
+def run(session, a, b, c):
+    thing = Thing(a)
+    clause = ""
+    params = {}
+    if a is not None:
+        clause = "AND author_id = :only"
+    touch(thing)
+    if a is not None:
+        params["only"] = thing.value
+    sql = "SELECT id FROM books WHERE count > 0 {}".format(clause)
+    return session.execute(text(sql), params).scalars().all()
+""",
+    "a percent sign that is no hole": """\
+def run(session, a, b, c):
+    only = "AND count = 1" if b else ""
+    return session.execute(text("SELECT id FROM books WHERE title LIKE 'z%%' %s AND id %% 2 = %d" % (only, 1))).all()
+""",
     "another execution that cannot be read": HELD
     + '    session.execute(text("SELECT id FROM books WHERE " + b + " AND ".join(filters)), params)\n'
     + RUN,

@@ -174,6 +174,21 @@ SAME = {
     "an interval that is cast": _all(
         "SELECT id FROM items WHERE made >= NOW() - CAST(:span AS INTERVAL) ORDER BY id", '{"span": "1 day"}'
     ),
+    "an interval times a number": _all(
+        "SELECT id FROM items WHERE made < NOW() - INTERVAL '1 day' * :days ORDER BY id", '{"days": 3}'
+    ),
+    "a number times an interval": _all(
+        "SELECT id FROM items WHERE made >= NOW() - (:hours * interval '1 hour') / 2 ORDER BY id", '{"hours": 1}'
+    ),
+    "an interval by its words": (
+        """span = "3 month"
+    return session.execute(text(f"SELECT id FROM items WHERE made < NOW() - INTERVAL '{span}' ORDER BY id")).all()"""
+    ),
+    "an interval of some days": (
+        """days = 2
+    sql = f"SELECT id FROM items WHERE made < NOW() - INTERVAL '{days} days' ORDER BY id"
+    return session.execute(text(sql)).all()"""
+    ),
     "a changed table of WITH": (
         'session.execute(text("""WITH twice AS (SELECT label, COUNT(*) AS n FROM items GROUP BY label) UPDATE items '
         'SET label = :l FROM twice WHERE twice.label = items.label AND twice.n > 1"""), {"l": "many"})'
@@ -255,7 +270,7 @@ def test_the_same_before_and_after(name: str, engine: sa.Engine) -> None:
     assert isinstance(outcome, Planned), outcome
     (site,) = outcome.sites
     assert {c.verdict for c in site.certificates} == {Verdict.PROVEN}, site.certificates
-    assert {e.code for e in site.effects} <= {"autoflush"}
+    assert {e.code for e in site.effects} <= {"autoflush", "interpolated"}
     raw, now = _ran(text, engine), _ran(outcome.after.text, engine)
     assert now == raw or (engine.driver == "psycopg" and raw[0] in _UNTYPED)
 

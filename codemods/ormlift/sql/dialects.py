@@ -65,6 +65,9 @@ def parse(sql: str, name: str) -> list[exp.Expr | None]:
     """The statements of `sql`. Raises sqlglot.errors.SqlglotError where it cannot be parsed."""
     trees = [_plainly(tree) if tree is not None else None for tree in dialect(name).parse(sql)]
     if name == "postgresql":
+        for tree in trees:
+            if tree is not None:
+                _cast_spans(tree)
         trees = [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
     return [tree.transform(_membership) if tree is not None else None for tree in trees]
 
@@ -79,6 +82,21 @@ def _membership(node: exp.Expr) -> exp.Expr:
         return node
     found = exp.In(this=node.this.copy(), query=exp.Subquery(this=right.this.unnest().copy()))
     return found if kind is exp.Any else exp.Not(this=found)
+
+
+def _cast_spans(tree: exp.Expr) -> None:
+    """`INTERVAL :span` and the factor `INTERVAL '1 day'` are casts of a text, as PostgreSQL says itself."""
+    from sqlglot import exp
+
+    for node in list(tree.find_all(exp.Interval)):
+        amount, unit = node.this, node.args.get("unit")
+        span: exp.Expr | None = None
+        if isinstance(amount, exp.Placeholder) and unit is None:
+            span = amount.copy()
+        elif isinstance(node.parent, exp.Mul | exp.Div) and isinstance(amount, exp.Literal):
+            span = exp.Literal.string(f"{amount.name} {unit.name if unit is not None else ''}".strip().lower())
+        if span is not None:
+            node.replace(exp.Cast(this=span, to=exp.DataType.build("INTERVAL", dialect="postgres")))
 
 
 def _quantified(node: exp.Expr) -> exp.Expr:

@@ -121,6 +121,8 @@ class Expressions(Conditions, Functions):
 
         symbol = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}[type(tree)]  # type: ignore[index]
         left, right = self.value(tree.this), self.value(tree.args["expression"])
+        if symbol in "*/" and "interval" in (left.kind, right.kind):
+            return self._multiplied(left, symbol, right)
         if right.kind == "interval":
             return self._shifted(left, symbol, right)
         if left.null or right.null:
@@ -138,6 +140,13 @@ class Expressions(Conditions, Functions):
             kind = "numeric" if self.dialect == "mysql" else kind
         level = SUM if symbol in "+-" else PRODUCT
         return Value(Infix(first, symbol, second, level), kind, computed=True)
+
+    def _multiplied(self, left: Value, symbol: str, right: Value) -> Value:
+        """An interval and a number."""
+        if left.kind == right.kind or left.null or right.null or (symbol == "/" and right.kind == "interval"):
+            raise unsupported("Arithmetic with an interval")
+        first = self._sql(left) if left.is_python or right.is_python else left.node
+        return self._spelled(first, symbol, right.node, "interval")
 
     def _shifted(self, left: Value, symbol: str, right: Value) -> Value:
         """A point in time and an interval."""

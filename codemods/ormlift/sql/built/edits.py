@@ -200,21 +200,27 @@ class Editor:
         if place is to:
             return True
         first, last = sorted((place, to), key=lambda s: s.lineno)
-        suite = self.module.suite(first)
         around = [last, *self.module.ancestors(last)]
-        end = next((n for n, s in enumerate(suite) if s in around), None)
-        if end is None:
-            return False
-        between = suite[suite.index(first) + 1 : end]
-        goal = suite[end]
-        while goal is not last:  # the first statement of a block that does nothing before it
-            if not isinstance(goal, ast.Try):
+        between: list[ast.stmt] = []
+        while not any(s in around for s in self.module.suite(first)):  # out of the branches around the first
+            suite, outer = self.module.suite(first), self.module.parents[first]
+            if not isinstance(outer, ast.If):
                 return False
-            inner = next((n for n, s in enumerate(goal.body) if s in around), None)
-            if inner is None:
+            between += suite[suite.index(first) + 1 :]
+            first = outer
+        suite = self.module.suite(first)
+        goal = next(s for s in suite if s in around)
+        between += suite[suite.index(first) + 1 : suite.index(goal)]
+        while goal is not last:  # a statement of a block that does nothing before it
+            if not isinstance(goal, ast.Try | ast.If) or (isinstance(goal, ast.If) and acts(goal.test)):
                 return False
-            between += goal.body[:inner]
-            goal = goal.body[inner]
+            suites = [goal.body] if isinstance(goal, ast.Try) else [goal.body, goal.orelse]
+            suite = next((body for body in suites if any(s in around for s in body)), [])
+            if not suite:
+                return False
+            inner = next(s for s in suite if s in around)
+            between += suite[: suite.index(inner)]
+            goal = inner
         return all(self._builds(s) for s in between)
 
     def _builds(self, statement: ast.stmt) -> bool:

@@ -69,6 +69,8 @@ class Evaluator:
                 return _together(self._filled(value) for value in values)
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 return _together([self.text(left), self.text(right)])
+            case ast.BinOp(op=ast.Mod(), left=template, right=right):
+                return self._percent(template, right.elts if isinstance(right, ast.Tuple) else [right])
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return self.text(body if self.decide(test) else orelse)
             case ast.BoolOp(op=ast.Or(), values=[first, second]):
@@ -123,6 +125,18 @@ class Evaluator:
                 value = _argument(piece[1:-1], pieces[:number:1], args, named)
                 found.append(self.text(value) if value is not None else None)
         return _together(found)
+
+    def _percent(self, node: ast.expr, values: list[ast.expr]) -> Text | None:
+        """`"..." % (a, b)`."""
+        template = self.text(node)
+        if template is None or len(template) != 1:
+            return None
+        pieces = re.split(r"(%[s%])", template[0].text)
+        if any("%" in piece for piece in pieces[::2]) or pieces.count("%s") != len(values):
+            return None
+        given = iter(values)
+        parts = (Part(p.replace("%%", "%")) if n % 2 == 0 or p != "%s" else None for n, p in enumerate(pieces))
+        return _together((part,) if part is not None else self.text(next(given)) for part in parts)
 
     # Lists that are joined
 

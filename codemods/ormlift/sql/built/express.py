@@ -67,11 +67,9 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
     chunks = {p.part.chunk.node for way in built.ways for p in way if p.part.chunk is not None}
     if any(with_options(chunk)[1] is not None for chunk in chunks):
         raise _odd(built)
-    form = form_of(own)
     for node, (region, item) in built.items().items():
         if not item.open:
-            alone = form_of(_made(built, make, built.alone(item), marks))
-            found.texts[node] = _between(region, form, alone, built)
+            found.texts[node] = _between(region, own, _made(built, make, built.alone(item), marks), built)
     if built.open:
         open_up(found, lambda variant: _made(built, make, variant, {}), partial(_check_way, found))
         return found
@@ -157,16 +155,38 @@ def _made(built: Built, make: Make, variant: tuple[str, Parameters], spreads: Sp
         raise Refused("dynamic-sql", f"{message}; leave the function first where there is nothing to do") from None
 
 
-def _between(region: Region, form: Form, alone: Form, built: Built) -> tuple[str, ...]:
+def _between(region: Region, own: Prepared, alone: Prepared, built: Built) -> tuple[str, ...]:
     """What stands in the place of the mark."""
-    before, after = _arguments(region, form), _arguments(region, alone)
     (mark,) = _spread(region)
+    form = form_of(own)
+    before, after = _arguments(region, form), _arguments(region, form_of(alone))
     if before.count(mark) == 1:
         place, left = before.index(mark), len(before) - before.index(mark) - 1
         end = len(after) - left
         if place <= end and after[:place] == before[:place] and after[end:] == before[place + 1 :]:
             return after[place:end]
-    raise _odd(built)
+    deep = _inside(mark, statement_text(own, _FLAT, 0), statement_text(alone, _FLAT, 0))
+    if region.what is not Is.CONDITIONS or deep is None:
+        raise _odd(built)
+    return deep
+
+
+def _inside(mark: str, before: str, after: str) -> tuple[str, ...] | None:
+    """What stands in the place of a mark that is in a part of the statement: one of a UNION, a subquery."""
+    start, found, end = before.partition(f"{mark}, ")
+    if not found:
+        start, found, end = before.partition(mark)
+    fits = after.startswith(start) and after.endswith(end) and len(start) + len(end) <= len(after)
+    if not found or mark in end or not fits:
+        return None
+    text = f"_({after[len(start) : len(after) - len(end)]})"
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(node, ast.Call) or node.keywords or ast.unparse(node.func) != "_":
+        return None
+    return tuple(ast.get_source_segment(text, argument) or "" for argument in node.args)
 
 
 def _arguments(region: Region, form: Form) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ormlift.syntax import FunctionNode, walk_scope
+from ormlift.sql.life.pure import acts
+from ormlift.syntax import FunctionNode, dotted, walk_scope
 
 _METHODS = frozenset(["join", "format", "keys", "values", "items", "copy", "strip"])
 _MAKERS = frozenset(["text", "tuple", "list", "dict", "len", "map"])
@@ -129,6 +130,8 @@ def holders(node: ast.expr) -> Iterator[str]:  # noqa: C901
             for value in values:
                 if isinstance(value, ast.FormattedValue):
                     yield from holders(value.value)
+        case ast.BinOp(left=left, op=ast.Mod(), right=ast.Tuple(elts=elts)):
+            yield from (name for part in (left, *elts) for name in holders(part))
         case ast.BinOp(left=left, right=right):
             yield from (*holders(left), *holders(right))
         case ast.BoolOp(values=values):
@@ -165,3 +168,18 @@ def _of_call(func: ast.expr, passed: list[ast.expr]) -> Iterator[str]:
 
 def _last(func: ast.Name | ast.Attribute) -> str:
     return func.id if isinstance(func, ast.Name) else func.attr
+
+
+def does(node: ast.AST, names: frozenset[str]) -> bool:
+    """Whether a node by itself may change an attribute or item of anything but what the text is built from."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if name in names and attr in CHANGES:
+            return False
+        case ast.Call(func=func):
+            return acts(ast.Call(func, [], [])) and dotted(func).rpartition(".")[2] != "text"
+        case ast.Attribute(ctx=ctx):
+            return not isinstance(ctx, ast.Load)
+        case ast.Subscript(ctx=ctx, value=value):
+            return not (isinstance(ctx, ast.Load) or (isinstance(value, ast.Name) and value.id in names))
+        case _:
+            return isinstance(node, ast.Await | ast.Yield | ast.YieldFrom)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from ormlift.sql.built.evaluate import Evaluator, empty_or_not
 from ormlift.sql.built.gathered import gathered
 from ormlift.sql.built.helpers import Helpers
-from ormlift.sql.built.names import changed, dict_of
+from ormlift.sql.built.names import changed, dict_of, does
 from ormlift.sql.built.setting import Setter
 from ormlift.sql.built.values import Item, Items, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
-from ormlift.sql.life.pure import acts
+from ormlift.sql.life.pure import acts, looks
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.syntax import walk_scope
@@ -135,6 +135,7 @@ class _Way:
         self.walk, self.forced, self.otherwise = walk, forced, otherwise
         self.state: State = {}
         self.asked: list[str] = []
+        self.done = 0  # the line of what was done last
         self.used: set[str] = set()
         self.evaluate = Evaluator(walk.life, self.state, self.decide, walk.opens, self.used, walk.helpers, self.ask)
         self.setter = Setter(self.state, self.evaluate, self._lost, helped=walk.helped)
@@ -185,12 +186,16 @@ class _Way:
                 return None
 
     def _key(self, test: ast.expr) -> str:
-        """The same for tests that come out the same: of names that are bound once, and nothing done."""
+        """The same for tests that come out the same: of names that are bound once, and nothing done.
+
+        What they read off them is the same while nothing is done.
+        """
         definitions = self.walk.life.flow.definitions
         names = [n.id for n in ast.walk(test) if isinstance(n, ast.Name)]
         stable = all(len(definitions.get(name, ())) < 2 and name not in self.walk.mutated for name in names)
-        plain = not acts(test) and not any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(test))
-        return ast.dump(test) if stable and plain else f"{id(test)} {test.lineno}"
+        if not stable or acts(test):
+            return f"{id(test)} {test.lineno}"
+        return f"{self.done if looks(test) else 0} {ast.dump(test)}"
 
     # Statements
 
@@ -223,10 +228,17 @@ class _Way:
                 if isinstance(statement, ast.Return | ast.Raise | ast.Break | ast.Continue):
                     raise _EndError
 
+    def _note(self, *nodes: ast.AST) -> None:
+        """Note what is done, behind which an attribute or item may be another."""
+        for inner in (n for node in nodes for n in (node, *walk_scope(node))):
+            if does(inner, self.walk.names):
+                self.done = getattr(inner, "lineno", self.done)
+
     def _if(self, statement: ast.If) -> None:
         self._see(statement.test)
         self._unknown(statement.test)
         if not self._matters(statement):
+            self._note(statement)
             known = self._known(statement.test)
             if known is None or not _leaves(statement.body if known else statement.orelse):
                 return
@@ -235,6 +247,7 @@ class _Way:
         self.suite(statement.body if self.decide(statement.test) else statement.orelse)
 
     def _try(self, statement: ast.Try) -> None:
+        self._note(statement)
         falls = any(not _leaves(handler.body) for handler in statement.handlers)
         if falls and self._changes(statement) and not self._holds_all(statement):
             self._lost(statement)
@@ -265,6 +278,7 @@ class _Way:
         return all(call in inside for call in self.walk.calls)
 
     def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
+        self._note(statement)
         head = statement.test if isinstance(statement, ast.While) else statement.iter
         self._see(head)
         self._unknown(head)
@@ -307,7 +321,8 @@ class _Way:
         return bool(self._changes(node)) or any(inner in self.walk.calls for inner in walk_scope(node))
 
     def _see(self, *nodes: ast.AST) -> None:
-        """Note the calls in a statement or expression."""
+        """Note the calls in a statement or expression, and what it does."""
+        self._note(*nodes)
         for inner in (n for node in nodes for n in (node, *walk_scope(node))):
             if isinstance(inner, ast.Call) and inner in self.walk.calls:
                 self._execute(inner)

@@ -390,13 +390,10 @@ class _Positional(_Reader):
                 return None
 
     def _check_values(self, found: Steps) -> None:
-        from ormlift.sql.placeholders import placeholders
-
+        if self.holder is None:
+            self._hand_out(found)
         for step in [found.base, *found.steps()]:
-            try:
-                keys = [p.key for p in placeholders(step.sql, self.style, self.dialect)]
-            except ValueError:
-                raise _refused(f"what line {step.line} adds to the SQL is no piece that can be read alone") from None
+            keys = self._keys(step)
             if keys != list(range(len(step.given))):
                 if self.holder is None:
                     line = self.site.line
@@ -407,6 +404,32 @@ class _Positional(_Reader):
                 raise _refused(f"a percent sign stands in the SQL on line {step.line}")
             if sum(acts(value) for value in step.given.values()) > 1:
                 raise _refused(f"several parameters of line {step.line} are calls, which could run in another order")
+
+    def _keys(self, step: Step) -> list[int | str]:
+        from ormlift.sql.placeholders import placeholders
+
+        try:
+            return [p.key for p in placeholders(step.sql, self.style, self.dialect)]
+        except ValueError:
+            raise _refused(f"what line {step.line} adds to the SQL is no piece that can be read alone") from None
+
+    def _hand_out(self, found: Steps) -> None:
+        """What the call passes goes to the steps by their placeholders, to each the same on every way."""
+        passed = list(found.base.given.values())
+        given: dict[Step, list[ast.expr]] = {}
+        for path in found.paths():
+            place = 0
+            for step in (found.base, *path):
+                own = passed[place : place + len(self._keys(step))]
+                place += len(self._keys(step))
+                if given.setdefault(step, own) != own:
+                    raise _refused(f"line {step.line} takes other parameters on some way")
+            if place != len(passed):
+                return  # refused where they are counted
+        for step, own in given.items():
+            step.given = dict(enumerate(own))
+            if step is not found.base:
+                self._check_stable(own, step.line)
 
 
 def _numbered(node: ast.expr, start: int) -> dict[int | str, ast.expr] | None:
