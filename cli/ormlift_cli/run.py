@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ormlift.project.graph import ImportLine
     from ormlift.project.index import ProjectIndex
     from ormlift.project.mentions import Mentions
+    from ormlift.project.named import Named
     from ormlift.project.texts import Texts
     from ormlift.rules.base import Codemod
 
@@ -36,6 +37,7 @@ _START_EARLY_FROM = 2 * _INDEX_IN_POOL_FROM  # bytes of all files
 _IMPORTS_FOLLOWED = 2  # from a planned file, so far a function that it calls may stand
 _IGNORE_COMMENT = b"ormlift:"  # an unused one is reported, so its file is parsed
 _SELECT = re.compile(rb"(?<![\w.])select\(")
+_RUNS_SQL = re.compile(rb"\.cursor\(|sqlite|psycopg|pymysql|MySQLdb|mysql\.connector")
 _Item = tuple[str, bytes]
 _Scanned = tuple[str, bytes, bool]  # and whether facts may be taken from it
 
@@ -122,6 +124,8 @@ def _survey(project: Project, request: Request, progress: Progress, workers: Wor
         settings = replace(settings, sqlalchemy=pinned(requirements(project), "sqlalchemy"))
     if any(c.looks_elsewhere for c in codemods):
         index = replace(index, texts=_texts(project, files, index, settings))
+    if any(c.id == "cursor-to-orm" for c in codemods):
+        index = replace(index, named=_named(files))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -261,6 +265,14 @@ def _texts(project: Project, files: _Read, index: ProjectIndex, settings: Settin
         with suppress(OSError):
             known[path] = held[path] if path in held else read(project.root, path)
     return Texts(known, frozenset(name.decode(errors="replace") for name in files.set_names))
+
+
+def _named(files: _Read) -> Named:
+    """Which files name the functions of the planned ones that may be handed connections."""
+    from ormlift.project.named import search
+
+    planned = (data.decode(errors="replace") for _, data in files.to_plan if _RUNS_SQL.search(data))
+    return search({path: data for path, data, _ in files.for_index}, planned)
 
 
 def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:

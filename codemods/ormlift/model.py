@@ -153,6 +153,13 @@ class AddParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class DropArgument:
+    """The argument of a call whose value stands at `span` goes, or the parameter of a def whose name does."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class AddBehind:
     """Behind the statement at `span` come those of `text`, written at column 0; a block gets a blank line before it."""
 
@@ -176,6 +183,7 @@ Op = (
     | DropHandlers
     | DropWithItem
     | AddParameter
+    | DropArgument
     | AddBehind
     | CommentOut
 )
@@ -205,6 +213,7 @@ class Rewrite:
     certificates: tuple[Certificate, ...] = ()  # one for each SQL statement of the site
     manual: bool = False  # true: shown, never applied
     fault: Fault | None = None  # what a check found here; None for a codemod that only migrates
+    mates: tuple[int, ...] = ()  # the first lines of those of the codemod that are made together with it, or not at all
 
     @property
     def applicability(self) -> Applicability:

@@ -41,6 +41,7 @@ from ormlift.verify import LostCommentError, VerificationError, verify_edit
 
 _LINE = re.compile(r"\bline (\d+)\b")
 _Made = tuple[Edited, Module]  # an edit, and the text that it makes
+_Group = tuple[Rewrite, ...]  # what is made together, or not at all
 _ROUNDS = 25  # more rounds than sites can nest; reaching it means that a codemod rewrites its own result
 
 
@@ -76,6 +77,7 @@ class _Planner:
     origin: list[int | None] = field(init=False)  # for each current line, the line of the file as it was
     ignored: tuple[Suppression, ...] = field(init=False)
     first: list[Site] = field(default_factory=list)  # the sites of the file as it was
+    last: list[Site] = field(default_factory=list)  # those of the file as it is in the end
     done: list[Site] = field(default_factory=list)  # rewrites applied, with the file's own lines
     stuck: dict[tuple[str, int], str] = field(default_factory=dict)  # (codemod, line) -> why no edit could follow it
 
@@ -126,12 +128,13 @@ class _Planner:
                 effects.append(Effect("late-import", site.line, message))
         return replace(site, imports=tuple(imports), effects=tuple(dict.fromkeys(effects)))
 
-    def _batch(self, sites: Iterable[Site]) -> list[Rewrite]:
-        """The rewrites to apply in this round: applicable, and no two on the same lines."""
-        batch: list[Rewrite] = []
-        for site in sites:
-            if isinstance(site, Rewrite) and self._why_not(site) is None and all(_apart(site, b) for b in batch):
-                batch.append(site)
+    def _batch(self, sites: Iterable[Site]) -> list[_Group]:
+        """The rewrites to apply in this round: applicable, and no two of different groups on the same lines."""
+        batch: list[_Group] = []
+        for group in _groups(sites):
+            free = all(_apart(site, other) for site in group for taken in batch for other in taken)
+            if free and all(self._why_not(site) is None for site in group):
+                batch.append(group)
         return batch
 
     def _why_not(self, rewrite: Rewrite) -> Reason | None:
@@ -160,6 +163,16 @@ class _Planner:
             return Reason("needs-unsafe", f"{what}; applied with --unsafe")
         return None
 
+    def _why_not_mates(self, rewrite: Rewrite) -> Reason | None:
+        """Why none of those that a rewrite goes together with is to be applied, or None."""
+        for mate in (s for s in self.last if isinstance(s, Rewrite) and s.codemod == rewrite.codemod):
+            reason = self._why_not(mate) if mate.line in rewrite.mates else None
+            if reason is not None:
+                return Reason(
+                    reason.code, f"goes together with line {self._was(mate.line)}, which stays: {reason.message}"
+                )
+        return None
+
     def _circle(self, rewrite: Rewrite) -> str:
         """The module that the rewrite would import and that leads back to this file, or the empty string."""
         return next((need.module for need in rewrite.imports if not need.inside and self._closes(need)), "")
@@ -173,19 +186,19 @@ class _Planner:
     def _is_ignored(self, site: Site) -> bool:
         return any(s.covers(site.codemod, self._was(site.line)) for s in self.ignored)
 
-    def _apply(self, batch: list[Rewrite]) -> None:
+    def _apply(self, batch: list[_Group]) -> None:
         """Apply a batch; rewrites that no edit can follow are set aside."""
         kept, made = self._possible(batch, [], None)
         if made is None:
             return
         edited, module = made
-        self.done += [self._mapped(rewrite) for rewrite in kept]
+        self.done += [self._mapped(rewrite) for group in kept for rewrite in group]
         self.origin = [None if line is None else self.origin[line - 1] for line in edited.origin]
         self.current = module
 
     def _possible(
-        self, batch: list[Rewrite], kept: list[Rewrite], made: _Made | None
-    ) -> tuple[list[Rewrite], _Made | None]:
+        self, batch: list[_Group], kept: list[_Group], made: _Made | None
+    ) -> tuple[list[_Group], _Made | None]:
         """`kept`, which makes `made`, with all of a batch that can be made beside it; by halves, as most is good."""
         tried = self._try([*kept, *batch])
         if tried is not None:
@@ -195,29 +208,34 @@ class _Planner:
             kept, made = self._possible(batch[:middle], kept, made)
             return self._possible(batch[middle:], kept, made)
         if kept and self._try(batch) is not None:
-            self.stuck[batch[0].codemod, self._was(batch[0].line)] = "its edit collides with another's"
+            self._set_aside(batch[0], "its edit collides with another's")
         return kept, made
 
-    def _try(self, batch: list[Rewrite]) -> _Made | None:
+    def _set_aside(self, group: _Group, why: str) -> None:
+        for rewrite in group:
+            self.stuck[rewrite.codemod, self._was(rewrite.line)] = why
+
+    def _try(self, batch: list[_Group]) -> _Made | None:
         """What a batch makes of the file, verified; None where its layout stands in the way, which is noted of one."""
+        rewrites = [rewrite for group in batch for rewrite in group]
         try:
-            edited = apply(self.current, [self._tidied(rewrite) for rewrite in batch])
+            edited = apply(self.current, [self._tidied(rewrite) for rewrite in rewrites])
             after = replace(self.module.source, text=edited.text)
-            lines = [(rewrite.line, rewrite.end_line) for rewrite in batch]
+            lines = [(rewrite.line, rewrite.end_line) for rewrite in rewrites]
             return edited, verify_edit(self.current, after, edited.origin, lines)
         except LayoutError as error:
             told = str(error)
         except LostCommentError as error:
-            told = self._homeless(error.comment, batch[0])
+            told = self._homeless(error.comment, rewrites)
         if len(batch) == 1:
-            self.stuck[batch[0].codemod, self._was(batch[0].line)] = told
+            self._set_aside(batch[0], told)
         return None
 
-    def _homeless(self, comment: str, rewrite: Rewrite) -> str:
+    def _homeless(self, comment: str, rewrites: Sequence[Rewrite]) -> str:
         """What is told of a site whose rewrite has no place for a comment."""
-        numbers = range(rewrite.line, rewrite.end_line + 1)
+        numbers = (n for rewrite in rewrites for n in range(rewrite.line, rewrite.end_line + 1))
         held = (n for n in numbers if self.current.lines[n - 1].rstrip().endswith(comment))
-        line = self._was(next(held, rewrite.line))
+        line = self._was(next(held, rewrites[0].line))
         return f"the comment on line {line} has no place in the new code; put it on a line above the statement"
 
     def _tidied(self, rewrite: Rewrite) -> Rewrite:
@@ -258,6 +276,7 @@ class _Planner:
         return _LINE.sub(lambda match: f"line {self._was(int(match[1]))}", message) if self.done else message
 
     def _outcome(self, last: list[Site]) -> Outcome:
+        self.last = last
         path = self.module.source.path
         reports = [_report(site, Status.REWRITTEN, None) for site in self.done]
         reports += [self._left(site) for site in self._untold(last)]
@@ -287,7 +306,7 @@ class _Planner:
             why = next(s.why for s in self.ignored if s.covers(site.codemod, mapped.line))
             return _report(mapped, Status.SUPPRESSED, Reason("ignored", why or "no reason is given"))
         if isinstance(site, Rewrite):
-            reason = self._why_not(site)
+            reason = self._why_not(site) or self._why_not_mates(site)
             report = _report(mapped, Status.REFUSED, reason)
             impossible = reason is not None and reason.code in ("unusual-layout", "import-cycle")
             return replace(report, applicability=None, effects=()) if impossible else report
@@ -329,6 +348,16 @@ def _gist(site: Site) -> tuple[str, ...]:
     if isinstance(site, Refusal):
         return (fault, site.reason.code)
     return (fault, "", *(effect.code for effect in site.effects))
+
+
+def _groups(sites: Iterable[Site]) -> list[_Group]:
+    """The rewrites in order, those together that go together."""
+    rewrites = [site for site in sites if isinstance(site, Rewrite)]
+    found: dict[Rewrite, _Group] = {}
+    for site in rewrites:
+        mates = [r for r in rewrites if r is site or (r.codemod == site.codemod and r.line in site.mates)]
+        found.setdefault(mates[0], tuple(mates))
+    return list(found.values())
 
 
 def _apart(one: Rewrite, other: Rewrite) -> bool:

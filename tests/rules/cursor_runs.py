@@ -5,12 +5,18 @@ import importlib
 import inspect
 import sqlite3
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ormlift.model import Outcome, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.graph import ImportGraph, import_lines
+from ormlift.project.index import ProjectIndex, link
+from ormlift.project.named import Named
 from ormlift.rules.examples.cursor_kept import PROJECT
 
 ROWS = [
@@ -89,3 +95,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name in [n for n in sys.modules if n == "app" or n.startswith("app.")]:
         del sys.modules[name]
     sys.modules.update(before)
+
+
+def whole_index(files: Mapping[str, str]) -> ProjectIndex:
+    """What is known of a project all of whose files are seen."""
+    known = link(read_facts(Source(path, text)) for path, text in files.items())
+    graph = ImportGraph({path: import_lines(text, path) for path, text in files.items()})
+    return replace(known, imports=graph, named=Named.of(files))
+
+
+def planned(text: str, others: Mapping[str, str] | None = None) -> Outcome:
+    """What becomes of app/jobs.py in the project of the examples, beside other files."""
+    files = {**PROJECT, **(others or {}), "app/jobs.py": text}
+    settings = Settings(codemods=("cursor-to-orm",), unsafe=True)
+    return plan_file(Source("app/jobs.py", text), whole_index(files), settings)

@@ -13,6 +13,7 @@ from ormlift.model import (
     AddBehind,
     AddParameter,
     CommentOut,
+    DropArgument,
     DropFinally,
     DropHandlers,
     DropWithItem,
@@ -157,6 +158,7 @@ def op_lines(op: Op) -> tuple[int, int]:
             | DropFinally(span)
             | DropHandlers(span)
             | DropWithItem(span)
+            | DropArgument(span)
             | CommentOut(span, _)
             | AddBehind(span, _)
         ):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ormlift.edit.moved import Run, moved
 from ormlift.model import (
     CommentOut,
+    DropArgument,
     DropFinally,
     DropHandlers,
     DropWithItem,
@@ -25,7 +26,7 @@ from ormlift.model import (
 )
 from ormlift.syntax import FunctionNode, suites
 
-_KNOWN = (CommentOut, DropFinally, DropHandlers, DropWithItem, ReplaceExpr, ReplaceStatement, Wrap)
+_KNOWN = (CommentOut, DropArgument, DropFinally, DropHandlers, DropWithItem, ReplaceExpr, ReplaceStatement, Wrap)
 _SIGN = "_folded_"
 _PLACE = re.compile(rf'"""{_SIGN}(\d+)_[\r\n]*"""')
 _Key = tuple[int, int]

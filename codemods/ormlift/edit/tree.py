@@ -16,6 +16,7 @@ from ormlift.model import (
     AddBehind,
     AddParameter,
     CommentOut,
+    DropArgument,
     DropFinally,
     DropHandlers,
     DropWithItem,
@@ -62,6 +63,7 @@ class _Editor(cst.CSTTransformer):
         self._behind = {_start(op.span): op for op in ops if isinstance(op, AddBehind)}
         self._comments = {_start(op.span): op for op in ops if isinstance(op, CommentOut)}
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
+        self._dropped = {op.span for op in ops if isinstance(op, DropArgument)}
         self._finals = {_start(op.span) for op in ops if isinstance(op, DropFinally)}
         self._kept = {_start(op.span): op.kept for op in ops if isinstance(op, DropHandlers)}
         self._wraps = {_start(op.first): (_start(op.last), op.header) for op in ops if isinstance(op, Wrap)}
@@ -89,7 +91,7 @@ class _Editor(cst.CSTTransformer):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """Go only where an op may be: below statements on whose lines one stands."""
-        if isinstance(node, cst.SimpleStatementLine) and not self._exprs:
+        if isinstance(node, cst.SimpleStatementLine) and not self._exprs and not self._dropped:
             return False
         if isinstance(node, cst.BaseStatement):
             where = self._positions[node]
@@ -106,7 +108,27 @@ class _Editor(cst.CSTTransformer):
             span = self._span(original_node)
             if span in self._exprs and isinstance(updated, cst.BaseExpression):
                 return self._swap_expression(span, updated)
+        return self._shortened(original_node, updated) if self._dropped else updated
+
+    def _shortened(self, original: cst.CSTNode, updated: Any) -> Any:  # noqa: ANN401 - of the same class
+        """A call, or the parameters of a def, after the loss of some."""
+        if isinstance(original, cst.Call):
+            return updated.with_changes(args=self._without_arguments(original.args, updated.args))
+        if isinstance(original, cst.Parameters):
+            kinds = ("posonly_params", "params", "kwonly_params")
+            pairs = {k: (getattr(original, k), getattr(updated, k)) for k in kinds}
+            return updated.with_changes(**{k: self._without_arguments(*pair) for k, pair in pairs.items()})
         return updated
+
+    def _without_arguments(self, original: Sequence[Any], updated: Sequence[Any]) -> Sequence[Any]:
+        """The arguments, or parameters, that stay; the last of them ends as the last one did."""
+        spans = [self._span(held.value if isinstance(held, cst.Arg) else held.name) for held in original]
+        gone = self._dropped.intersection(spans)
+        self._left -= {DropArgument(span) for span in gone}
+        kept = [node for node, span in zip(updated, spans, strict=True) if span not in gone]
+        if kept and spans[-1] in gone:
+            kept[-1] = kept[-1].with_changes(comma=updated[-1].comma)
+        return kept
 
     def _swap_expression(self, span: Span, old: cst.BaseExpression) -> cst.BaseExpression:
         text = self._exprs.pop(span)

@@ -143,6 +143,18 @@ class ImportGraph:
         """By file, what it imports or patches, at its top or inside functions."""
         return {path: frozenset(self._imported_by(path)) for path in self.files}
 
+    def leads_to(self, path: str, target: str) -> bool:
+        """Whether a file imports another one or patches it, directly or by way of others."""
+        return target in self._reach(path)
+
+    def takes_from(self, path: str, target: str) -> bool:
+        """Whether a file itself imports another one or something of it, or patches it."""
+        return target in self._all_edges.get(path, ())
+
+    def takes_all(self, path: str) -> bool:
+        """Whether another file imports all of the module at `path` with a star."""
+        return "*" in self._taken.get(path, set())
+
     def held_in(self, path: str, dotted: str) -> list[tuple[str, str]]:
         """The files and the names in them that a dotted path of a test may lead to; none: it leads out of the project.
 

@@ -25,6 +25,7 @@ from ormlift.project.health import Health
 from ormlift.project.known import SESSIONS, session_of
 from ormlift.project.mapping import ModelLinker, snake
 from ormlift.project.mentions import Mentions
+from ormlift.project.named import Named
 from ormlift.project.names import Names, Place, is_test_path, module_parts
 from ormlift.project.patched import Patch
 from ormlift.project.sessions import FunctionFacts
@@ -62,6 +63,7 @@ class ProjectIndex:
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
     texts: Texts = field(default_factory=Texts, repr=False)  # of files that calls may lead into
     mentions: Mentions | None = field(default=None, repr=False)  # what all files say of the names in `health.asked()`
+    named: Named = field(default_factory=Named, repr=False)  # who names the functions that may be handed connections
 
     def __getstate__(self) -> dict[str, object]:
         return {f.name: getattr(self, f.name) for f in fields(self)}

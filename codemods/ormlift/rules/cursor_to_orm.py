@@ -31,6 +31,13 @@ that one function executes on and another reads from stays; so do two functions 
 wrote, calls the other, which writes too: their sessions would wait for each other. Asynchronous
 lives (aiosqlite) become `async with` an asynchronous session; there must be a factory or scope for one.
 
+A connection or cursor that a life hands to a function of the file goes with it: the function takes the session as its
+parameter (called so in calls by keyword and in the docstring too), and all lives that hand it theirs are rewritten
+together, each function a site of its own, or none of them. For that each use of the function must be a call that is
+seen and hands on what such a life holds: one that another file uses, or that is passed as a value, decorated,
+overridden or reached by its name, stays. So does one that closes what it is handed or sets something on it, one whose
+rows another function reads from the cursor, and a generator.
+
 SQL that is put together step by step becomes a statement that is: `sql += " AND x = ?"; params.append(x)`, under an
 `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise; the statement of
 each way through the branches (up to 64) is proven by itself. What is appended must be a literal with its parameters
@@ -68,13 +75,21 @@ today, and runs after the rewrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules.base import Codemod, Context
-from ormlift.rules.examples import cursor_beside, cursor_given, cursor_holes, cursor_kept, cursor_many, cursor_rows
+from ormlift.rules.examples import (
+    cursor_beside,
+    cursor_given,
+    cursor_handed,
+    cursor_holes,
+    cursor_kept,
+    cursor_many,
+    cursor_rows,
+)
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
-from ormlift.sql.life.find import Stray, find_lives
+from ormlift.sql.life.find import Stray, find_lives, runs
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.rewrite import rewrite_life
@@ -88,11 +103,28 @@ ID = "cursor-to-orm"
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every connection's life in the file, as a rewrite or a refusal."""
     lives, strays = find_lives(module, context.index)
-    for life in lives:
+    families = {life.family: life.family.lives for life in lives if life.family is not None}
+    for family in families.values():
+        yield from _together(family, context)
+    for life in (life for life in lives if life.family is None):
         yield _site(life, context)
     other = next((d for d in _OTHER_DRIVERS if d in module.imports.values()), "")
     for stray in strays:
         yield _outside(stray, other)
+
+
+def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
+    """The lives of one family: all of them rewritten, or none, for the reason of the first that can't be."""
+    sites = [(life, _site(life, context)) for life in sorted(lives, key=lambda life: life.line)]
+    refused = [(life, site) for life, site in sites if isinstance(site, Refusal)]
+    for life, site in sites:
+        if not refused or isinstance(site, Refusal):
+            yield from [site] if not refused or runs(life) else []
+            continue
+        culprit, reason = refused[0][0], refused[0][1].reason
+        if runs(life):
+            message = f"{life.name} goes together with line {culprit.line}, which stays: {reason.message}"
+            yield Refusal(ID, life.line, _last_line(life), Reason(reason.code, message))
 
 
 def _site(life: Life, context: Context) -> Site:
@@ -104,7 +136,7 @@ def _site(life: Life, context: Context) -> Site:
 
 def _last_line(life: Life) -> int:
     ends = [use.node.end_lineno or use.line for use in life.uses]
-    return max(ends if life.how is How.KEPT else [life.call.end_lineno or life.line, *ends])
+    return max(ends if life.how in (How.KEPT, How.HANDED) else [life.call.end_lineno or life.line, *ends])
 
 
 def _outside(stray: Stray, other: str) -> Refusal:
@@ -130,13 +162,13 @@ REASONS = {
         "cursors keep rules of their own. Leave it raw, or open the connection with another driver."
     ),
     "connection-from-outside": (
-        "The connection or cursor is a parameter, or an attribute or global that the file does not open, so that its "
-        "life does not begin here. Open it in the function that uses it, or hand on a session."
+        "The connection or cursor is an attribute or global that the file does not open, or a parameter that nothing in "
+        "the file is seen to hand in. Open it in the function that uses it, or hand on a session."
     ),
     "asynchronous": "The driver is asynchronous, and not surely aiosqlite (psycopg's async): not rewritten yet.",
     "connection-escapes": (
-        "The connection or a cursor is handed on, returned, stored or caught by a nested function, which would see a "
-        "session instead. Keep it inside one function."
+        "The connection or a cursor is returned, stored, caught by a nested function, or handed to one that can't take "
+        "a session instead. Keep it inside one function, or see that the other is only called, and in this file."
     ),
     "unclear-connection": (
         "A use of the connection may be reached without it, with another one, or when it is closed. Bind it once, "
@@ -294,6 +326,7 @@ CODEMOD = Codemod(
         *cursor_rows.EXAMPLES,
         *cursor_many.EXAMPLES,
         *cursor_given.EXAMPLES,
+        *cursor_handed.EXAMPLES,
         *cursor_beside.EXAMPLES,
     ),
 )

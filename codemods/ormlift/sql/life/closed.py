@@ -16,6 +16,7 @@ _RAISES = (
     Does.COMMIT,
     Does.ROLLBACK,
     Does.CURSOR,
+    Does.HANDS,
 )
 
 

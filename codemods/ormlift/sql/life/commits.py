@@ -29,7 +29,7 @@ def autocommits(life: Life) -> Tri:
 def check_switches(life: Life) -> None:
     """A connection is in one mode for all that it executes. Raises Refused."""
     switches = list(_switches(life))
-    runs = life.where(Does.EXECUTE, Does.MANY)
+    runs = life.where(Does.EXECUTE, Does.MANY, Does.HANDS)
     for use, turned in switches:
         late = any(run.line < use.line for run in runs) and turned is not life.source.autocommit
         ways = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.If | ast.ExceptHandler | ast.While)}
@@ -41,7 +41,7 @@ def check_switches(life: Life) -> None:
 
 def _switches(life: Life) -> Iterator[tuple[Use, Tri]]:
     """Where the mode is set, and to what; behind the last statement it does not matter."""
-    runs = life.where(Does.EXECUTE, Does.MANY)
+    runs = life.where(Does.EXECUTE, Does.MANY, Does.HANDS)
     for use in life.where(Does.SETTING):
         turned = _turned(life.module.statement(use.node))
         loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
@@ -107,12 +107,25 @@ def _leaves(node: ast.stmt, life: Life, region: Region) -> bool:
     return loop is None or not (region.holds(loop))
 
 
+def handed_writes(life: Life) -> list[Execution]:
+    """The calls that leave something uncommitted on the connection that they are handed, as one write each."""
+    uses = [use for use in life.where(Does.HANDS) if use.hands is not None and use.hands.ends.writes]
+    return [Execution(use, use.hands.call) for use in uses if use.hands is not None]
+
+
+def check_settled(life: Life, region: Region, reached: Flow) -> None:
+    """Refuse where others are to commit what a function leaves that a kept connection is handed to. Raises Refused."""
+    for line in uncommitted(life, region, reached, handed_writes(life)):
+        message = f"what line {line} calls leaves on {life.name} what others commit, and the scope does not commit"
+        raise Refused("commit-at-exit", f"{message}; commit behind it, or configure a scope that commits")
+
+
 def commit_effects(
     life: Life, region: Region, reached: Flow, writes: list[Execution], *, scope_commits: Tri
 ) -> Iterator[Effect]:
     """Effects of the scope's commit on what the raw connection left uncommitted. Raises Refused where none can tell."""
     auto = autocommits(life)
-    if auto is Tri.YES:
+    if auto is Tri.YES or life.how is How.HANDED:
         return
     before = _commits_at_end(life)
     if life.how is How.KEPT and not life.given:
@@ -166,7 +179,14 @@ def check_blocks(life: Life, reached: Flow) -> None:
             raise Refused("with-connection", message)
         opened = reached.of(use.node, OPEN)
         commits = {u.node for u in life.where(Does.COMMIT, Does.ROLLBACK)}
+        commits |= {u.node for u in life.where(Does.HANDS) if u.hands is not None and not u.hands.ends.opens}
         inner = {n for n in opened if _in_block(n, life)}
         if opened - commits - inner:
             message = f"`with {life.name}` on line {use.line} begins while a transaction is open; commit before it"
             raise Refused("with-connection", message)
+    for use in life.where(Does.HANDS):
+        if use.hands is not None and use.hands.ends.commits and _in_block(use.node, life):
+            message = (
+                f"line {use.line} calls {use.hands.function.name}() in a `with {life.name}`, and it commits itself"
+            )
+            raise Refused("with-connection", f"{message}; commit in one of the two")

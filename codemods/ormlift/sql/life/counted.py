@@ -39,8 +39,9 @@ def is_over_commit(execution: Execution, life: Life) -> bool:
 
 def commit_between(execution: Execution, life: Life) -> tuple[Use, Use] | None:
     """A commit between an execute and its fetch, and the fetch."""
+    handed = [use for use in life.where(Does.HANDS) if use.hands is not None and use.hands.ends.commits]
     for use in execution.fetches:
-        for other in life.where(Does.COMMIT, Does.ROLLBACK):
+        for other in [*life.where(Does.COMMIT, Does.ROLLBACK), *handed]:
             between = execution.line < other.line <= (use.node.end_lineno or use.line)
             if between or _goes_on(use, other, life):
                 return other, use

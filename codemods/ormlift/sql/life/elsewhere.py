@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ormlift.project.escape.choice import bound_in
 from ormlift.sql.life.executions import Execution
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import FunctionNode, Module, dotted
 
@@ -23,7 +23,7 @@ _ROWS = ("select", "with", "values", "show", "pragma", "explain", "describe")
 
 def check_elsewhere(life: Life, found: Sequence[Execution]) -> None:
     """Refuse an execution on a kept cursor whose rows, count or id another function reads. Raises Refused."""
-    for cursor in life.made:
+    for cursor in life.made if life.how is How.KEPT else ():
         runs = [e for e in found if e.use.said == cursor]
         for node in _mentions(cursor, life) if runs else ():
             _check_mention(node, cursor, runs, life.module)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 
 from ormlift.sql.life.flow import Flow, Mark, flow
-from ormlift.sql.life.model import Does, Life, Use
+from ormlift.sql.life.model import Does, Ends, Life, Use
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.reuse import check_loops, cursor_groups
 from ormlift.sql.life.swallow import may_swallow
@@ -95,8 +95,11 @@ def marked_flow(
             by_node.setdefault(node, []).append(Mark(TRANSACTION, defines=False))
     arguments = life.host.args if isinstance(life.host, FunctionNode) else None
     keeps = partial(may_swallow, module=life.module)
-    kept = {f"#{groups[name]}": life.host for name in life.kept if name in groups}  # may have executed elsewhere
-    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments, keeps, kept)
+    handed = [a.arg for a, is_cursor in life.parameters.items() if is_cursor]
+    held = {f"#{groups[name]}": life.host for name in (*life.kept, *handed) if name in groups}  # may have executed
+    if life.parameters:
+        held |= {TRANSACTION: life.host} | ({OPEN: life.host} if life.enters_open else {})
+    return flow(life.host.body, lambda node: by_node.get(node, ()), arguments, keeps, held)
 
 
 def _marks(use: Use, cursor: str) -> Iterator[Mark]:
@@ -114,6 +117,18 @@ def _marks(use: Use, cursor: str) -> Iterator[Mark]:
         yield Mark(OPEN, defines=True)
     elif use.does is Does.BLOCK:
         yield Mark(OPEN, defines=False)
+    elif use.hands is not None:
+        yield from _handed_marks(use.hands.ends, name if use.cursor else "")
+
+
+def _handed_marks(ends: Ends, cursor: str) -> Iterator[Mark]:
+    """What a call may do that is handed the connection, or a cursor, on which it may have executed."""
+    yield Mark(OPEN, defines=False)
+    yield Mark(OPEN, defines=True)
+    if ends.writes or not ends.passes:
+        yield Mark(TRANSACTION, defines=True)
+    if cursor:
+        yield Mark(cursor, defines=True)
 
 
 def executions(life: Life, reached: Flow) -> list[Execution]:

@@ -12,7 +12,9 @@ from functools import partial
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
+from ormlift.sql.life.callees import Callees
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
+from ormlift.sql.life.families import spread
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
 from ormlift.sql.life.model import Does, Host, How, Life, Use
@@ -55,19 +57,43 @@ class Stray:
 
 def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[Stray]]:
     """All lives of the file, in source order, and what belongs to none of them."""
-    lives: list[Life] = []
-    strays: list[Stray] = []
     hosts = _hosts(module)
-    connections = _connection_names(module, index) if hosts else set()
-    kept = kept_connections(module, index) if hosts else {}
-    for host in hosts:
-        found = list(_lives_of(host, module, index))
-        found += [life for life in kept_lives(host, module, kept) if _is_site(life)]
-        found += [life for life in given_lives(host, module, index) if _is_site(life)]
-        lives += found
-        strays += _strays(host, module, index, found, connections, {name for _, name in kept})
+    if not hosts:
+        return [], []
+    callees = Callees(module, index)
+    kept = kept_connections(module, index)
+    lives: list[Life] = []
+    for host in [*hosts, *_handing(hosts, module)]:
+        lives += _lives_of(host, module, index, callees)
+        lives += [life for life in kept_lives(host, module, kept, callees) if _is_site(life)]
+        lives += [life for life in given_lives(host, module, index, callees) if _is_site(life)]
+    lives = [life for life in (*lives, *spread(lives, module, callees)) if _is_told(life)]
     _tell_nested(lives, module)
+    strays: list[Stray] = []
+    connections, names = _connection_names(module, index), {name for _, name in kept}
+    for host in hosts:
+        strays += _strays(host, module, index, [life for life in lives if life.host is host], connections, names)
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
+
+
+def _handing(hosts: list[Host], module: Module) -> list[Host]:
+    """The functions that call those in which something is run, also by way of others, and run nothing themselves."""
+    known = {host.name for host in hosts if isinstance(host, FunctionNode)}
+    found: dict[Host, None] = {}
+    calls = [(c, dotted(c.func).rpartition(".")[2], module.enclosing_function(c) or module.tree) for c in module.calls]
+    while True:
+        new = [
+            h for c, name, h in calls if name in known and (c.args or c.keywords) and h not in found and h not in hosts
+        ]
+        if not new:
+            return list(found)
+        found |= dict.fromkeys(new)
+        known |= {host.name for host in new if isinstance(host, FunctionNode)}
+
+
+def _is_told(life: Life) -> bool:
+    """Whether a life is a site: what only hands a connection on is one where all can be rewritten."""
+    return runs(life) or (life.family is not None and life.family.trouble is None)
 
 
 def _tell_nested(lives: list[Life], module: Module) -> None:
@@ -93,7 +119,7 @@ def _hosts(module: Module) -> list[Host]:
     return list(hosts)
 
 
-def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+def _lives_of(host: Host, module: Module, index: ProjectIndex, callees: Callees) -> Iterator[Life]:
     arguments = host.args if isinstance(host, FunctionNode) else None
     reached: Flow | None = None
     claimed: set[ast.AST] = set()
@@ -111,7 +137,9 @@ def _lives_of(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]
         if (how in (How.PAIR, How.WITH_PAIR)) != (source.kind is SourceKind.CONNECTION_AND_CURSOR):
             continue
         is_async = source.driver in ASYNC_DRIVERS and isinstance(host, ast.AsyncFunctionDef)
-        life = Life(module, host, reached, origin, node, how, source, name.id, manager, is_async=is_async)
+        life = Life(
+            module, host, reached, origin, node, how, source, name.id, manager, is_async=is_async, callees=callees
+        )
         Collector(life, name, cursor).run()
         if _is_site(life):
             claimed |= {node for use in life.uses for node in (use.node, use.call)}
@@ -146,7 +174,15 @@ def _is_site(life: Life) -> bool:
     """A session is one only where it is taken for a connection."""
     if life.source.kind in SESSIONS:
         return any(u.does.value in ("cursor", "cursor-block") for u in life.uses)
-    return any(u.does.value in _RUNNING for u in life.uses) or bool(life.cursors)
+    return runs(life) or bool(life.where(Does.HANDS))
+
+
+def runs(life: Life) -> bool:
+    """Whether something is executed in a life, or a cursor made."""
+    if life.source.kind in SESSIONS:
+        return True
+    cursors = life.cursors - {parameter.arg for parameter in life.parameters}
+    return any(u.does.value in _RUNNING for u in life.uses) or bool(cursors)
 
 
 _RUNNING = frozenset(["cursor", "cursor-block", "execute", "executemany"])
@@ -214,7 +250,9 @@ def _strays(
 
 
 def _cursor_calls(use: Use) -> Iterator[ast.AST]:
-    """The `conn.cursor()` inside `closing(..)`."""
+    """The `conn.cursor()` inside `closing(..)`, or among the arguments of a call that is handed it."""
+    if use.hands is not None:
+        yield use.hands.given
     if use.does is Does.CURSOR_BLOCK:
         yield from (n for n in ast.walk(use.node) if isinstance(n, ast.Call))
 

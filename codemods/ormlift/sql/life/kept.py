@@ -17,6 +17,7 @@ from ormlift.project.facts import FileFacts
 from ormlift.project.index import ProjectIndex
 from ormlift.project.injectors import Injector
 from ormlift.schema import SessionSource, SourceKind, Tri
+from ormlift.sql.life.callees import Callees
 from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.flow import flow
 from ormlift.sql.life.model import Host, How, Life, Receiver
@@ -26,7 +27,6 @@ from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
-_RUNS = frozenset(["execute", "cursor", "executemany", "execute_fetchall"])
 _Owner = ast.ClassDef | None
 _Key = tuple[_Owner, str]
 
@@ -40,9 +40,11 @@ class Kept:
     cursors: dict[str, list[ast.expr]] = field(default_factory=dict)  # how its kept cursors are written, and made
 
 
-def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Iterator[Life]:
+def kept_lives(
+    host: Host, module: Module, connections: dict[_Key, Kept], callees: Callees | None = None
+) -> Iterator[Life]:
     """The lives in one function of connections that are kept outside of it."""
-    if not isinstance(host, FunctionNode) or not _may_keep(host):
+    if not isinstance(host, FunctionNode):
         return
     owner = module.enclosing_class(host)
     for (home, name), kept in connections.items():
@@ -57,7 +59,7 @@ def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Ite
         reached = flow(host.body, arguments=host.args, swallows=partial(may_swallow, module=module))
         life = Life(
             module, host, reached, origin, kept.call, How.KEPT, kept.source, name,
-            is_async=is_async, kept=names, made=kept.cursors,
+            is_async=is_async, kept=names, made=kept.cursors, callees=callees,
         )  # fmt: skip
         collector = Collector(life, None, None)
         for node, is_cursor in uses:
@@ -68,9 +70,9 @@ def kept_lives(host: Host, module: Module, connections: dict[_Key, Kept]) -> Ite
             yield life
 
 
-def given_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Life]:
+def given_lives(host: Host, module: Module, index: ProjectIndex, callees: Callees | None = None) -> Iterator[Life]:
     """The life of a connection that a decorator of the project hands in, as parameters of the function."""
-    if not isinstance(host, FunctionNode) or not host.decorator_list or not _may_keep(host):
+    if not isinstance(host, FunctionNode) or not host.decorator_list:
         return
     for decorator in host.decorator_list:
         found = _injector(decorator, module, index)
@@ -96,7 +98,7 @@ def given_lives(host: Host, module: Module, index: ProjectIndex) -> Iterator[Lif
         call = decorator if isinstance(decorator, ast.Call) else ast.copy_location(_called(decorator), decorator)
         reached = flow(host.body, arguments=host.args, swallows=partial(may_swallow, module=module))
         life = Life(module, host, reached, host.body[0], call, How.KEPT, source, connection or uses[0][0].id)
-        life.given, life.kept = True, frozenset(names)
+        life.given, life.kept, life.callees = True, frozenset(names), callees
         collector = Collector(life, None, None)
         for node, is_cursor in uses:
             collector.keep(node, is_cursor=is_cursor)
@@ -139,10 +141,6 @@ def _parameters(host: FunctionNode, injector: Injector, module: Module) -> dict[
         elif isinstance(key, int) and 0 <= key + skip < len(listed):
             found[listed[key + skip]] = is_cursor
     return found
-
-
-def _may_keep(host: FunctionNode) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr in _RUNS for n in ast.walk(host))
 
 
 def _loads(host: FunctionNode, names: set[str]) -> list[Receiver]:

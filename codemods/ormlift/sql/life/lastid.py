@@ -68,7 +68,8 @@ def _remembered(prepared: Prepared) -> str:
 def _may_change(life: Life) -> bool:
     """Whether the session's connection may be another in one statement than in the next."""
     return (
-        life.how is How.KEPT
+        life.how in (How.KEPT, How.HANDED)
+        or any(use.hands.ends.commits for use in life.where(Does.HANDS) if use.hands is not None)
         or bool(life.where(Does.COMMIT, Does.ROLLBACK, Does.BLOCK))
         or (autocommits(life) is not Tri.NO)
     )
@@ -108,7 +109,7 @@ def _gives_tuples(life: Life) -> bool:
 def _insert_before(asked: Prepared, prepared: Sequence[Prepared], life: Life) -> Prepared | None:
     """The one INSERT that was surely the last change before."""
     changes: dict[ast.AST, Prepared] = {p.execution.node: p for p in prepared if p.statement.kind is not Kind.SELECT}
-    unknown = {use.node for use in life.where(Does.MANY)}
+    unknown = {use.node for use in life.where(Does.MANY, Does.HANDS)}
 
     def marks(node: ast.AST) -> Iterator[Mark]:
         if node in changes or node in unknown:

@@ -14,6 +14,8 @@ from ormlift.sql.life.holes import Hole
 from ormlift.syntax import FunctionNode, Module, dotted
 
 if TYPE_CHECKING:
+    from ormlift.sql.life.callees import Callees
+    from ormlift.sql.life.families import Family
     from ormlift.sql.life.nested import Nested
 
 Host = FunctionNode | ast.Module
@@ -40,6 +42,7 @@ class Does(StrEnum):
     TEST = "test"  # `if conn:`, `conn is None`
     BLOCK = "block"  # `with conn:`
     CURSOR_BLOCK = "cursor-block"  # `with conn.cursor() as cur:`
+    HANDS = "hands"  # a call of a function of the file that is handed it, and goes with it
     SESSION = "session"  # what a Session can do: `conn.query(..)`
     ESCAPES = "escapes"  # anything else: passed on, returned, stored
 
@@ -53,6 +56,29 @@ class How(StrEnum):
     WITH_PAIR = "with-pair"  # with get() as (conn, cur):
     CLOSING = "closing"  # with closing(get()) as conn:
     KEPT = "kept"  # opened elsewhere, and kept in a global or on self
+    HANDED = "handed"  # a parameter, which calls in the file hand in
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How a function that is handed a connection leaves it."""
+
+    writes: bool = False  # it may leave something uncommitted
+    passes: bool = False  # it may leave what was uncommitted before as it was
+    commits: bool = False  # it may commit or roll back
+    opens: bool = False  # it may leave a transaction open
+
+
+@dataclass(eq=False)
+class Handing:
+    """One argument of a call that hands a connection or a cursor to a function of the file."""
+
+    call: ast.Call
+    given: ast.expr  # a name or an attribute, or what makes a cursor there and then
+    function: FunctionNode
+    parameter: ast.arg
+    is_cursor: bool = False
+    ends: Ends = Ends()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +89,7 @@ class Use:
     node: ast.expr  # the whole expression: the call (its await too), the attribute, or the name
     receiver: Receiver | None  # the name it is done to; None for `conn.cursor().execute(..)` and the like
     cursor: str = ""  # what the result hangs on: the cursor's variable, or empty for the connection itself
+    hands: Handing | None = None
 
     @property
     def line(self) -> int:
@@ -103,11 +130,16 @@ class Life:
     made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors
 
     nested: list[Nested] = field(default_factory=list)  # calls out of it and of it, amid an uncommitted write
+    callees: Callees | None = None  # the functions of the file that it may be handed to
+    parameters: Mapping[ast.arg, bool] = field(default_factory=dict)  # of a handed one: whether each is a cursor
+    family: Family | None = None  # those that are of the same connections, and go together
+    session: str = ""  # what the session is called, once that is chosen
+    enters_open: bool = False  # of a handed one: whether a transaction may be open when it begins
 
     @property
     def line(self) -> int:
         """The site's first line."""
-        return self.origin.lineno
+        return self.host.lineno if isinstance(self.host, FunctionNode) and self.parameters else self.origin.lineno
 
     def where(self, *kinds: Does) -> list[Use]:
         """The uses of some kinds."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ormlift.model import Effect
 from ormlift.schema import Tri
-from ormlift.sql.life.commits import autocommits
+from ormlift.sql.life.commits import autocommits, handed_writes
 from ormlift.sql.life.executions import TRANSACTION, marked_flow
 from ormlift.sql.life.model import Does, How, Life
 from ormlift.sql.life.reached import executes_write
@@ -60,10 +60,11 @@ def _is_shared(life: Life) -> bool:
 def _of(life: Life, functions: _Functions) -> Iterator[Nested]:
     runs = life.where(Does.EXECUTE)
     writes = {use.node: use for use in runs if executes_write(use.call, life.host)}
+    writes |= {e.node: e.use for e in handed_writes(life)}
     found = dict(_candidates(life, functions)) if writes else {}
     if not found:
         return
-    last = life.module.statement(runs[-1].node)
+    last = life.module.statement(life.uses[-1].node)
     state = marked_flow(life, last, reads={u.node for u in runs} - set(writes), asked=found)
     for call, reached in found.items():
         pending = [writes[n].line for n in state.of(call, TRANSACTION) if n in writes]
@@ -73,7 +74,7 @@ def _of(life: Life, functions: _Functions) -> Iterator[Nested]:
 
 def _candidates(life: Life, functions: _Functions) -> Iterator[tuple[ast.Call, frozenset[FunctionNode]]]:
     """The calls of functions that execute, commit or roll back on the connection."""
-    names, own = _names(life), {use.call for use in life.uses}
+    names, own = _names(life), {use.call for use in life.uses if use.does is not Does.HANDS}
     for call in (n for n in ast.walk(life.host) if isinstance(n, ast.Call) and n not in own):
         reached = functions.reached(call)
         if any(_mentions(function, names) for function in reached) and _calls(reached) & {*_RUNS, *_ENDS}:
@@ -86,7 +87,8 @@ def _names(life: Life) -> frozenset[str]:
 
 
 def _mentions(function: FunctionNode, names: frozenset[str]) -> bool:
-    return any(isinstance(n, ast.Name | ast.Attribute) and dotted(n) in names for n in ast.walk(function))
+    own = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    return any(isinstance(n, ast.Name | ast.Attribute) and dotted(n) in names - own for n in ast.walk(function))
 
 
 def _calls(functions: frozenset[FunctionNode]) -> set[str]:

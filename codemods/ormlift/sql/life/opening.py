@@ -35,6 +35,8 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
     """The scope to open; where the call hands out a Session already, that call. Raises Refused where there is none."""
     if life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION):
         return _own_session(life)
+    if life.how is How.HANDED:
+        return Opening("", Tri.NO)
     path = life.module.source.path
     fitting = _of_kind(settings, index, is_async=life.is_async)
     place = surroundings(life.module, life.origin)

@@ -44,6 +44,8 @@ def region_of(life: Life) -> Region:
         _check_inside(life, region)
     elif life.how is How.KEPT:
         region = _kept_region(life)
+    elif life.how is How.HANDED:
+        region = Region(life.host.body[0], life.host.body[-1])
     else:
         anchor, suite, last = _cover(life)
         region = Region(anchor, suite[last])

@@ -25,7 +25,15 @@ from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.awaits import unawaited
 from ormlift.sql.life.closed import check_closed
-from ormlift.sql.life.commits import autocommits, check_blocks, check_switches, commit_effects, uncommitted
+from ormlift.sql.life.commits import (
+    autocommits,
+    check_blocks,
+    check_settled,
+    check_switches,
+    commit_effects,
+    handed_writes,
+    uncommitted,
+)
 from ormlift.sql.life.counted import (
     COUNTED_NAMES,
     FIRST_NAMES,
@@ -43,6 +51,7 @@ from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.elsewhere import check_elsewhere
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
+from ormlift.sql.life.handing import check_closes, check_family, check_given, check_kept, given, name_sessions, taken
 from ormlift.sql.life.handlers import driver_handlers
 from ormlift.sql.life.holes import joins
 from ormlift.sql.life.lastid import last_ids
@@ -122,6 +131,7 @@ class _Rewriter:
     def run(self) -> Rewrite:
         """All of it, or Refused."""
         life = self.life
+        check_family(life)
         _check_uses(life)
         check_switches(life)
         self.region = region_of(life)
@@ -129,6 +139,7 @@ class _Rewriter:
         check_blocks(life, self.reached)
         found = executions(life, self.reached)
         check_nested(found, self.module)
+        check_given(life, found)
         check_elsewhere(life, found)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
@@ -152,6 +163,7 @@ class _Rewriter:
         written = [way.written for way in ways if way.written]
         check_hidden((text for w in written for text in (*w.above, w.text)), self._said(), life)
         ops = outermost(self.ops)
+        check_kept(life, ops)
         check_mappings(ops, self.settings)
         lines = [line for op in ops for line in _lines(op)]
         return Rewrite(
@@ -163,17 +175,22 @@ class _Rewriter:
             self._unused(),
             tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code, e.message))),
             certificates,
+            mates=tuple(other.line for other in life.family.lives if other is not life) if life.family else (),
         )
 
     # Names
 
     def _choose_names(self, found: list[Execution]) -> None:
         life, lines = self.life, self.region.lines
-        if self.is_fresh and life.name not in ("conn", "connection", "con", "db_conn"):
+        name_sessions(life)
+        if life.session:
+            session = life.session
+        elif self.is_fresh and life.name not in ("conn", "connection", "con", "db_conn"):
             session = life.name
         else:
             session = free_name(SESSION_NAMES, life, (), lines)
-        shift = 0 if binds_by_with(life) else 4
+        life.session = session
+        shift = 0 if binds_by_with(life) or life.how is How.HANDED else 4
         style = style_of(self.module, self.index, self.settings)
         self.manner = Manner(
             style,
@@ -501,7 +518,7 @@ class _Rewriter:
         session = self.manner.session
         if binds_by_with(life):
             self._with_items()
-        else:
+        elif life.how is not How.HANDED:
             waits = "async " if life.is_async else ""
             header = f"{waits}with {self.opening.call} as {session}"
             self.ops.append(Wrap(span(region.first), span(region.last), header))
@@ -519,6 +536,13 @@ class _Rewriter:
         for use in life.where(Does.CURSOR_BLOCK):
             self.ops.append(DropWithItem(span(use.node)))
         self.imports |= set(self.opening.imports)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        """The session takes the place of parameters, and of what is handed to other functions."""
+        handed = taken(self.life, self.manner.session)
+        self.ops += [*handed.ops, *given(self.life, self.manner.session)]
+        self.imports |= set(handed.imports)
 
     def _with_items(self) -> None:
         assert isinstance(self.life.origin, ast.With | ast.AsyncWith)
@@ -564,7 +588,7 @@ class _Rewriter:
         loads = [n for n in ast.walk(self.life.host) if isinstance(n, ast.Name) and n.id == name]
         if not isinstance(self.life.host, FunctionNode) or any(n not in ast.walk(self.life.call) for n in loads):
             return
-        if self.life.how is How.KEPT:
+        if self.life.how in (How.KEPT, How.HANDED):
             return
         for node in walk_scope(self.life.host):
             if isinstance(node, ast.Import | ast.ImportFrom) and set(import_targets(node)) == {name}:
@@ -576,6 +600,7 @@ class _Rewriter:
         if not shared or self.opening.commits is Tri.YES or autocommits(self.life) is Tri.YES:
             return
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
+        check_settled(self.life, self.region, self._transactions())
         lines = uncommitted(self.life, self.region, self._transactions(), writes)
         for prepared in self.prepared:
             prepared.settles = prepared.execution.line in lines
@@ -589,8 +614,9 @@ class _Rewriter:
 
     def _gather_effects(self) -> None:
         life = self.life
-        handlers = driver_handlers(life, [p.execution.call for p in self.prepared], self.index)
-        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
+        calls = [*(p.execution.call for p in self.prepared), *(use.node for use in life.where(Does.HANDS))]
+        handlers = driver_handlers(life, calls, self.index)
+        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT] + handed_writes(life)
         self.effects += self.opening.effects
         self.effects += [e for p in self.prepared for e in asked_effects(p)]
         self.effects += [bound_effect(p) for p in self.prepared if p.bound]
@@ -607,7 +633,7 @@ class _Rewriter:
             self.imports |= set(handlers.imports)
             self.effects += handlers.effects
             self.effects += [_given_effect(life)] if life.given else []
-            self.effects += database_effects(life, self.index, self.settings)
+            self.effects += database_effects(life, self.index, self.settings) if life.how is not How.HANDED else []
         reached = self._transactions()
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
         self.effects += nested_effects(life, self.region)
@@ -617,19 +643,20 @@ class _Rewriter:
         self.effects += ahead_effects(self.prepared, life)
         if autocommits(life) is Tri.YES:
             self.effects += caught_writes(life, writes)
-        if life.how not in (How.WITH, How.WITH_PAIR) and not self.is_fresh:
+        if life.how not in (How.WITH, How.WITH_PAIR, How.HANDED) and not self.is_fresh:
             self.effects += _closer_effects(life)
 
     def _unused(self) -> tuple[str, ...]:
         """Imported names that the old text used: the driver, the helper."""
-        names = {dotted(self.life.call.func).partition(".")[0]}
+        names = set(taken(self.life, self.life.session).unused)
+        names |= {dotted(self.life.call.func).partition(".")[0]} if self.life.how is not How.HANDED else set()
         own = set(self.life.flow.definitions) if isinstance(self.life.host, FunctionNode) else set()
         for use in self.life.uses:
             statement = self.module.statement(use.node)
             if use.does in (Does.SETTING, Does.CURSOR, Does.CLOSE, Does.EXECUTE, Does.CURSOR_BLOCK):
                 whole = statement if use.does is Does.SETTING else use.node
                 names |= {n.id for n in ast.walk(whole) if isinstance(n, ast.Name)}
-        if self.life.how is not How.KEPT:
+        if self.life.how not in (How.KEPT, How.HANDED):
             names |= {n.id for n in ast.walk(self.life.call) if isinstance(n, ast.Name)}
         if self.life.how is How.CLOSING:
             names |= {"closing", "contextlib"}
@@ -645,6 +672,7 @@ def _check_uses(life: Life) -> None:
         raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
     for use in life.uses:
         line = use.line
+        check_closes(use, life)
         match use.does:
             case Does.CLOSE if life.how is How.KEPT and use.said in life.kept:
                 message = f"line {line} closes {use.said}, which is kept outside of this function; close it elsewhere"

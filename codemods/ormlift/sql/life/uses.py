@@ -6,8 +6,8 @@ import ast
 
 from ormlift.schema import SourceKind
 from ormlift.sql.life.drivers import EXECUTE_RETURNS_COUNT
-from ormlift.sql.life.model import Does, How, Life, Receiver, Use
-from ormlift.syntax import dotted, walk_scope
+from ormlift.sql.life.model import Does, Handing, How, Life, Receiver, Use
+from ormlift.syntax import Module, dotted, walk_scope
 
 _CONNECTION_CALLS = {
     "execute": Does.EXECUTE,
@@ -27,11 +27,14 @@ _CURSOR_CALLS = {
     "fetchmany": Does.FETCHMANY,
     "close": Does.CLOSE,
 }
+_RUNS = frozenset(["execute", "executemany", "executescript", "cursor", "commit", "rollback"])
 _OPEN_CALLS = frozenset(["is_connected"])  # which tell whether it is open
 _FETCHING_CALLS = {"execute_fetchall": Does.FETCHALL}
 _CURSOR_ATTRIBUTES = {"rowcount": Does.ROWCOUNT, "lastrowid": Does.LASTROWID, "description": Does.DESCRIPTION}
 _ITERATORS = frozenset(["list", "tuple", "set", "enumerate", "sorted", "map", "filter", "zip", "dict"])
 _CLOSERS = ("close", "release", "put", "return")
+_EAGER = frozenset(["list", "tuple", "set", "dict", "sum", "min", "max", "any", "all", "sorted", "frozenset"])
+_Bound = ast.Name | ast.arg
 
 
 class Collector:
@@ -43,10 +46,14 @@ class Collector:
         self.flow = life.flow
         self.is_session = life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION)
         self.is_cursor = life.source.kind is SourceKind.CURSOR
-        self.work: list[tuple[ast.Name, bool]] = [(name, self.is_cursor)] if name is not None else []
+        self.work: list[tuple[_Bound, bool]] = [(name, self.is_cursor)] if name is not None else []
         self.mine: set[ast.AST] = {name} if name is not None else set()
         if cursor is not None:
             self._add_cursor(cursor)
+        for parameter, is_one in life.parameters.items():
+            self.mine.add(parameter)
+            self.work.append((parameter, is_one))
+            life.cursors |= {parameter.arg} if is_one else set()
 
     def run(self) -> None:
         """Collect, until no new cursor turns up."""
@@ -54,14 +61,14 @@ class Collector:
         while self.work:
             bound, is_cursor = self.work.pop(0)
             for node in walk_scope(self.life.host):
-                if isinstance(node, ast.Name) and node.id == bound.id and bound in self.flow.of(node):
+                if isinstance(node, ast.Name) and node.id == _said(bound) and bound in self.flow.of(node):
                     if node in seen:
                         continue
                     seen.add(node)
                     (self._of_cursor if is_cursor else self._of_connection)(node)
-            for node in self.flow.captured.get(bound.id, ()):
-                self._add(Use(Does.ESCAPES, node, node, bound.id))
-        if self.is_cursor and self.life.how is not How.KEPT:
+            for node in self.flow.captured.get(_said(bound), ()):
+                self._add(Use(Does.ESCAPES, node, node, node.id))
+        if self.is_cursor and self.life.how not in (How.KEPT, How.HANDED):
             self.life.cursors.add(self.life.name)
         self._check_alone()
         self.life.uses.sort(key=lambda use: (use.node.lineno, use.node.col_offset, -(use.node.end_lineno or 0)))
@@ -74,7 +81,7 @@ class Collector:
 
     def _check_alone(self) -> None:
         """A use that another definition may reach too is not ours alone; `= None` before it is."""
-        names = {n for n in self.mine if isinstance(n, ast.Name)}
+        names = {n for n in self.mine if isinstance(n, _Bound)}
         for use in list(self.life.uses):
             if use.receiver is None or use.said in self.life.kept:
                 continue
@@ -105,6 +112,8 @@ class Collector:
         elif self._is_test(name):
             if self.life.how is not How.KEPT:
                 self._add(Use(Does.TEST, name, name))
+        elif (hands := self._handing(name, is_cursor=False)) is not None:
+            self._add(Use(Does.HANDS, self._whole(hands.call), name, hands=hands))
         elif isinstance(parent, ast.Call) and self._closes(parent):
             self._add(Use(Does.CLOSE, parent, name))
         else:
@@ -174,6 +183,8 @@ class Collector:
                     self._executed(outer, None, "")
                 else:
                     self._add(Use(Does.ESCAPES, call, name))
+            case _ if whole is call and (hands := self._handing(call, is_cursor=True)) is not None:
+                self._add(Use(Does.HANDS, self._whole(hands.call), name, hands=hands))
             case _:
                 self._add(Use(Does.CURSOR, call, name))
                 self._add(Use(Does.ESCAPES, call, name))
@@ -189,6 +200,8 @@ class Collector:
         elif self._is_test(name):
             if not isinstance(name, ast.Attribute):
                 self._add(Use(Does.TEST, name, name, key))
+        elif (hands := self._handing(name, is_cursor=True)) is not None:
+            self._add(Use(Does.HANDS, self._whole(hands.call), name, key, hands))
         elif isinstance(parent, ast.Call) and self._closes(parent):
             self._add(Use(Does.CLOSE, parent, name, key))
         else:
@@ -277,11 +290,38 @@ class Collector:
             case _:
                 return False
 
+    def _handing(self, given: ast.expr, *, is_cursor: bool) -> Handing | None:
+        """What hands it to a function of the file at once; one that only closes what it is handed is a closer."""
+        callees = self.life.callees if not self.is_session else None
+        hands = callees.handing(given, is_cursor=is_cursor) if callees is not None else None
+        if hands is None or _is_late(hands.call, self.module):
+            return None
+        only_closes = not any(isinstance(n, ast.Attribute) and n.attr in _RUNS for n in ast.walk(hands.function))
+        return None if only_closes and self._closes(hands.call) else hands
+
     def _closes(self, call: ast.Call) -> bool:
         """Whether a call that is handed the connection alone says by its name that it gives it back."""
         name = dotted(call.func).rpartition(".")[2].lower().lstrip("_")
         own_statement = isinstance(self.module.parents.get(call), ast.Expr)
         return own_statement and len(call.args) == 1 and not call.keywords and name.startswith(_CLOSERS)
+
+
+def _said(bound: _Bound) -> str:
+    return bound.arg if isinstance(bound, ast.arg) else bound.id
+
+
+def _is_late(node: ast.expr, module: Module) -> bool:
+    """Whether a node stands in a generator that something else than the same statement may go through."""
+    for around in module.ancestors(node):
+        if isinstance(around, ast.stmt):
+            return False
+        if isinstance(around, ast.GeneratorExp):
+            call = module.parents[around]
+            func = call.func if isinstance(call, ast.Call) else None
+            joins = isinstance(func, ast.Attribute) and func.attr == "join"
+            if not joins and (func is None or dotted(func) not in _EAGER):
+                return True
+    return False
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -1,0 +1,63 @@
+"""Which files name the functions that are handed connections: whoever else calls one hands it a raw connection.
+
+Found by pattern, for the functions of the files that are planned; more is found than there is, never less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+_RECEIVER = re.compile(r"\b(\w+)\.(?:cursor|execute|executemany|commit|rollback|fetchone|fetchall)\(")
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_DEF = re.compile(r"\bdef[ \t]+(\w+)[ \t]*\(([^)]*)")
+_USUAL = frozenset(["conn", "connection", "con", "cnx", "cur", "curs", "cursor", "c", "db", "dbconn", "db_conn"])
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One file that names a function."""
+
+    path: str
+    loose: bool  # as an attribute of something else than `self`, or as a text
+
+
+@dataclass(frozen=True)
+class Named:
+    """Plain data, so that worker processes can be handed it."""
+
+    functions: Mapping[str, tuple[Mention, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> Named:
+        """Those of a small project."""
+        return search({path: text.encode() for path, text in files.items()}, files.values())
+
+    def elsewhere(self, name: str, path: str) -> tuple[Mention, ...] | None:
+        """The mentions in other files than `path`; None where the name was not looked for."""
+        found = self.functions.get(name)
+        return None if found is None else tuple(m for m in found if m.path != path)
+
+
+def search(files: Mapping[str, bytes], planned: Iterable[str]) -> Named:
+    """Look for the functions of the planned texts in all files."""
+    names = {name.encode() for text in planned for name in candidates(text)}
+    found: dict[bytes, list[Mention]] = {name: [] for name in names}
+    for path, data in files.items() if names else ():
+        for name in names.intersection(_WORD.findall(data)):
+            found[name].append(Mention(path, _is_loose(name, data)))
+    return Named({name.decode(): tuple(mentions) for name, mentions in found.items()})
+
+
+def candidates(text: str) -> Iterator[str]:
+    """The functions of a text that may take a connection or a cursor, by the names of their parameters."""
+    receivers = {*_RECEIVER.findall(text), *_USUAL}
+    for name, parameters in _DEF.findall(text):
+        if receivers & set(re.findall(r"\w+", parameters)):
+            yield name
+
+
+def _is_loose(name: bytes, data: bytes) -> bool:
+    pattern = rb"(?<!\bself)(?<!\bcls)\.\s*" + name + rb"\b|[\"'.:]" + name + rb"[\"']"
+    return re.search(pattern, data) is not None
