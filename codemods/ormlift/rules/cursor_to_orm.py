@@ -162,8 +162,8 @@ REASONS = {
         "cursors keep rules of their own. Leave it raw, or open the connection with another driver."
     ),
     "connection-from-outside": (
-        "The connection or cursor is an attribute or global that the file does not open, or a parameter that nothing in "
-        "the file is seen to hand in. Open it in the function that uses it, or hand on a session."
+        "The connection or cursor is an attribute or global that the file does not open, or a parameter that nothing "
+        "in the file is seen to hand in. Open it in the function that uses it, or hand on a session."
     ),
     "asynchronous": "The driver is asynchronous, and not surely aiosqlite (psycopg's async): not rewritten yet.",
     "connection-escapes": (
