@@ -696,7 +696,7 @@ def bump():
 from app.db import open_db
 
 
-def title_of(Job):
+def title_of(Job, models):
     conn = open_db()
     row = conn.execute("SELECT title FROM jobs WHERE ticket = ?", (Job,)).fetchone()
     conn.close()
