@@ -98,6 +98,17 @@ class ImportGraph:
         """Whether another file imports `name` from the module at `path` (or everything of it)."""
         return bool({name, "*"} & self._taken.get(path, set()))
 
+    def takers(self, path: str, name: str) -> list[str]:
+        """The other files that import `name` from the module at `path`, or everything of it."""
+        if not self.imported_from(path, name):
+            return []
+        taken = {name, "*"}
+        return sorted(
+            other
+            for other, lines in self.files.items()
+            if any(taken & set(line.names) and path in self._files_of(other, line.module) for line in lines)
+        )
+
     @cached_property
     def patches(self) -> dict[str, list[tuple[str, Patch]]]:
         """By name, what the project's tests put another in the place of, with the file that does so."""

@@ -11,6 +11,13 @@ Engine of SQLAlchemy, awaited or not. The receiver, its transaction and what is 
 both statements give the same kind of Row. Parameters are bound by name, those of `.bindparams()` too; a colon behind a
 backslash and a cast by two colons are read as text() reads them.
 
+A parameter is a Connection or a Session where SQLAlchemy's events hand it in (`@event.listens_for(User, ..)`,
+`event.listen(..)`; those of pools and dialects hand in the driver's), or where all calls of its function pass one.
+What listeners run on the Connection of a flush stays a statement on that Connection.
+
+A bare string on a Connection or an Engine goes to the driver as it is, on SQLAlchemy 1.x: its placeholders are the
+driver's, and `%%` is one `%` for PostgreSQL and MySQL. What 1.x commits by itself stays so.
+
 Rows keep their names: a column that the model or SQLAlchemy would call otherwise gets a label where it is read by name.
 Where values change their type (on SQLite a text() gives text for dates, 1 for True, JSON as text) and it matters, the
 effect names the line; a `json.loads` around a decoded value goes; where the code needs the text, it stays text.
@@ -21,7 +28,9 @@ what is pending on the session first; a text() did so from SQLAlchemy 2.1 on onl
 effect says so.
 
 A value that is put into the text (an f-string, `%`, `.format`) becomes a parameter, which closes an injection; the
-effect says so. A name or a piece of SQL that is put in is refused.
+effect says so. Outside of quotes it must be known to be a number: by its type, as a column of the instance that an
+event hands in (`target.user_id`) or of a row, or because all calls pass such a number. A name or a piece of SQL that is
+put in is refused.
 
 One of several texts, as branches chose it, becomes one of several statements, each where its text stood. Aliases,
 subqueries and tables of WITH that need a name of their own are written above the execution.
@@ -136,13 +145,18 @@ EFFECTS = {
     "text-missing": "A bare string is executed, which raises on SQLAlchemy 2; from now on the code runs.",
     "interpolated": (
         "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
-        "longer does. That mends an injection; look where code relied on it."
+        "longer does, and None is NULL and no longer the word None. That mends an injection; look where code relied on "
+        "it."
     ),
     "autoflush": (
         "Changes that are pending on the session are flushed before the statement from now on; up to SQLAlchemy 2.0 a "
         "text() did not do so, and did not see them. Flush where it matters, or set autoflush=False."
     ),
     "result-type": "A value of a row has another Python type than the driver gave, and is used where that may matter.",
+    "autocommit": (
+        "Where no transaction is open, SQLAlchemy 1.x commits a statement on models by itself, and a text only that "
+        "begins with INSERT, UPDATE or DELETE. Begin a transaction where that matters."
+    ),
     "column-name": "An expression without an alias is called otherwise now, where rows are read by name. Give it one.",
     "reads-ahead": "A write stands between fetches, or in a loop over rows: a session has all rows before it.",
     "model-import": (
@@ -168,7 +182,7 @@ CODEMOD = Codemod(
     id=ID,
     title="SQL text executed on a session or connection to statements on models",
     explanation=__doc__ or "",
-    needles=((b".execute(",), (b".scalar(", b"text("), (b".scalars(", b"text(")),
+    needles=((b".execute(",), (b".scalar(", b"text("), (b".scalars(", b"text("), (b".scalar(", b"listen")),
     reasons=REASONS,
     effects=EFFECTS,
     find=find,

@@ -99,6 +99,11 @@ class Binder:
             return bound
         return call(self.names.sa("cast"), bound, Atom(self.document_type(said)))
 
+    def _array(self, text: Node, ref: ColumnRef) -> Node:
+        """Text that is an array as the server writes it, `{1, 2}`, which the column's type would take for a list."""
+        bound = call(self.names.sa("literal"), text, Atom(self.names.sa("String")))
+        return call(self.names.sa("cast"), bound, Atom(f"{ref.text}.type"))
+
     def document_type(self, said: str) -> str:
         """How the file says JSON or JSONB."""
         return (
@@ -113,6 +118,8 @@ class Binder:
         fits = flag or takes(dialect, kind, argument.type)
         if kind in ("datetime", "date", "unknown", "") and not constant:
             self._stored_otherwise(argument, ref, kind, fits)
+        if ref is not None and ref.column.type == "ARRAY" and argument.type == "str" and use is not Use.MEMBER:
+            return self._array(atom, ref)
         if kind == "json" and use is Use.WRITE and argument.may_be_none and argument.type != "str":
             if dialect != "postgresql":  # with a type of its own, None stays SQL NULL
                 return call(self.names.sa("literal"), atom, Atom(self.names.sa("String")))

@@ -62,6 +62,39 @@ def finish(ticket: str) -> int:
         project=PROJECT,
     ),
     Example(
+        title="a listener, on the connection that the flush writes on",
+        before="""\
+from sqlalchemy import event, text
+
+from app.models import Job
+
+
+@event.listens_for(Job, "after_insert")
+def overtake(mapper, connection, target):
+    stage_later(connection, target.id)
+
+
+def stage_later(connection, job_id):
+    connection.execute(text("UPDATE jobs SET stage = stage + 1 WHERE id = %s AND customer IS NULL" % job_id))
+""",
+        after="""\
+from sqlalchemy import event, update
+
+from app.models import Job
+
+
+@event.listens_for(Job, "after_insert")
+def overtake(mapper, connection, target):
+    stage_later(connection, target.id)
+
+
+def stage_later(connection, job_id):
+    connection.execute(update(Job).where(Job.id == job_id, Job.customer.is_(None)).values(stage=Job.stage + 1))
+""",
+        effects=("interpolated",),
+        project=PROJECT,
+    ),
+    Example(
         title="one of two texts, awaited",
         before="""\
 from sqlalchemy import text
@@ -154,6 +187,21 @@ def is_alive() -> bool:
         return session.execute(text("SELECT 1")).scalar() == 1
 """,
         effects=("text-missing",),
+        project=PROJECT,
+    ),
+    Example(
+        title="a text of the instance without quotes, which may be any SQL",
+        before="""\
+from sqlalchemy import event, text
+
+from app.models import Job
+
+
+@event.listens_for(Job, "after_delete")
+def forget(mapper, connection, target):
+    connection.execute(text("DELETE FROM jobs WHERE stage = 9 AND %s" % target.customer))
+""",
+        reason="dynamic-sql",
         project=PROJECT,
     ),
     Example(

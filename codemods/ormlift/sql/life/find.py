@@ -21,6 +21,7 @@ from ormlift.sql.life.model import Does, Host, How, Life, Use
 from ormlift.sql.life.nested import is_of_shared, nested_calls
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
+from ormlift.sql.textual.receiver import is_alchemys
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 SESSIONS = (SourceKind.SESSION, SourceKind.SHARED_SESSION)
@@ -310,7 +311,7 @@ def _is_dbapi(call: ast.Call, func: ast.Attribute, module: Module, index: Projec
             return source.kind in CONNECTIONS
         return isinstance(receiver.func, ast.Attribute) and receiver.func.attr == "cursor"
     last = dotted(receiver).rpartition(".")[2].lstrip("_").lower()
-    return last in _RECEIVERS and not _is_alchemy(call)
+    return last in _RECEIVERS and not _is_alchemy(call) and not is_alchemys(receiver, module, index)
 
 
 def _is_alchemy(call: ast.Call) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ormlift.sql.life.escaped import unescaped
 from ormlift.sql.life.pure import acts
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.spelled import Spelled, spelled
@@ -20,7 +21,9 @@ from ormlift.syntax import Module, dotted
 HELD = "held_"  # names of the parameters that values in a text with named parameters become, with a number
 FIRST = 0xE000  # private use: no SQL holds such a character
 _MARK = re.compile("[\ue000-\uefff]")
-_VALUE_BEFORE = re.compile(r"(?:=|<|>|\bLIKE|\bLIMIT|\bOFFSET|\bBETWEEN|\bAND|\bVALUES\s*\(|,|\()\s*$", re.IGNORECASE)
+_VALUE_BEFORE = re.compile(
+    r"(?:=|<|>|[-+*/]\s|\bLIKE|\bLIMIT|\bOFFSET|\bBETWEEN|\bAND|\bVALUES\s*\(|,|\()\s*$", re.IGNORECASE
+)
 _LOOSE_BEFORE = re.compile(
     r"(?:=|<|>|\bBETWEEN|\bBETWEEN\s+\S+\s+AND|\bVALUES\s*\((?:(?:[^()]|\([^()]*\))*,)?)\s*$", re.IGNORECASE
 )
@@ -207,7 +210,8 @@ def _refuse(line: int) -> None:
 
 
 def _filled(place: int, part: _Put, module: Module) -> Filled:
-    (first, *rest) = part.content
+    content = [_as_it_is(p) if isinstance(p, Hole) and part.quoted else p for p in part.content]
+    (first, *rest) = content
     said = module.text
     if isinstance(first, Hole) and first.spelled is not None:
         whole = first.spelled.loop or first.node
@@ -219,12 +223,18 @@ def _filled(place: int, part: _Put, module: Module) -> Filled:
             return Filled(place, f"str({text})", None, many=False, bound=True, values=(first.node,))
         bound = (first.node,) if not first.many else ()
         return Filled(place, text, first.node, first.many, bound=not first.many, values=bound, loose=part.loose)
-    texts = [said(p.node) for p in part.content if isinstance(p, Hole)]
+    texts = [said(p.node) for p in content if isinstance(p, Hole)]
     if any(c in text for text in texts for c in '"\\\n{}'):
         _refuse(first.node.lineno if isinstance(first, Hole) else 0)
-    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in part.content)
-    values = tuple(p.node for p in part.content if isinstance(p, Hole))
+    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
+    values = tuple(p.node for p in content if isinstance(p, Hole))
     return Filled(place, f'f"{text}"', None, many=False, bound=True, values=values)
+
+
+def _as_it_is(hole: Hole) -> Hole:
+    """A value in a literal without what doubles its quotes, as only a str has."""
+    node = unescaped(hole.node)
+    return hole if node is hole.node else replace(hole, node=node, known="str")
 
 
 def _escaped(text: str) -> str:

@@ -14,6 +14,7 @@ from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.counted import check_counted, is_counted, is_first, is_over_commit, rows_key
 from ormlift.sql.life.dquotes import loose_names, with_texts
 from ormlift.sql.life.drivers import DIALECTS, paramstyle
+from ormlift.sql.life.escaped import check_escaped
 from ormlift.sql.life.executions import Execution, Form, is_alone, is_next
 from ormlift.sql.life.holes import Filled, fill
 from ormlift.sql.life.literals import (
@@ -108,6 +109,7 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
 
 def check_still(filled: list[Filled], call: ast.Call, life: Life) -> None:
     """A value that was put into the text earlier must be the same at the call. Raises Refused."""
+    check_escaped([n for hole in filled for n in hole.values], life.flow, life.module)
     doing = [n for hole in filled for n in hole.values if acts(n)]
     if doing and len(doing) + sum(acts(a) for a in call.args[1:]) > 1:
         message = f"several values of the SQL on line {call.lineno} are calls, which would run in another order"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ormlift.sql.life.holes import joins
 from ormlift.sql.life.pure import acts
+from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.textual.clause import is_text
 from ormlift.sql.textual.find import Textual
@@ -33,6 +34,15 @@ def idle_statements(site: Textual, prepared: Prepared) -> list[ast.stmt]:
     return list(dict.fromkeys(idle))
 
 
+def check_once(site: Textual, prepared: Prepared) -> None:
+    """Refuse where a call that gives a value in the text would run twice, since the text stays. Raises Refused."""
+    gone = [site.module.statement(site.call), *idle_statements(site, prepared)]
+    for hole in site.life.holes.values():
+        if acts(hole.node) and site.module.statement(hole.node) not in gone:
+            message = f"the text on line {hole.node.lineno} is used for more than line {site.line}, and calls something"
+            raise Refused("dynamic-sql", f"{message}; give the value a variable")
+
+
 def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
     flow = site.life.flow
     if name.id in flow.captured or any(n is not name for n in _stores(name, site)):
@@ -40,16 +50,20 @@ def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
     statement = site.module.statement(name)
     if len(site.module.suite(statement)) == 1:
         return False  # a branch would be left with nothing in it
-    calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
+    moved = {n for hole in site.life.holes.values() for n in ast.walk(hole.node)}  # what is bound now
+    calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and n not in moved]
     joined = {n for c in calls if joins(c) for n in ast.walk(c)}
-    return all(n in gone for n in _loads(name, site)) and all(c in joined or _makes_text(c, site) for c in calls)
+    made = all(c in joined or _makes_text(c, site, moved) for c in calls)
+    return made and all(n in gone for n in _loads(name, site))
 
 
-def _makes_text(call: ast.Call, site: Textual) -> bool:
+def _makes_text(call: ast.Call, site: Textual, moved: Collection[ast.AST]) -> bool:
     """Whether a call makes a text(), or what is bound to it: nothing else happens in it."""
     name = dotted(call.func).rpartition(".")[2] or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
     if name == "format" and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
-        return not any(acts(a) for a in (*call.args, *(k.value for k in call.keywords)))
+        return not any(acts(a) and a not in moved for a in (*call.args, *(k.value for k in call.keywords)))
+    if name == "str" and len(call.args) == 1 and call.args[0] in moved:
+        return True
     return is_text(call, site.module) or name in ("bindparams", "bindparam", "execution_options", "dict", "strip")
 
 

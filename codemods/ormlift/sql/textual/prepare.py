@@ -11,7 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.executions import Execution
-from ormlift.sql.life.holes import HELD, Filled, fill
+from ormlift.sql.life.holes import HELD, Filled, Hole, fill
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.model import Does, Use
 from ormlift.sql.life.refuse import Refused
@@ -19,14 +19,13 @@ from ormlift.sql.life.statements import Prepared, check_parameters, check_still,
 from ormlift.sql.life.tables import is_catalog
 from ormlift.sql.placeholders import told_dialect
 from ormlift.sql.statement import Statement
+from ormlift.sql.textual.bare import bare_parameters, casts, is_bare, style_of_driver, undoubled
 from ormlift.sql.textual.clause import Clause
 from ormlift.sql.textual.colons import plain_sql
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.keys import lowered_aliases
-from ormlift.sql.textual.passed import Passed, asked_of, check_extra, has_parameters, passed_to
-from ormlift.sql.textual.receiver import On
-
-_STYLES = {"sqlite": "qmark", "postgresql": "pyformat", "mysql": "pyformat"}
+from ormlift.sql.textual.passed import Passed, asked_of, check_extra, passed_to
+from ormlift.sql.textual.told import told
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,14 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
         raise Refused("dynamic-sql", message)
     execution = Execution(Use(Does.EXECUTE, site.call, None), site.call)
     dialect = told_dialect(clause.sql.value) or _dialect(index, settings)
-    read = _read(site, _expanded(clause.sql.value, clause.expanding), dialect, execution)
+    text = _expanded(clause.sql.value, clause.expanding)
+    holes = {mark: told(hole, site.life, index) for mark, hole in [*site.life.holes.items()] if mark in text}
+    read = _read(site, text, holes, dialect, execution)
     _check_catalog(read.statement, site)
     keys = [slot.key for slot in read.statement.slots if not _is_held(slot.key)]
     known = Passed(clause.passed) if clause.passed is not None else None
-    given = known or passed_to(site, clause, keys, read.statement.kind)
+    given = known or (is_bare(site) and bare_parameters(site, keys, index)) or None
+    given = given or passed_to(site, clause, keys, read.statement.kind)
     check_extra(given.parameters, keys, site)
     asked = _with_held(asked_of(given, keys), read.filled)
     lists = {f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.many}
@@ -78,10 +80,9 @@ def dialects(index: ProjectIndex) -> frozenset[str]:
     return frozenset(e.dialect for e in index.engines if e.dialect and not is_test_path(e.path))
 
 
-def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:
+def _read(site: Textual, sql: str, holes: dict[str, Hole], dialect: str, execution: Execution) -> _Read:
     from ormlift.sql.read import ADMINISTRATIVE, first_word
 
-    holes = {mark: hole for mark, hole in site.life.holes.items() if mark in sql}
     try:
         word = first_word(sql, dialect)
     except ValueError:
@@ -89,15 +90,11 @@ def _read(site: Textual, sql: str, dialect: str, execution: Execution) -> _Read:
     if word in ADMINISTRATIVE:
         message = f"line {site.line}: {word.upper()} has no ORM form; leave it raw, in a text()"
         raise Refused("administrative", message)
-    driver = site.clause.bare and site.receiver is not None and site.receiver.on is not On.SESSION
-    if driver:  # a bare string went to the driver as it is
-        if holes and (has_parameters(site) or "%" in sql):
-            message = f"values are put into the SQL on line {site.line}; pass them as parameters of a text()"
-            raise Refused("dynamic-sql", message)
-        style = _STYLES[dialect] if has_parameters(site) or dialect == "sqlite" else ""
-        if not holes:
-            return _Read(read_statement(sql, style, dialect, execution))
-    plain = sql if driver else plain_sql(sql, dialect)
+    driver = is_bare(site)
+    if driver and not holes:
+        return _Read(read_statement(sql, style_of_driver(sql, site, dialect), dialect, execution))
+    sql = casts(sql, holes)
+    plain = undoubled(sql, site, dialect) if driver else plain_sql(sql, dialect)
     if isinstance(plain, Reason):
         raise Refused(plain.code, f"line {site.line}: {plain.message}")
     filled: list[Filled] = []

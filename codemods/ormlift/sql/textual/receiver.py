@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
+from ormlift.sql.textual.handed import Given, Parameter, given_to, parameter_of
 from ormlift.syntax import Module, dotted
 
 
@@ -26,6 +27,8 @@ _KINDS = {
     SourceKind.ENGINE_CONNECTION: On.CONNECTION,
     SourceKind.ENGINE: On.ENGINE,
 }
+_EVENTS = {"connection": On.CONNECTION, "session": On.SESSION}  # by what SQLAlchemy calls what its events hand in
+_DEPTH = 4  # how many functions a value is followed through
 # What people call them; told with text() as its argument, which nothing else takes.
 _NAMES = {"session": On.SESSION, "sess": On.SESSION, "conn": On.CONNECTION, "engine": On.ENGINE}
 _SHORT = {"db": On.SESSION, "s": On.SESSION, "database": On.SESSION, "con": On.CONNECTION, "bind": On.CONNECTION}
@@ -55,10 +58,48 @@ def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_te
     if source is not None and source.kind is not SourceKind.UNKNOWN:
         on = _KINDS.get(source.kind)
         return Receiver(on, source, waits or source.kind is SourceKind.ASYNC_SESSION) if on is not None else None
+    if source is not None:
+        return None
+    handed = handed_in(node, module, index)
+    if handed is not None:
+        return Receiver(handed, None, waits)
     named = _by_name(node)
-    if source is not None or named is None or not (takes_text or _is_sure(node, module, index)):
+    if named is None or not (takes_text or _is_sure(node, module, index)):
         return None
     return Receiver(named, None, waits)
+
+
+def is_alchemys(node: ast.expr, module: Module, index: ProjectIndex) -> bool:
+    """Whether an expression is surely a session, a connection or an engine of SQLAlchemy."""
+    source = index.receiver_of(node, module)
+    return source.kind in _KINDS if source is not None else handed_in(node, module, index) is not None
+
+
+def handed_in(
+    node: ast.expr, module: Module, index: ProjectIndex, seen: frozenset[Parameter] = frozenset()
+) -> On | None:
+    """What a parameter is, where all that calls its function hands in the same: SQLAlchemy's events, the project."""
+    parameter = parameter_of(node, module) if isinstance(node, ast.Name) else None
+    if parameter is None or len(seen) > _DEPTH:
+        return None
+    given = given_to(parameter, module, index) or ()
+    known = seen | {parameter}
+    found = {_given(one, index, known) for one in given if not _is_itself(one, known)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_itself(given: Given, seen: frozenset[Parameter]) -> bool:
+    """Whether a function that calls itself hands on what it was handed."""
+    return isinstance(given.node, ast.Name) and parameter_of(given.node, given.module) in seen
+
+
+def _given(given: Given, index: ProjectIndex, seen: frozenset[Parameter]) -> On | None:
+    if given.node is None:
+        return _EVENTS.get(given.name)
+    source = index.receiver_of(given.node, given.module)
+    if source is not None:
+        return _KINDS.get(source.kind)
+    return handed_in(given.node, given.module, index, seen)
 
 
 def _is_sure(node: ast.expr, module: Module, index: ProjectIndex) -> bool:

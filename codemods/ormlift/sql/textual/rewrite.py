@@ -24,10 +24,12 @@ from ormlift.sql.life.text import has_comment, line_length, outermost
 from ormlift.sql.rows.follow import Is
 from ormlift.sql.statement import Fetch, Kind
 from ormlift.sql.textual.above import can_stand_above, with_above
+from ormlift.sql.textual.autocommit import autocommit_effects
+from ormlift.sql.textual.bare import is_bare
 from ormlift.sql.textual.clause import Clause, Way
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.grown import Grown, grow, step_ops
-from ormlift.sql.textual.idle import idle_statements
+from ormlift.sql.textual.idle import check_once, idle_statements
 from ormlift.sql.textual.many import many_effects
 from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.outcome import Outcome, follow
@@ -124,6 +126,8 @@ class Rewriter:
             check_ways(site, ways, [p.prepared for p in self.parts])
         for part in self.parts:
             self._compose(part)
+            if part.way is None:
+                check_once(site, part.prepared)
 
     def _part(self, clause: Clause, way: Way | None = None) -> _Part:
         prepared = prepare(self.site, clause, self.index, self.settings)
@@ -415,6 +419,7 @@ class Rewriter:
                 yield replace(bound_effect(prepared), line=site.line)
             yield from ahead_effects(site, prepared)
             yield from many_effects(prepared, site)
+            yield from autocommit_effects(site, prepared, self.settings)
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
@@ -467,7 +472,8 @@ def missing_text(site: Textual, settings: Settings) -> Iterator[Effect]:
     if site.receiver is not None and site.receiver.on is On.ENGINE:
         message = f"{said} executes a bare string, which SQLAlchemy 1.x alone does"
     else:
-        message = f"{said} is handed a bare string: SQLAlchemy 2 raises ArgumentError here; from now on the code runs"
+        raised = "ObjectNotExecutableError" if site.receiver is not None and is_bare(site) else "ArgumentError"
+        message = f"{said} is handed a bare string: SQLAlchemy 2 raises {raised} here; from now on the code runs"
     yield Effect("text-missing", site.line, message)
 
 

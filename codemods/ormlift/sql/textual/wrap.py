@@ -12,6 +12,7 @@ from ormlift.sql.textual.colons import has_colons
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.rewrite import missing_text
+from ormlift.sql.versions import older
 
 
 def wrap_in_text(site: Textual, codemod: str, settings: Settings) -> Rewrite | None:
@@ -25,6 +26,9 @@ def wrap_in_text(site: Textual, codemod: str, settings: Settings) -> Rewrite | N
         return None
     if not session and (sql is None or has_colons(sql.value) or "%" in sql.value):
         return None
+    holes = sql is not None and any(mark in sql.value for mark in site.life.holes)
+    if not session and holes and older(settings.sqlalchemy, "2.0"):
+        return None  # it runs today, and a colon in a value would be a parameter
     if session and passed and not _by_name(site):
         return None
     said = said_names(site.life, ()).get("sqlalchemy.text")

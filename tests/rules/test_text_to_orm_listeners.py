@@ -1,0 +1,521 @@
+"""SQL on what SQLAlchemy's events hand in, and bare strings on connections and engines, run before and after.
+
+Bare strings run on SQLAlchemy 1.4 only: its programs are run there, those with a text() on the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+from ormlift.model import Outcome, Planned, Refused, Status
+
+from tests.rules.listener_world import PATH, each_world, plan, program, runs, skipped
+
+# name -> the program: without a `go()`, a post and a user are inserted, the post is changed and deleted
+SAME = {
+    "a number of the instance": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, connection, target):
+    connection.execute("UPDATE users SET posts = posts + 1 WHERE id = %s" % target.user_id)
+    for r in connection.execute("SELECT name, posts FROM users WHERE id = %s" % target.user_id):
+        seen.append((r.name, r[1], r["posts"], dict(r), list(r.keys())))
+""",
+    "several events": """
+@event.listens_for(Post, "after_insert")
+@event.listens_for(Post, "after_update", propagate=True)
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET n = n + 1, told = '%s' WHERE what = 'posts'" % target.id)
+""",
+    "a helper, which only listeners call": """
+def total(conn, post_id, user_id):
+    n = conn.scalar("SELECT COUNT(*) FROM posts WHERE user_id = %s AND id <> %s" % (user_id, post_id))
+    seen.append(n)
+    return n
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    n = total(conn, target.id, target.user_id)
+    conn.execute("INSERT INTO totals (id, what, n, told) VALUES (%s, 'x', 5, 'new')" % target.id)
+""",
+    "a helper that is called by names": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    helper(target=target, connection=conn)
+
+
+def helper(connection, target, extra=None):
+    connection.execute("UPDATE totals SET n = %s WHERE what = '%s'" % (target.id, "posts"))
+""",
+    "a helper that calls itself": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    helper(conn, target.id, 2)
+
+
+def helper(c, number, left):
+    c.execute("UPDATE totals SET n = n + 1 WHERE id = 1 AND n < %s" % number)
+    if left:
+        helper(c, number, left - 1)
+""",
+    "listen()": """
+def f(mapper, c, post):
+    c.execute("DELETE FROM totals WHERE id = 1")
+
+
+event.listen(Post, "after_delete", f)
+""",
+    "a method of a class, for each of some events": """
+class Listens:
+    @staticmethod
+    def f(mapper, connection, target):
+        connection.execute("UPDATE totals SET n = n + %d, told = '%s'" % (target.id, "a"))
+
+    @classmethod
+    def register(cls):
+        for name in ("after_insert", "after_update"):
+            event.listen(User, name, cls.f)
+
+
+Listens.register()
+""",
+    "by names": """
+@event.listens_for(Post, "after_insert", named=True)
+def f(target, connection, **others):
+    connection.execute("UPDATE totals SET n = 7 WHERE id = 1")
+    seen.append(connection.execute("SELECT n FROM totals WHERE id = 1").scalar())
+""",
+    "the session of a flush": """
+@event.listens_for(SessionLocal, "before_flush")
+def f(s, ctx, instances):
+    seen.append(s.execute("SELECT COUNT(*) AS n FROM posts").fetchone()["n"])
+    s.execute("UPDATE totals SET n = 8 WHERE id = :i", {"i": 1})
+""",
+    "the connection that a session begins on": """
+@event.listens_for(SessionLocal, "after_begin")
+def f(session, transaction, connection):
+    connection.execute("UPDATE totals SET n = n + 1 WHERE id = 1")
+""",
+    "a table that is made": """
+@event.listens_for(Total.__table__, "after_create")
+def seed(target, connection, **kw):
+    connection.execute("INSERT INTO totals (id, what, n) VALUES (90, 'seed', 1)")
+""",
+    "numbers of all kinds": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute(
+        "UPDATE posts SET price = price + %s, rate = %s, open = %s WHERE id = 11"
+        % (target.price, target.rate, target.open)
+    )
+    conn.execute("UPDATE posts SET price = %s WHERE id = 12" % target.price)
+""",
+    "what is put in quotes": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET told = 'about %s' WHERE what = 'posts'" % target.id)
+    conn.execute("UPDATE totals SET told = '%s' WHERE what = 'users'" % target.parent_id)
+""",
+    "quotes that the code doubles": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % target.title.replace("'", "''"))
+    conn.execute("UPDATE totals SET told = 'of ' || '{0}' WHERE id = 2".format(target.title.replace("'", "''")))
+""",
+    "numbers of rows": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    rows = conn.execute("SELECT id, title FROM posts WHERE user_id = %s ORDER BY id" % target.user_id).fetchall()
+    for row in rows:
+        conn.execute("UPDATE posts SET title = 'n%s' WHERE id = %s" % (row.id, row.id))
+    first = conn.execute("SELECT id, name FROM users ORDER BY id").fetchone()
+    conn.execute(f"UPDATE totals SET n = {first['id']} WHERE id = {first.id}")
+    seen.append([tuple(r) for r in rows])
+    seen.append([r["title"] for r in rows])
+    seen.append([dict(r.items()) for r in rows])
+""",
+    "a doubled %": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    seen.append([r[0] for r in conn.execute("SELECT id FROM totals WHERE what = '100%%' ORDER BY id")])
+    seen.append([r[0] for r in conn.execute("SELECT id FROM totals WHERE what LIKE '1%%' ORDER BY id")])
+""",
+    "a doubled % beside a value": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    found = conn.execute(f"SELECT id FROM posts WHERE title LIKE 'a%%' AND user_id = {target.user_id}")
+    seen.append([r[0] for r in found])
+    found = conn.execute("SELECT id FROM posts WHERE title LIKE 'a%%%%' AND user_id = %s" % target.user_id)
+    seen.append([r[0] for r in found])
+""",
+    "a colon": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET told = 'at 10:30 :x' WHERE id = 1")
+""",
+    "a value that a call gives": """
+def key():
+    seen.append("called")
+    return "k"
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    sql = "UPDATE totals SET told = '%s', n = %s WHERE id = 1" % (key(), target.id)
+    conn.execute(sql)
+""",
+    "an engine": """
+def go():
+    engine.execute("UPDATE totals SET n = 9 WHERE id = 1")
+    r = engine.execute("SELECT id, n FROM totals ORDER BY id").fetchall()
+    count = engine.scalar("SELECT COUNT(*) FROM totals")
+    return [tuple(x) for x in r], r[0]["n"], r[0].n, "n" in r[0].keys(), count
+""",
+    "what commits by itself": """
+def go():
+    engine.execute("INSERT INTO totals (id, what, n) VALUES (8, 'a', 1)")
+    with engine.connect() as conn:
+        conn.execute("DELETE FROM totals WHERE id = 2")
+        conn.execute("SELECT id FROM posts")
+""",
+    "what a transaction takes back": """
+def go():
+    conn = engine.connect()
+    transaction = conn.begin()
+    conn.execute("DELETE FROM totals WHERE id = 2")
+    transaction.rollback()
+    conn.execute("DELETE FROM totals WHERE id = 3")
+    conn.close()
+""",
+    "rows of a session, as 1.4 has them": """
+def go():
+    session = SessionLocal()
+    row = session.execute("SELECT id, name FROM users WHERE id = 1").fetchone()
+    rows = session.execute(text("SELECT id, name FROM users ORDER BY id"))
+    return row["name"], row.name, [r["name"] for r in rows], row.keys(), dict(row)
+""",
+    "rows of a connection, as 1.4 has them": """
+def go():
+    with engine.connect() as conn:
+        result = conn.execute("SELECT id, name FROM users WHERE id < 3 ORDER BY id")
+        found = [{k: v for k, v in r.items()} for r in result]
+        r = conn.execute(text("SELECT id, name FROM users ORDER BY id")).fetchone()
+        return found, result.keys(), r["name"], "name" in r, "Ada" in r, dict(r), r.has_key("id"), len(r), tuple(r)
+""",
+    "counts": """
+def go():
+    with engine.connect() as conn:
+        result = conn.execute("UPDATE totals SET n = 1")
+        found = conn.execute("SELECT id FROM totals ORDER BY id")
+        return result.rowcount, found.returns_rows, [x for x, in found]
+""",
+    "a parameter that all calls give a connection": """
+def work(x, number):
+    return x.execute("SELECT COUNT(*) FROM posts WHERE user_id = %s" % number).scalar()
+
+
+def go():
+    with engine.connect() as x:
+        return work(x, 1), work(x, 2)
+""",
+    "an annotated connection": """
+from sqlalchemy.engine import Connection
+
+
+def count(c: Connection, number: int):
+    return c.execute("SELECT id FROM posts WHERE user_id = %d ORDER BY id" % number).fetchall()
+
+
+def go():
+    with engine.connect() as conn:
+        return [tuple(r) for r in count(conn, 1)]
+""",
+}
+# name -> the program, what is refused of it; nothing of it is rewritten
+STAYS: dict[str, tuple[str, set[str]]] = {
+    "a connection of the driver": (
+        """
+@event.listens_for(engine, "connect")
+def f(conn, record):
+    conn.execute("UPDATE totals SET n = 3 WHERE id = 1")
+""",
+        {"connection-from-outside"},
+    ),
+    "a pool's connection": (
+        """
+@event.listens_for(engine, "checkout")
+def f(connection, record, proxy):
+    connection.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "an event that is not known": (
+        """
+@event.listens_for(Post, "after_something")
+def f(mapper, connection, target):
+    connection.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "another parameter than the connection": (
+        """
+@event.listens_for(Post, "after_insert")
+def f(conn, connection, target):
+    conn.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "events that hand in different things": (
+        """
+@event.listens_for(Post, "after_insert")
+@event.listens_for(engine, "connect")
+def f(record, conn, target=None):
+    conn.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "events of another library": (
+        """
+class Bus:
+    def listens_for(self, what, name):
+        return lambda f: f
+
+
+bus = Bus()
+
+
+@bus.listens_for(Post, "after_insert")
+def f(mapper, connection, target):
+    connection.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "a decorator that may change the arguments": (
+        """
+def swapped(f):
+    return lambda a, b, c: f(b, a, c)
+
+
+@event.listens_for(Post, "after_insert")
+@swapped
+def f(mapper, conn, target):
+    conn.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "a parameter that is bound anew": (
+        """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn = conn.connection.driver_connection
+    conn.execute("DELETE FROM totals")
+""",
+        {"connection-from-outside"},
+    ),
+    "a helper that is given another connection too": (
+        """
+import sqlite3
+
+
+def helper(conn):
+    conn.execute("DELETE FROM totals")
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    helper(conn)
+
+
+def other():
+    helper(sqlite3.connect("work.db"))
+""",
+        {"connection-from-outside"},
+    ),
+    "a helper that is handed on": (
+        """
+def helper(conn):
+    conn.execute("DELETE FROM totals")
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    helper(conn)
+    for call in (helper,):
+        call(seen)
+""",
+        {"connection-from-outside"},
+    ),
+    "a table by its name": (
+        """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE %s SET title = 'z' WHERE id = %s" % (target.__tablename__, target.id))
+""",
+        {"dynamic-sql"},
+    ),
+    "a text of the instance without quotes": (
+        """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET n = 5 WHERE id = %s" % target.title)
+""",
+        {"dynamic-sql"},
+    ),
+    "a value that only one caller has as a number": (
+        """
+def helper(conn, number):
+    conn.execute("UPDATE totals SET n = 5 WHERE id = %s" % number)
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    helper(conn, target.id)
+    helper(conn, "1 OR 1 = 1")
+""",
+        {"dynamic-sql"},
+    ),
+    "an attribute that two classes have otherwise": (
+        """
+@event.listens_for(Post, "after_insert")
+@event.listens_for(User, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET n = 5 WHERE id = %s" % target.user_id)
+""",
+        {"dynamic-sql"},
+    ),
+    "a text that is used for more, and calls something": (
+        """
+def key():
+    return str(len(seen))
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    sql = "UPDATE totals SET told = '%s' WHERE id = 1" % key()
+    conn.execute(sql)
+    seen.append(sql)
+""",
+        {"dynamic-sql"},
+    ),
+    "a value that is escaped": (
+        """
+def quote(value):
+    return value.replace("'", "")
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    title = quote(target.title)
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % title)
+""",
+        {"dynamic-sql"},
+    ),
+    "a value that may be many": (
+        """
+def go(given):
+    with engine.connect() as conn:
+        conn.execute("SELECT id FROM totals WHERE id = ?", given)
+        conn.execute("SELECT id FROM totals WHERE id = ?", [given])
+        conn.execute("SELECT id FROM totals WHERE id = ?", *given)
+""",
+        {"parameters-unknown"},
+    ),
+}
+
+
+def planned(bodies: Mapping[str, str], version: str, dialect: str) -> dict[str, Outcome]:
+    return {name: plan(program(body), {}, version, dialect) for name, body in bodies.items()}
+
+
+@cache
+def _old_runs(dialect: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What the programs do on 1.4, before and after."""
+    made = planned(SAME, "1.4", dialect)
+    after = {name: {PATH: outcome.after.text} for name, outcome in made.items() if isinstance(outcome, Planned)}
+    before = {name: {PATH: program(body)} for name, body in SAME.items()}
+    return runs(before, "1.4", dialect), runs(after, "1.4", dialect)
+
+
+@each_world
+@pytest.mark.parametrize("name", SAME)
+def test_bare_strings_of_1_4_become_statements_that_do_the_same(name: str, dialect: str) -> None:
+    outcome = plan(program(SAME[name]), {}, "1.4", dialect)
+    assert isinstance(outcome, Planned), outcome
+    assert all(site.status is Status.REWRITTEN for site in outcome.sites), outcome.sites
+    assert {effect.code for site in outcome.sites for effect in site.effects} <= TOLD.get(name, set()) | {
+        "interpolated"
+    }
+    if reason := skipped("1.4", dialect):
+        pytest.skip(reason)
+    before, after = _old_runs(dialect)
+    assert "Error" not in before[name][0]
+    assert before[name] == after[name]
+
+
+TOLD = {"the session of a flush": {"autoflush"}, "numbers of all kinds": {"bind-type"}}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_what_is_left(name: str) -> None:
+    body, reasons = STAYS[name]
+    outcome = plan(program(body), {}, "1.4", cursors=True)
+    assert isinstance(outcome, Refused), outcome
+    assert {site.reason.code for site in outcome.sites if site.reason} == reasons
+
+
+# The parameters of a bare string as 1.4 takes them -> what becomes of it
+PASSED = {
+    "a value": ("conn.execute(SQL, 1)", ""),
+    "a known number": ("conn.execute(SQL, number)", ""),
+    "a tuple": ("conn.execute(SQL, (1,))", ""),
+    "a list": ("conn.execute(SQL, [number])", ""),
+    "a tuple in a variable": ("values = (number,)\n        found = conn.execute(SQL, values)", ""),
+    "a list in a variable": ("values = [number]\n        found = conn.execute(SQL, values)", "parameters-unknown"),
+    "an unknown value": ("conn.execute(SQL, given)", "parameters-unknown"),
+    "rows": ("conn.execute(SQL, [(1,)])", "parameters-unknown"),
+}
+
+
+@each_world
+@pytest.mark.parametrize("name", PASSED)
+def test_parameters_of_bare_strings(name: str, dialect: str) -> None:
+    text, reason = PASSED[name]
+    sql = '"SELECT id, n FROM totals WHERE id = {}"'.format("?" if dialect == "sqlite" else "%s")
+    body = f"""
+def go(number: int = 2, given=2):
+    with engine.connect() as conn:
+        found = {text.replace("SQL", sql).removeprefix("found = ")}
+        return [tuple(row) for row in found]
+""".replace("found = values", "values")
+    outcome = plan(program(body), {}, "1.4", dialect)
+    assert isinstance(outcome, Refused if reason else Planned), outcome
+    assert {site.reason.code for site in outcome.sites if site.reason} == ({reason} if reason else set())
+    if isinstance(outcome, Planned) and not skipped("1.4", dialect):
+        both = {"before": {PATH: program(body)}, "after": {PATH: outcome.after.text}}
+        ran = runs(both, "1.4", dialect)
+        assert "Error" not in ran["before"][0]
+        assert ran["before"] == ran["after"]
+
+
+# What 1.4 does not commit by itself as a text, and does as a statement
+NOT_COMMITTED = {
+    "a comment first": 'conn.execute("/* x */ DELETE FROM totals WHERE id = 2")',
+    "a comment first in a text": 'conn.execute(text("-- gone\\nDELETE FROM totals WHERE id = 2"))',
+    "REPLACE": "conn.execute(\"REPLACE INTO totals (id, what, n) VALUES (2, 'r', 1)\")",
+}
+
+
+@pytest.mark.parametrize("name", NOT_COMMITTED)
+def test_what_commits_by_itself_from_now_on_is_told(name: str) -> None:
+    body = f"def go():\n    with engine.connect() as conn:\n        {NOT_COMMITTED[name]}\n"
+    outcome = plan(program(body), {}, "1.4")
+    assert isinstance(outcome, Planned), outcome
+    assert {effect.code for site in outcome.sites for effect in site.effects} == {"autocommit"}
+    newest = plan(program(body), {}, "2.0")
+    assert isinstance(newest, Planned), newest
+    assert "autocommit" not in {effect.code for site in newest.sites for effect in site.effects}
+    if not skipped("1.4", "sqlite"):
+        ran = runs({"before": {PATH: program(body)}, "after": {PATH: outcome.after.text}}, "1.4", "sqlite")
+        assert ran["before"] != ran["after"]
