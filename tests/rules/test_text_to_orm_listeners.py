@@ -376,15 +376,6 @@ def f(mapper, conn, target):
 """,
         {"dynamic-sql"},
     ),
-    "an attribute that two classes have otherwise": (
-        """
-@event.listens_for(Post, "after_insert")
-@event.listens_for(User, "after_insert")
-def f(mapper, conn, target):
-    conn.execute("UPDATE totals SET n = 5 WHERE id = %s" % target.user_id)
-""",
-        {"dynamic-sql"},
-    ),
     "a text that is used for more, and calls something": (
         """
 def key():
