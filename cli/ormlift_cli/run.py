@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ormlift.project.index import ProjectIndex
     from ormlift.project.mentions import Mentions
     from ormlift.project.named import Named
+    from ormlift.project.outside import Outside
     from ormlift.project.texts import Texts
     from ormlift.rules.base import Codemod
 
@@ -126,6 +127,8 @@ def _survey(project: Project, request: Request, progress: Progress, workers: Wor
         index = replace(index, texts=_texts(project, files, index, settings))
     if any(c.id == "cursor-to-orm" for c in codemods):
         index = replace(index, named=_named(files))
+    if any(c.looks_outside for c in codemods):
+        index = replace(index, outside=_outside(files, index))
     if any(c.id == "mapper-health" for c in codemods):
         index = replace(index, mentions=_mentions(project, selection.found.files, index))
     result = Survey(project, settings, index, read=len(selection.selected))
@@ -273,6 +276,14 @@ def _named(files: _Read) -> Named:
 
     planned = (data.decode(errors="replace") for _, data in files.to_plan if _RUNS_SQL.search(data))
     return search({path: data for path, data, _ in files.for_index}, planned)
+
+
+def _outside(files: _Read, index: ProjectIndex) -> Outside:
+    """What all files do to the constants and connections that the planned ones keep."""
+    from ormlift.project.outside import Outside, asked_by
+
+    asked = asked_by((data.decode(errors="replace") for _, data in files.to_plan), (s.database for s in index.sources))
+    return Outside.read(((path, data.decode(errors="replace")) for path, data, _ in files.for_index), asked)
 
 
 def _mentions(project: Project, files: Iterable[str], index: ProjectIndex) -> Mentions | None:

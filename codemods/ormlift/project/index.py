@@ -27,6 +27,7 @@ from ormlift.project.mapping import ModelLinker, snake
 from ormlift.project.mentions import Mentions
 from ormlift.project.named import Named
 from ormlift.project.names import Names, Place, is_test_path, module_parts
+from ormlift.project.outside import Outside
 from ormlift.project.patched import Patch
 from ormlift.project.sessions import FunctionFacts
 from ormlift.project.takers import ANY
@@ -62,6 +63,7 @@ class ProjectIndex:
     imports: ImportGraph = field(default_factory=ImportGraph, repr=False)  # of all files, also those without facts
     facts: tuple[FileFacts, ...] = field(default=(), repr=False)  # what calls in other files are resolved against
     texts: Texts = field(default_factory=Texts, repr=False)  # of files that calls may lead into
+    outside: Outside = field(default_factory=Outside, repr=False)  # what other files do to what a planned one keeps
     mentions: Mentions | None = field(default=None, repr=False)  # what all files say of the names in `health.asked()`
     named: Named = field(default_factory=Named, repr=False)  # who names the functions that may be handed connections
 

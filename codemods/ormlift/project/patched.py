@@ -131,7 +131,7 @@ def patches(text: str, *, is_test: bool) -> Iterator[Patch]:
     """The patches of a file; attributes that are simply assigned count in tests alone."""
     if "patch" not in text and not is_test:
         return
-    names = _Names(text, _bound(text))
+    names = _Names(text, bound_by_imports(text))
     yield from _by_call(text, names)
     if is_test:
         yield from _by_assignment(text, names)
@@ -209,7 +209,7 @@ def _of_import(names: _Names, held: str, name: str, line: int) -> Iterator[Patch
         yield from _held(names, held, name, line)
 
 
-def _bound(text: str) -> dict[str, str]:
+def bound_by_imports(text: str) -> dict[str, str]:
     """By the names that a file's imports bind, what they lead to."""
     bound: dict[str, str] = {}
     for match in _IMPORT.finditer(text):

@@ -51,4 +51,5 @@ class Codemod:
     relevant: Callable[[str, ProjectIndex], bool] = lambda _text, _index: True  # whether a text is worth parsing
     rewrites: bool = True  # false: a check that only shows, so that every site of it is a refusal
     looks_elsewhere: bool = False  # true: asks what functions of other files do
+    looks_outside: bool = False  # true: asks what other files do to the constants and connections that a file keeps
     inventory: bool = False  # true: lists what is no fault by itself; runs in `audit`, and where it is named

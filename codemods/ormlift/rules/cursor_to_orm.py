@@ -300,6 +300,10 @@ EFFECTS = {
         "A session of its own does not see what is not committed, and waits for it where it writes."
     ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
+    "patched-name": (
+        "Another file, most often a test, puts another in the place of what opens the connection, of the path it is "
+        "opened with, or of a constant that holds the SQL. The new code does not ask for it: patch what it asks for."
+    ),
     "quoted-text": (
         "A word in double quotes names no mapped column, and is taken for text, as SQLite takes it where the table has "
         "no such column. Where it has one, map it."
@@ -319,6 +323,7 @@ CODEMOD = Codemod(
     effects=EFFECTS,
     find=find,
     looks_elsewhere=True,
+    looks_outside=True,
     examples=(
         *EXAMPLES,
         *cursor_kept.EXAMPLES,

@@ -172,6 +172,9 @@ EFFECTS = {
         "error of SQLAlchemy's when it was executed; a KeyError, TypeError or ValueError comes now."
     ),
     "model-chosen": "Several classes map the table, and the one among the models was taken. Say under `models` which.",
+    "patched-name": (
+        "A test gives a constant that holds the SQL another value. The new statement does not ask for it."
+    ),
     "quoted-text": (
         "A word in double quotes names no mapped column, and is taken for text, as SQLite takes it where the table has "
         "no such column. Where it has one, map it."
@@ -187,5 +190,6 @@ CODEMOD = Codemod(
     effects=EFFECTS,
     find=find,
     looks_elsewhere=True,
+    looks_outside=True,
     examples=EXAMPLES,
 )

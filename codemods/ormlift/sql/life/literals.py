@@ -187,6 +187,7 @@ def _named(node: ast.Name, life: Life, depth: int) -> Text | None:
         return Text(text.value, (*text.variables, definition))
     if node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
+    life.constants["", node.id] = None
     return _constant(node.id, module_level(life.module.tree), life)
 
 
@@ -278,6 +279,7 @@ def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
     ]
     if owner in ("self", "cls") and is_bound_elsewhere(node.attr, found, life.module):
         return None
+    life.constants[found.name, node.attr] = None
     return None if stores else _constant(node.attr, found.body, life)
 
 

@@ -125,6 +125,7 @@ class Life:
     inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
     is_async: bool = False  # its calls are awaited
     holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
+    constants: dict[tuple[str, str], None] = field(default_factory=dict)  # whose text was taken: class or none, name
     given: bool = False  # a kept one that a decorator hands in for this call alone
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
     made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors

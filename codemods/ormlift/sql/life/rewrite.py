@@ -73,6 +73,7 @@ from ormlift.sql.life.names import (
 from ormlift.sql.life.nested import nested_effects
 from ormlift.sql.life.opening import Opening, database_effects, opening_of
 from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
+from ormlift.sql.life.outside import constant_effects, kept_effects, opener_patches
 from ormlift.sql.life.plain import check_any, passed, plain_effect
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
@@ -633,8 +634,12 @@ class _Rewriter:
             self.imports |= set(handlers.imports)
             self.effects += handlers.effects
             self.effects += [_given_effect(life)] if life.given else []
-            self.effects += database_effects(life, self.index, self.settings) if life.how is not How.HANDED else []
+            if life.how is not How.HANDED:
+                self.effects += database_effects(life, self.index, self.settings)
+                self.effects += opener_patches(life, self.index)
         reached = self._transactions()
+        self.effects += constant_effects(life, self.index)
+        self.effects += kept_effects(life, self.index)
         self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
         self.effects += nested_effects(life, self.region)
         self.effects += failure_effects(life, self.region, writes, scope=self.opening.commits_on_failure)

@@ -143,6 +143,7 @@ def _string_ways(node: ast.Name, life: Life) -> tuple[Way, ...]:
 def _constant(node: ast.Name, life: Life, depth: int) -> Clause | None:
     if is_enclosed(node.id, life):
         return None
+    life.constants["", node.id] = None
     value = constant_value(node.id, list(module_level(life.module.tree)), life.module)
     clause = clause_of(value, life, depth) if value is not None else None
     return clause if clause is not None and not clause.bare else _bare(node, life)
@@ -158,6 +159,7 @@ def _of_class(node: ast.Attribute, life: Life, depth: int) -> Clause | None:
     ]
     if owner is None or stores or is_bound_elsewhere(node.attr, owner, life.module):
         return None
+    life.constants[owner.name, node.attr] = None
     value = constant_value(node.attr, owner.body, life.module)
     clause = clause_of(value, life, depth - 1) if value is not None and depth else None
     return clause if clause is not None and not clause.bare else None

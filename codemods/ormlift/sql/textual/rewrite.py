@@ -16,6 +16,7 @@ from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.loose import bound_effect
 from ormlift.sql.life.names import check_hidden, check_imports, model_needs
 from ormlift.sql.life.order import check_repeated, order_effects
+from ormlift.sql.life.outside import constant_effects
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.shapes import check_lists, shape_effects
 from ormlift.sql.life.statements import Manner, Prepared, certify, compose, taken_effects
@@ -420,6 +421,7 @@ class Rewriter:
             yield from ahead_effects(site, prepared)
             yield from many_effects(prepared, site)
             yield from autocommit_effects(site, prepared, self.settings)
+        yield from (replace(effect, line=site.line) for effect in constant_effects(site.life, self.index))
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
