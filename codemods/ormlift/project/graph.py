@@ -127,10 +127,6 @@ class ImportGraph:
             self._runners[test] = (*below, *_closure(self._users, test))
         return any(path in self._reach(user) for user in self._runners[test])
 
-    def leads_to(self, path: str, other: str) -> bool:
-        """Whether a file imports another one, itself or by way of others."""
-        return other in self._reach(path)
-
     @cached_property
     def _runners(self) -> dict[str, tuple[str, ...]]:
         """By test, itself and those that take something from it."""
