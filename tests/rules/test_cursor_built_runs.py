@@ -388,10 +388,10 @@ STAYS: dict[str, str] = {
     "a condition from outside": (
         OPEN + LISTS.replace("[]", '["id > 0"]', 1) + A + "    conditions.append(b)\n" + EXECUTE + CLOSE
     ),
-    "conditions in a loop": (
+    "conditions in a loop that are made of a value": (
         OPEN
         + LISTS.replace("[]", '["id > 0"]', 1)
-        + '    for n in b:\n        conditions.append("stage <> ?")\n        params.append(n)\n'
+        + '    for n in b:\n        conditions.append(f"stage <> {n}")\n'
         + EXECUTE
         + CLOSE
     ),

@@ -206,7 +206,9 @@ STAYS: dict[str, str] = {
     "no condition on some way": LISTS + A + RUN,
     "a condition from outside": HELD + "    filters.append(b)\n" + RUN,
     "an OR without parentheses": HELD.replace("= :a", "= :a OR count = 0") + RUN,
-    "conditions in a loop": HELD + '    for n in b:\n        filters.append("id <> 4")\n' + RUN,
+    "conditions in a loop that are made of a value": HELD
+    + '    for n in b:\n        filters.append("id <> :n")\n        params["n"] = n\n'
+    + RUN,
     "the parameters are returned": HELD + RUN.replace("()\n", "(), params\n"),
     "the list is handed on": HELD + "    more(filters)\n" + RUN,
     "a parameter that is not set on some way": HELD.replace('        params["a"] = a\n', "") + RUN,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -73,15 +73,15 @@ class Built:
         """The items that stand for keys that are not known."""
         return {node: found for node, found in self.items().items() if found[1].open}
 
-    def with_keys(self, way: Sequence[Piece], keys: Sequence[str]) -> list[Piece]:
-        """The pieces of a way with these keys in the place of those that are not known."""
+    def with_keys(self, way: Sequence[Piece], keys: Mapping[ast.expr, Sequence[str]]) -> list[Piece]:
+        """The pieces of a way with these keys in the place of those that are not known, by their items."""
         found: list[Piece] = []
         for opened, group in groupby(way, key=_opened):
             pieces = list(group)
             if opened is None:
                 found += pieces
                 continue
-            for number, key in enumerate(keys):
+            for number, key in enumerate(keys[opened[1].node]):
                 found += [Piece(Part(", ", region=opened[0], joint=True))] if number else []
                 found += [_with_key(piece, key) for piece in pieces]
         return found
@@ -125,7 +125,7 @@ def _opened(piece: Piece) -> tuple[str, Item] | None:
 
 
 def _with_key(piece: Piece, key: str) -> Piece:
-    items = tuple(replace(item, said=value_of(item, key)) for item in piece.items)
+    items = tuple(replace(item, said=value_of(item, key)) if item.open else item for item in piece.items)
     named = tuple(key if k == KEY else k for k in piece.keys)
     return Piece(replace(piece.part, text=piece.part.text.replace(KEY, key)), items, named)
 
@@ -172,6 +172,7 @@ def group_of(walk: Walk, style: str, dialect: str) -> Group:
     manner = Manner(style, dialect, module)
     for call in walk.calls:
         ways = [pieces_of(seen, manner, call.lineno) for seen in walk.found[call]]
+        _check_rounds(ways, call)
         held = [seen.held for seen in walk.found[call]]
         regions = _regions(ways, walk, call)
         _check_held(Built(call, module, ways, regions), held)
@@ -194,10 +195,17 @@ def _regions(ways: Sequence[Sequence[Piece]], walk: Walk, call: ast.Call) -> dic
             if name and (number == 0 or way[number - 1].part.region != name):
                 what = _what(before, name, way, call)
                 region = Region(name, what, f"{MARK}{name}", keyed=_is_keyed(name, walk, way))
-                if found.setdefault(name, region).what is not what:
+                once = what in (Is.ASSIGNMENTS, Is.COLUMNS)
+                if found.setdefault(name, region).what is not what or (once and _comes_again(name, way)):
                     raise _unclear(call)
             before += piece.part.text
     return found
+
+
+def _comes_again(name: str, way: Sequence[Piece]) -> bool:
+    """Whether each round of a loop adds the same."""
+    items = [p.part.item for p in way if p.part.region == name and p.part.item is not None]
+    return any(item.loop and not item.open for item in items)
 
 
 def _is_keyed(name: str, walk: Walk, way: Sequence[Piece]) -> bool:
@@ -220,6 +228,20 @@ def _what(before: str, name: str, way: Sequence[Piece], call: ast.Call) -> Is:
     if joints <= {"AND"} and _WHERE.search(before):
         return Is.CONDITIONS
     raise _unclear(call)
+
+
+def _check_rounds(ways: Sequence[Sequence[Piece]], call: ast.Call) -> None:
+    """What a loop adds stands together with its parameters, and more rounds than one may add it. Raises Refused."""
+    for way in ways:
+        known: dict[str, str] = {}
+        for piece in way:
+            item = piece.part.item
+            if item is None or not item.loop:
+                continue
+            apart = bool(piece.items) and known.setdefault(item.loop, piece.part.region) != piece.part.region
+            if apart or not piece.part.region:
+                message = f"a loop adds to the SQL of line {call.lineno} at more than one place"
+                raise Refused("dynamic-sql", f"{message}; write each statement as one literal")
 
 
 def _unclear(call: ast.Call) -> Refused:

@@ -257,7 +257,7 @@ class Editor:
     def _check_open(self, going: set[ast.AST]) -> None:
         """A dict whose keys are not known is the same where it was joined into the SQL and where it is passed."""
         for built in self.group.built:
-            for _, item in built.open.values():
+            for _, item in (found for found in built.open.values() if not found[1].loop):
                 lines = [n.lineno for n in self._loads() if n.id == item.open and n in going]
                 end = built.call.end_lineno or built.call.lineno
                 for name in self._loads():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ormlift.sql.built.helpers import Helpers
+from ormlift.sql.built.rounds import Rounds
 from ormlift.sql.built.values import KEY, Called, Item, Items, Keyed, Part, State, Text, Value, Words
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
@@ -37,6 +38,7 @@ class Evaluator:
         self.helpers, self.ask = helpers, ask  # functions of the project, and how a test in one of them comes out
         self.opens = opens  # dicts whose keys are not known, each with what stands for its items
         self.used = used  # those that the text of this way has been built from
+        self.rounds: Rounds | None = None  # the loop that is being walked
         self.holds = True  # its variables are those of the function that executes
 
     def value(self, node: ast.expr, place: ast.stmt) -> Value | None:
@@ -310,7 +312,12 @@ class Evaluator:
 
     def item(self, node: ast.expr, place: ast.stmt, key: str = "") -> Item:
         """One item."""
-        return Item(node, place, self.text(node), key=key)
+        text, rounds = self.text(node), self.rounds
+        if rounds is None:
+            return Item(node, place, text, key=key)
+        opened = rounds.token if any(KEY in part.text for part in text or ()) else ""
+        keys, source = (rounds.keys, rounds.source) if opened else (None, "")
+        return Item(node, place, text, key=key, open=opened, loop=rounds.token, keys=keys, source=source)
 
     def keyed(self, node: ast.expr, place: ast.stmt) -> Keyed | None:
         """The items of a dict."""

@@ -10,14 +10,14 @@ from functools import partial
 from ormlift.model import Reason
 from ormlift.sql.built.built import Built
 from ormlift.sql.built.evaluate import with_options
-from ormlift.sql.built.opened import open_up
+from ormlift.sql.built.opened import arguments, open_up
 from ormlift.sql.built.pieces import Piece
 from ormlift.sql.built.regions import Is, Region
 from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Manner, Prepared
 from ormlift.sql.statement import Kind, Written
-from ormlift.sql.textual.grown import Form, form_of, statement_text
+from ormlift.sql.textual.grown import form_of, statement_text
 
 _FLAT = 1_000_000  # a line so long that nothing is wrapped
 Spreads = Mapping[str, tuple[str, ...]]
@@ -159,7 +159,7 @@ def _between(region: Region, own: Prepared, alone: Prepared, built: Built) -> tu
     """What stands in the place of the mark."""
     (mark,) = _spread(region)
     form = form_of(own)
-    before, after = _arguments(region, form), _arguments(region, form_of(alone))
+    before, after = arguments(region, form), arguments(region, form_of(alone))
     if before.count(mark) == 1:
         place, left = before.index(mark), len(before) - before.index(mark) - 1
         end = len(after) - left
@@ -187,13 +187,6 @@ def _inside(mark: str, before: str, after: str) -> tuple[str, ...] | None:
     if not isinstance(node, ast.Call) or node.keywords or ast.unparse(node.func) != "_":
         return None
     return tuple(ast.get_source_segment(text, argument) or "" for argument in node.args)
-
-
-def _arguments(region: Region, form: Form) -> tuple[str, ...]:
-    if region.what is Is.CONDITIONS:
-        return form.where
-    method = "values" if region.named else "order_by"
-    return next((arguments for name, arguments in form.clauses if name == method), ())
 
 
 def _check(found: Expressed, whole: Prepared, spreads: Spreads) -> None:

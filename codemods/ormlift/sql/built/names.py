@@ -53,7 +53,10 @@ def _handed(value: ast.expr) -> Iterator[str]:
 def dict_of(node: ast.AST) -> ast.Name | None:
     """The variable that is used as a dict: `data.items()`, `**data`, `for key in data: .. data[key]`."""
     match node:
-        case ast.For(target=ast.Name(id=key), iter=ast.Name() as name):
+        case (
+            ast.For(target=ast.Name(id=key), iter=ast.Name() as name)
+            | ast.For(target=ast.Name(id=key), iter=ast.Call(func=ast.Name(id="sorted"), args=[ast.Name() as name]))
+        ):
             return name if any(_is_read(n, name.id, key) for n in ast.walk(node)) else None
         case ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="keys" | "values" | "items"), args=[]):
             return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from ormlift.schema import MappedClass
 from ormlift.sql.built.built import Built, value_of
 from ormlift.sql.built.pieces import Piece, put_together
-from ormlift.sql.built.values import Item
+from ormlift.sql.built.regions import Is, Region
+from ormlift.sql.built.values import KEY, Item
 from ormlift.sql.columntypes import kind_of
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.statement import MARK, Finding, Kind
+from ormlift.sql.textual.grown import Form, form_of
 
 if TYPE_CHECKING:
     from ormlift.sql.built.built import Variant
@@ -24,13 +26,13 @@ if TYPE_CHECKING:
 MOST = 60  # columns, each of which has a certificate of its own
 
 
-def keys_of(found: Expressed) -> list[str]:
+def _keys_of(found: Expressed, item: Item) -> tuple[str, ...]:
     """The columns that a key may name. Raises Refused where one is called otherwise on the model."""
     own = found.own
     table = own.statement.tables[0][1].lower()
+    known, line = own.models[table].columns, found.built.call.lineno
     said = _named(own)
-    columns = [column for column in own.models[table].columns if column.name.lower() not in said]
-    line = found.built.call.lineno
+    columns = [c for c in known if (c.name.lower() not in said if item.keys is None else c.name in item.keys)]
     other = next((c for c in columns if c.attr != c.name), None)
     if other is not None:
         message = f"a key of line {line} may be {other.name}, which the model calls {other.attr}"
@@ -39,41 +41,53 @@ def keys_of(found: Expressed) -> list[str]:
     if odd is not None:
         message = f"a key of line {line} may be {odd.name}, whose type would make another value of what is given"
         raise Refused("dynamic-sql", f"{message}; name the columns")
-    if not columns or len(columns) > MOST or len(found.built.open) > 1:
+    lacking = set(item.keys or ()) - {c.name for c in columns}
+    if lacking:
+        message = f"a key of line {line} may be {min(lacking)}, which {own.models[table].name} has no column for"
+        raise Refused("dynamic-sql", f"{message}; name the columns")
+    if not columns or len(columns) > MOST or (item.keys is None and not item.source and item.loop):
         raise Refused("dynamic-sql", f"the columns that line {line} sets cannot be told; name them")
-    return [column.name for column in columns]
+    return tuple(column.name for column in columns)
 
 
 def _named(own: Prepared) -> set[str]:
-    """The columns that the statement names itself."""
+    """The columns that the statement sets by name itself."""
+    if own.statement.kind not in (Kind.UPDATE, Kind.INSERT):
+        return set()
     tree = own.statement.tree
     items = tree.expressions if own.statement.kind is Kind.UPDATE else tree.this.expressions
     names = (item.this.name if own.statement.kind is Kind.UPDATE else item.name for item in items)
     return {name.lower() for name in names if not name.startswith(MARK)}
 
 
-def _ways(built: Built, keys: Sequence[str]) -> list[tuple[list[Piece], list[Piece], tuple[str, ...]]]:
-    """Each way as it is, with keys in it, and those keys: all of them, and on the first way each alone."""
-    found: list[tuple[list[Piece], list[Piece], tuple[str, ...]]] = []
-    alone = [(key,) for key in keys]
+Keys = Mapping[ast.expr, tuple[str, ...]]
+
+
+def _ways(built: Built, keys: Keys) -> Iterator[tuple[list[Piece], list[Piece], Keys]]:
+    """Each way as it is, with keys in it, and those keys: all of them, and once each alone."""
+    done: set[ast.expr] = set()
     for way in built.ways:
-        opened = any(p.part.item is not None and p.part.item.open for p in way)
-        if opened:
-            found += [(way, built.with_keys(way, key), key) for key in alone]
-            alone = []
-        found.append((way, built.with_keys(way, keys), tuple(keys)))
-    return found
+        nodes = list(dict.fromkeys(p.part.item.node for p in way if p.part.item is not None and p.part.item.open))
+        here = {node: keys[node] for node in nodes}
+        for node in nodes:
+            for key in keys[node] if node not in done else ():
+                alone = {n: (key,) if n is node else tuple(k for k in keys[n] if k != key) for n in nodes}
+                yield way, built.with_keys(way, alone), alone
+        done |= set(nodes)
+        yield way, built.with_keys(way, here), here
 
 
 def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callable[..., None]) -> None:
     """Write the statement of each way with each key. Raises Refused."""
-    built, keys = found.built, keys_of(found)
-    ((node, (_, item)),) = built.open.items()
+    built = found.built
+    opened = {node: (region, item) for node, (region, item) in built.open.items()}
+    keys = {node: _keys_of(found, item) for node, (_, item) in opened.items()}
     findings: dict[str, Finding] = {}
     for way, pieces, said in _ways(built, keys):
         whole = make(put_together(pieces, built.module, built.call.lineno))
-        texts: dict[ast.expr, tuple[str, ...]] = {node: tuple(_text(whole, item, key) for key in said)}
+        texts = {node: _texts(whole, *opened[node], said[node]) for node in said}
         _check(partial(check, way, whole, {**found.texts, **texts}), found, said)
+        _settle(found, {node: texts[node] for node in texts if opened[node][1].loop})
         assert whole.written is not None
         findings |= {effect.message: effect for effect in whole.written.effects}
         assert found.own.written is not None
@@ -81,21 +95,57 @@ def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callab
         found.whole.append(whole)
     first = found.whole[0]
     assert first.written is not None
-    told = [effect for effect in findings.values() if effect.code != "bind-type"]
-    first.written = replace(first.written, effects=(*told, _effect(built, item.open, found.own)))
+    unknown = [item for _, item in opened.values() if item.keys is None]
+    told = [effect for effect in findings.values() if effect.code != "bind-type" or not unknown]
+    told += [_effect(built, item, found.own) for item in unknown]
+    first.written = replace(first.written, effects=tuple(dict.fromkeys(told)))
+
+
+def _settle(found: Expressed, texts: Mapping[ast.expr, tuple[str, ...]]) -> None:
+    """What a round adds is the same for each key but for the key. Raises Refused."""
+    for node, said in texts.items():
+        values = {text.partition("=")[2] for text in said}
+        known = found.texts.get(node)
+        values |= {known[0].partition("=")[2]} if known is not None else set()
+        if len(values) > 1:
+            line = found.built.call.lineno
+            message = f"a key of line {line} takes another value from the model than others"
+            raise Refused("dynamic-sql", f"{message}; name the columns")
+        for value in values:
+            found.texts[node] = (f"{KEY}={value}",)
+
+
+def arguments(region: Region, form: Form) -> tuple[str, ...]:
+    """What stands in the place of a region, and beside it."""
+    if region.what is Is.CONDITIONS:
+        return form.where
+    method = "values" if region.named else "order_by"
+    return next((arguments for name, arguments in form.clauses if name == method), ())
+
+
+def _texts(whole: Prepared, region: Region, item: Item, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The value of each key; one that is written without its column's type is of that type, as the effect says."""
+    if item.loop:
+        if not region.named:
+            raise Refused(
+                "dynamic-sql", "a key that a loop goes through names a column of a condition; name the columns"
+            )
+        said = arguments(region, form_of(whole))
+        return tuple(text for key in keys for text in said if text.startswith(f"{key}="))
+    return tuple(_text(whole, item, key) for key in keys)
 
 
 def _text(whole: Prepared, item: Item, key: str) -> str:
-    """The value of a key; one that is written without its column's type is of that type here, as the effect says."""
     plain = f"{key}={value_of(item, key)}"
     loose = f"{key}=literal({value_of(item, key)})"
     return loose if whole.written is not None and loose in whole.written.text else plain
 
 
-def _check(check: Callable[[], None], found: Expressed, keys: tuple[str, ...]) -> None:
+def _check(check: Callable[[], None], found: Expressed, said: Keys) -> None:
     try:
         check()
     except Refused:
+        keys = next((keys for keys in said.values() if len(keys) == 1), ())
         line, key = (
             found.built.call.lineno,
             f"may be {keys[0]}" if len(keys) == 1 else "is written otherwise beside others",
@@ -104,13 +154,15 @@ def _check(check: Callable[[], None], found: Expressed, keys: tuple[str, ...]) -
         raise Refused("dynamic-sql", f"{message}; name the columns") from None
 
 
-def _effect(built: Built, name: str, own: Prepared) -> Finding:
+def _effect(built: Built, item: Item, own: Prepared) -> Finding:
+    name = item.source or item.open
     model = own.models[own.statement.tables[0][1].lower()]
     message = (
         f"the keys of {name} are not known on line {built.call.lineno}: one that is no attribute of {model.name}, "
     )
     message += "letter for letter, or is set beside it, raises another error now, or one where the SQL took it; "
-    message += f"no key at all {_emptied(own, model)}; values are bound by the columns' types"
+    message += f"no key at all {_emptied(own, model)}; " if not item.loop else ""
+    message += "values are bound by the columns' types"
     return Finding("open-keys", message)
 
 

@@ -74,6 +74,9 @@ def pieces_of(seen: Seen, manner: Manner, line: int) -> list[Piece]:
 def _fits(part: Part, item: Item) -> bool:
     """Whether a parameter is of the kind that its placeholder stands for."""
     opened = part.item.open if part.item is not None else ""
+    loop = part.item.loop if part.item is not None else ""
+    if loop or item.loop:
+        return loop == item.loop and not item.open
     if opened or item.open:
         return opened == item.open
     return item.many is (part.many is not None)

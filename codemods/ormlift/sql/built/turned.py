@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ormlift.sql.built.built import Group
 from ormlift.sql.built.express import Expressed, is_single
 from ormlift.sql.built.regions import Is, Region
+from ormlift.sql.built.values import KEY
 from ormlift.sql.layout import Atom, Node, Pair, lay_out
 from ormlift.sql.layout import Items as Bracketed
 from ormlift.sql.life.refuse import Refused
@@ -127,7 +128,15 @@ class Turner:
 
     def _set(self, statement: ast.stmt, region: Region, name: str, value: str) -> str:
         head = f'{region.name}["{name}"] = '
+        if name == KEY:
+            head = f"{region.name}[{self._key(statement)}] = "
         return head + self._laid(Atom(value), statement, head)
+
+    def _key(self, statement: ast.stmt) -> str:
+        """The variable of the key that a round of the loop around adds."""
+        loop = next(a for a in self.module.ancestors(statement) if isinstance(a, ast.For))
+        target = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else loop.target
+        return self.module.text(target)
 
     def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
         return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))

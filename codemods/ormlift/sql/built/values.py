@@ -17,10 +17,13 @@ class Item:
     text: tuple[Part, ...] | None = None  # where it is text
     many: bool = False  # all items of a list that is not known
     key: str = ""  # in a dict
-    open: str = ""  # of a dict whose keys are not known: the variable of the dict, or of the key
+    open: str = ""  # stands for more than one key: the variable of the dict, or what stands for the loop
     said: str = ""  # source text that stands for the node's
     home: str = ""  # in a list that is made of a dict's keys or values: the variable of the dict
     foreign: bool = False  # made by a function that is called
+    loop: str = ""  # added in the rounds of a loop that stays: what stands for the loop
+    keys: tuple[str, ...] | None = None  # of an open one in a loop: those that the code says
+    source: str = ""  # of an open one in a loop: the dict whose keys it goes through
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from ormlift.sql.built.evaluate import Evaluator, empty_or_not
 from ormlift.sql.built.gathered import gathered
 from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.names import changed, dict_of, does
+from ormlift.sql.built.rounds import may_repeat, rounds_of
 from ormlift.sql.built.setting import Setter
-from ormlift.sql.built.values import Item, Items, Several, State, Text, Value, Words
+from ormlift.sql.built.values import KEY, Item, Items, Part, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.pure import acts, looks
 from ormlift.sql.life.refuse import Refused
@@ -36,6 +37,10 @@ class Seen:
 
 class _EndError(Exception):
     """The way leaves the function, or the loop."""
+
+    def __init__(self, *, leaves: bool = True) -> None:
+        super().__init__()
+        self.leaves = leaves  # the function
 
 
 @dataclass
@@ -226,7 +231,7 @@ class _Way:
                 self._see(statement)
                 self._build(statement)
                 if isinstance(statement, ast.Return | ast.Raise | ast.Break | ast.Continue):
-                    raise _EndError
+                    raise _EndError(leaves=isinstance(statement, ast.Return | ast.Raise))
 
     def _note(self, *nodes: ast.AST) -> None:
         """Note what is done, behind which an attribute or item may be another."""
@@ -240,15 +245,21 @@ class _Way:
         if not self._matters(statement):
             self._note(statement)
             known = self._known(statement.test)
+            if known is None and self.evaluate.rounds is not None and _leaves(statement.body):
+                self.evaluate.rounds.narrow(statement.test, holds=False)
             if known is None or not _leaves(statement.body if known else statement.orelse):
                 return
             self.walk.guards |= {n.id for n in ast.walk(statement.test) if isinstance(n, ast.Name)}
-            raise _EndError
-        self.suite(statement.body if self.decide(statement.test) else statement.orelse)
+            raise _EndError(leaves=_returns(statement.body if known else statement.orelse))
+        holds = self.decide(statement.test)
+        if self.evaluate.rounds is not None:
+            self.evaluate.rounds.narrow(statement.test, holds=holds)
+        self.suite(statement.body if holds else statement.orelse)
 
     def _try(self, statement: ast.Try) -> None:
         self._note(statement)
-        falls = any(not _leaves(handler.body) for handler in statement.handlers)
+        left = _leaves if self.evaluate.rounds is None else _returns  # behind a round, what is built is still used
+        falls = any(not left(handler.body) for handler in statement.handlers)
         if falls and self._changes(statement) and not self._holds_all(statement):
             self._lost(statement)
         if any(self._matters(handler) for handler in statement.handlers):
@@ -282,7 +293,7 @@ class _Way:
         head = statement.test if isinstance(statement, ast.While) else statement.iter
         self._see(head)
         self._unknown(head)
-        if self._matters(statement) and not self._gather(statement):
+        if self._matters(statement) and not self._gather(statement) and not self._repeat(statement):
             unknown = dict.fromkeys(self._changes(statement))  # may be of an earlier round, and behind it of none
             self.state.update(unknown)
             with suppress(_EndError):
@@ -293,9 +304,8 @@ class _Way:
     def _gather(self, statement: ast.stmt) -> bool:
         """Whether a loop does nothing but to take the items of a dict over into lists; then they are filled."""
         names = self._changes(statement)
-        lists = (
-            gathered(statement, self.evaluate) if not any(c in self.walk.calls for c in walk_scope(statement)) else None
-        )
+        plain = self.evaluate.rounds is None and not any(c in self.walk.calls for c in walk_scope(statement))
+        lists = gathered(statement, self.evaluate) if plain else None
         if lists is None:
             return False
         self.state.update(dict.fromkeys(names))
@@ -303,6 +313,33 @@ class _Way:
         self.walk.touched.setdefault(statement, set()).update(lists)
         self.walk.held[statement] = Several(dict(lists))
         return True
+
+    def _repeat(self, statement: ast.stmt) -> bool:
+        """Whether a loop fills lists in a way that one round shows; then they hold what a round adds."""
+        rounds = rounds_of(statement, self.walk.life)
+        lists = self._changes(statement) - (rounds.targets if rounds is not None else set())
+        executes = any(inner in self.walk.calls for inner in walk_scope(statement))
+        if rounds is None or executes or self.evaluate.rounds is not None or not may_repeat(rounds, lists):
+            return False
+        if not self.ask(f"rounds of the loop on line {statement.lineno}"):
+            return True
+        before = dict(self.state)
+        self.state[rounds.key] = Words((Part(KEY),))
+        self.evaluate.rounds = rounds
+        try:
+            self.suite(rounds.loop.body)
+        except _EndError as end:
+            if end.leaves:
+                raise
+        self.evaluate.rounds = None
+        self.state.update({name: self._repeated(before.get(name), self.state.get(name)) for name in lists})
+        self.state.update(dict.fromkeys(rounds.targets))
+        return True
+
+    @staticmethod
+    def _repeated(before: Value | None, now: Value | None) -> Value | None:
+        """A list that has grown; None for what is no list."""
+        return now if isinstance(before, Items) and isinstance(now, Items) else None
 
     def _unknown(self, *nodes: ast.AST) -> None:
         """What is bound in the head of a block is not known."""
@@ -377,3 +414,7 @@ def _nodes(value: Value) -> tuple[ast.expr, ...]:
 
 def _leaves(statements: Sequence[ast.stmt]) -> bool:
     return bool(statements) and isinstance(statements[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
+
+
+def _returns(statements: Sequence[ast.stmt]) -> bool:
+    return bool(statements) and isinstance(statements[-1], ast.Return | ast.Raise)
