@@ -322,11 +322,6 @@ NONE_OF_OURS = {
         "from sqlalchemy import text\nfrom app.db import SessionLocal\n\n\ndef go(text):\n"
         "    with SessionLocal() as session:\n        return session.execute(text('SELECT id FROM books')).all()\n"
     ),
-    "a constant that a function around hides": (
-        "from sqlalchemy import text\nfrom app.db import SessionLocal\n\nQ = text('SELECT id FROM books')\n\n\n"
-        "def go(Q):\n    def inner():\n        with SessionLocal() as session:\n"
-        "            return session.execute(Q).all()\n\n    return inner()\n"
-    ),
     "a pool of workers": 'def go(pool):\n    pool.execute("SELECT id FROM books")\n',
     "a text in a filter": (
         "from sqlalchemy import text\nfrom app.db import SessionLocal\nfrom app.models import Book\n\n\ndef go():\n"

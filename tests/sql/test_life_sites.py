@@ -283,7 +283,69 @@ def f():
     "another execute": (
         """
 def f(pool):
-    pool.execute('SELECT 1')
+    pool.execute('select')
+    pool.execute(f, 'SELECT id FROM jobs')
+    pool.submit('SELECT id FROM jobs')
+    pool.fetch('updates set aside')
+""",
+        [],
+    ),
+    "a receiver of any name that is handed a statement": (
+        """
+QUERY = 'SELECT id FROM jobs'
+def f(pool):
+    pool.execute(QUERY)
+class A:
+    def f(self, table):
+        self.db.executescript(f'CREATE TABLE {table} (id)')
+        sql = 'SELECT id'
+        sql += ' FROM jobs'
+        return self.store.execute(sql)
+""",
+        ["connection-from-outside"] * 3,
+    ),
+    "one that hands out rows in one call": (
+        """
+async def f(pool):
+    await pool.fetchrow('SELECT id FROM jobs')
+async def g(database, name):
+    return await database.fetch_all(query='x') or await database.fetch_val('SELECT id FROM jobs WHERE title = :t')
+""",
+        ["driver-unknown", "driver-unknown"],
+    ),
+    "functions of psycopg2 and procedures on a cursor from outside": (
+        """
+from psycopg2.extras import execute_values
+import psycopg2.extras
+def f(cur, rows):
+    execute_values(cur, 'INSERT INTO jobs (id) VALUES %s', rows)
+def g(handle, rows):
+    psycopg2.extras.execute_batch(handle, SQL, rows)
+def h(handle):
+    handle.callproc('tidy', [1])
+def i(handle):
+    handle.copy_expert('COPY jobs TO STDOUT', 1)
+""",
+        ["connection-from-outside"] * 4,
+    ),
+    "none of them": (
+        """
+import cassandra
+def f(cluster, session, client):
+    cluster.execute('SELECT id FROM jobs')
+    session.execute('SELECT id FROM jobs')
+    client.fetch('SELECT id FROM jobs')
+""",
+        [],
+    ),
+    "the library's own, which text-to-orm speaks of": (
+        """
+from alembic import op
+from app.db import engine
+def f(my_session):
+    op.execute('UPDATE jobs SET id = 1')
+    my_session.execute('SELECT id FROM jobs')
+    engine.execute('SELECT id FROM jobs')
 """,
         [],
     ),

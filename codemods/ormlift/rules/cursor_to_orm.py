@@ -89,10 +89,11 @@ from ormlift.rules.examples import (
     cursor_rows,
 )
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
-from ormlift.sql.life.find import Stray, find_lives, runs
+from ormlift.sql.life.find import find_lives, runs
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.rewrite import rewrite_life
+from ormlift.sql.life.strays import NEEDLES, Stray
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.syntax import Module
@@ -110,7 +111,7 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         yield _site(life, context)
     other = next((d for d in _OTHER_DRIVERS if d in module.imports.values()), "")
     for stray in strays:
-        yield _outside(stray, other)
+        yield _outside(stray, other or stray.driver)
 
 
 def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
@@ -154,12 +155,12 @@ def _outside(stray: Stray, other: str) -> Refusal:
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 
 
-_OTHER_DRIVERS = ("apsw", "asyncpg", "aiomysql", "aiopg")
+_OTHER_DRIVERS = ("apsw", "asyncpg", "aiomysql", "aiopg", "databases")
 REASONS = {
     **SQL_REASONS,
     "driver-unknown": (
-        "The file uses a driver that ormlift does not know (apsw, asyncpg, aiomysql, aiopg), whose connections and "
-        "cursors keep rules of their own. Leave it raw, or open the connection with another driver."
+        "The file uses a driver that ormlift does not know (apsw, asyncpg, aiomysql, aiopg, databases), whose "
+        "connections and cursors keep rules of their own. Leave it raw, or open the connection with another driver."
     ),
     "connection-from-outside": (
         "The connection or cursor is an attribute or global that the file does not open, or a parameter that nothing "
@@ -318,7 +319,7 @@ CODEMOD = Codemod(
     id=ID,
     title="Raw DB-API cursors to ORM queries on a session",
     explanation=__doc__ or "",
-    needles=((b".cursor(",), (b".execute(",), (b".executemany(",), (b".execute_fetchall(",), (b".executescript(",)),
+    needles=((b".cursor(",), (b".execute(",), *((name,) for name in NEEDLES)),
     reasons=REASONS,
     effects=EFFECTS,
     find=find,

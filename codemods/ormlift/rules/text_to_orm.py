@@ -67,13 +67,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ormlift.model import Refusal, Rewrite, Site
+from ormlift.model import Reason, Refusal, Rewrite, Site
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.text_to_orm import EXAMPLES
 from ormlift.sql.built.built import BUILT
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
+from ormlift.sql.textual.elsewhere import Elsewhere, find_elsewhere
 from ormlift.sql.textual.find import Textual, find_textual
 from ormlift.sql.textual.migration import check_migration
 from ormlift.sql.textual.rewrite import rewrite_textual
@@ -86,7 +87,8 @@ ID = "text-to-orm"
 
 def find(module: Module, context: Context) -> Iterator[Site]:
     """Every execution of text in the file, as a rewrite or a refusal."""
-    found = {site: _site(site, context) for site in find_textual(module, context.index)}
+    textual = list(find_textual(module, context.index))
+    found = {site: _site(site, context) for site in textual}
     left = [s for s, made in found.items() if isinstance(made, Refusal) and made.reason.code in BUILT]
     for sites in sharing(list(found), left):
         made = _together(sites, context)
@@ -95,6 +97,16 @@ def find(module: Module, context: Context) -> Iterator[Site]:
                 del found[site]
             yield made
     yield from found.values()
+    for text in find_elsewhere(module, textual):
+        yield _elsewhere(text)
+
+
+def _elsewhere(text: Elsewhere) -> Refusal:
+    if text.code == "read-by-pandas":
+        message = f"pandas reads the SQL on line {text.line}; hand it a select(), and an engine or a connection of it"
+    else:
+        message = f"the text() on line {text.line} {text.goes}; write a statement on models there, or execute it"
+    return Refusal(ID, text.line, text.end_line, Reason(text.code, message))
 
 
 def _together(sites: list[Textual], context: Context) -> Rewrite | None:
@@ -135,6 +147,14 @@ REASONS = {
     "migration": (
         "The file is a schema migration, or alters the table itself: it must go on working when the models have "
         "changed. Leave it raw, or use tables that are written out in the migration itself."
+    ),
+    "text-elsewhere": (
+        "A text() of a whole statement goes elsewhere than into an execute: from_statement(), a helper, a list, a "
+        "return. Execute it where it is written, or write a statement on models in its place."
+    ),
+    "read-by-pandas": (
+        "pandas reads SQL into a frame, whose columns have the names and types that the driver gives. Hand it a "
+        "select() and an engine, and see that the frame's types are those that the code after it takes."
     ),
     "name-taken": "A name that the new text needs means something else here. Rename one of them.",
     "unusual-layout": "A comment or a shared line stands in the way of the edit. Give each statement its own line.",
@@ -185,7 +205,7 @@ CODEMOD = Codemod(
     id=ID,
     title="SQL text executed on a session or connection to statements on models",
     explanation=__doc__ or "",
-    needles=((b".execute(",), (b".scalar(", b"text("), (b".scalars(", b"text("), (b".scalar(", b"listen")),
+    needles=((b".execute(",), (b".scalar(",), (b".scalars(",), (b"text(",), (b"read_sql",)),
     reasons=REASONS,
     effects=EFFECTS,
     find=find,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from ormlift.project.index import ProjectIndex
@@ -17,43 +17,14 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.families import spread
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
-from ormlift.sql.life.model import Does, Host, How, Life, Use
+from ormlift.sql.life.model import Does, Host, How, Life
 from ormlift.sql.life.nested import is_of_shared, nested_calls
+from ormlift.sql.life.strays import CONNECTIONS, Stray, may_run, strays_of
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.sql.life.uses import Collector
-from ormlift.sql.textual.receiver import is_alchemys
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 SESSIONS = (SourceKind.SESSION, SourceKind.SHARED_SESSION)
-CONNECTIONS = (SourceKind.CONNECTION, SourceKind.CONNECTION_AND_CURSOR, SourceKind.CURSOR)
-_RUNS = frozenset(["cursor", "execute", "executemany", "executescript", "execute_fetchall"])
-_RECEIVERS = frozenset(
-    [
-        "c",
-        "cur",
-        "curs",
-        "cursor",
-        "conn",
-        "connection",
-        "con",
-        "cnx",
-        "db_cursor",
-        "dbconn",
-        "db_conn",
-        "db_connection",
-    ]
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Stray:
-    """A DB-API receiver whose connection does not begin in this function."""
-
-    line: int
-    end_line: int
-    receiver: str  # its source text
-    asynchronous: bool = False
-    kept: bool = False  # the file opens and keeps it, and here no more is done than to make its cursor
 
 
 def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[Stray]]:
@@ -73,7 +44,7 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
     strays: list[Stray] = []
     connections, names = _connection_names(module, index), {name for _, name in kept}
     for host in hosts:
-        strays += _strays(host, module, index, [life for life in lives if life.host is host], connections, names)
+        strays += strays_of(host, module, index, [life for life in lives if life.host is host], connections, names)
     return sorted(lives, key=lambda life: life.line), sorted(strays, key=lambda s: s.line)
 
 
@@ -115,7 +86,7 @@ def _hosts(module: Module) -> list[Host]:
     """The functions, and the module itself, in which something is run directly."""
     hosts: dict[Host, None] = {}
     for node in module.parents:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RUNS:
+        if isinstance(node, ast.Call) and may_run(node):
             hosts[module.enclosing_function(node) or module.tree] = None
     return list(hosts)
 
@@ -219,45 +190,6 @@ def _with_of(item: ast.withitem, module: Module) -> ast.stmt:
     return statement
 
 
-def _strays(
-    host: Host,
-    module: Module,
-    index: ProjectIndex,
-    lives: list[Life],
-    connections: set[tuple[Host | None, str]],
-    kept: set[str],
-) -> Iterator[Stray]:
-    """What is run in `host` on receivers that no life holds, one stray for each receiver."""
-    claimed = {n for life in lives for use in life.uses for n in (use.node, use.call, *_cursor_calls(use))}
-    spans: dict[str, list[ast.Call]] = {}
-    aliases = _cursor_names(host, module)
-    parameters = (
-        {n.arg for n in ast.walk(host.args) if isinstance(n, ast.arg)} if isinstance(host, FunctionNode) else ()
-    )
-    for node in walk_scope(host):
-        if not isinstance(node, ast.Call) or node in claimed or not isinstance(node.func, ast.Attribute):
-            continue
-        name = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-        named = bool({(host, name), (None, name)} & connections) and name not in parameters
-        if (named and node.func.attr in _RUNS and not _is_alchemy(node)) or _is_dbapi(node, node.func, module, index):
-            root = _root(node.func.value, module)
-            spans.setdefault(aliases.get(root, root), []).append(node)
-    for receiver, calls in spans.items():
-        waits = any(isinstance(module.parents.get(c), ast.Await | ast.AsyncWith | ast.withitem) for c in calls)
-        asynchronous = waits and isinstance(host, ast.AsyncFunctionDef)
-        last = max(c.end_lineno or c.lineno for c in calls)
-        only = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
-        yield Stray(min(c.lineno for c in calls), last, receiver, asynchronous, only and receiver in kept)
-
-
-def _cursor_calls(use: Use) -> Iterator[ast.AST]:
-    """The `conn.cursor()` inside `closing(..)`, or among the arguments of a call that is handed it."""
-    if use.hands is not None:
-        yield use.hands.given
-    if use.does is Does.CURSOR_BLOCK:
-        yield from (n for n in ast.walk(use.node) if isinstance(n, ast.Call))
-
-
 def _connection_names(module: Module, index: ProjectIndex) -> set[tuple[Host | None, str]]:
     """Variables that are bound to a connection, awaited or not: of a function, or (with None) of the module."""
     receivers = {n.value.id for n in module.parents if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
@@ -276,54 +208,3 @@ def _connection_names(module: Module, index: ProjectIndex) -> set[tuple[Host | N
 
 def _is_global(name: str, function: ast.AST) -> bool:
     return any(isinstance(n, ast.Global) and name in n.names for n in walk_scope(function))
-
-
-def _cursor_names(host: Host, module: Module) -> dict[str, str]:
-    """Variables that hold a cursor, with the connection that it is of."""
-    found: dict[str, str] = {}
-    for node in walk_scope(host):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "cursor":
-            match module.parents.get(node):
-                case ast.Assign(targets=[ast.Name(id=name)]) | ast.withitem(optional_vars=ast.Name(id=name)):
-                    found[name] = _root(node.func.value, module)
-                case _:
-                    pass
-    return found
-
-
-def _root(node: ast.expr, module: Module) -> str:
-    """The receiver as the reader names it; the cursors of one connection count as that connection."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "cursor":
-        node = node.func.value
-    return module.text(node).split("\n")[0]
-
-
-def _is_dbapi(call: ast.Call, func: ast.Attribute, module: Module, index: ProjectIndex) -> bool:
-    """Whether this runs on a DB-API cursor or connection, as far as the call itself tells."""
-    receiver = func.value
-    if func.attr == "cursor":
-        return len(call.args) + len(call.keywords) <= 2 and not isinstance(receiver, ast.Constant)
-    if func.attr == "executescript":
-        return False
-    if isinstance(receiver, ast.Call):
-        source = index.source_of(receiver, module) or direct_source(receiver, module)
-        if source is not None:
-            return source.kind in CONNECTIONS
-        return isinstance(receiver.func, ast.Attribute) and receiver.func.attr == "cursor"
-    last = dotted(receiver).rpartition(".")[2].lstrip("_").lower()
-    return last in _RECEIVERS and not _is_alchemy(call) and not is_alchemys(receiver, module, index)
-
-
-def _is_alchemy(call: ast.Call) -> bool:
-    """Whether what is executed is SQLAlchemy's own: text(..), select(..) and the like; then it is no site of ours."""
-    if not call.args:
-        return not isinstance(call.func, ast.Attribute) or call.func.attr != "cursor"
-    node: ast.expr = call.args[0]
-    while isinstance(node, ast.Call):
-        name = dotted(node.func).rpartition(".")[2]
-        if name in ("text", "select", "insert", "update", "delete"):
-            return True
-        if not isinstance(node.func, ast.Attribute):
-            return False
-        node = node.func.value
-    return False

@@ -12,9 +12,10 @@ from ormlift.schema import SessionSource, SourceKind
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.model import Host, How, Life
 from ormlift.sql.life.swallow import may_swallow
+from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.clause import Clause, clause_of
 from ormlift.sql.textual.receiver import Receiver, receiver_of
-from ormlift.syntax import FunctionNode, Module
+from ormlift.syntax import FunctionNode, Module, dotted
 
 RUNS = frozenset(["execute", "scalar", "scalars"])
 
@@ -66,10 +67,16 @@ def find_textual(module: Module, index: ProjectIndex) -> Iterator[Textual]:
         clause = clause_of(_statement(call)[0], life)
         if clause is None:
             continue
-        receiver = receiver_of(call, module, index, takes_text=not clause.bare)
-        if receiver is None and clause.bare:
+        alone = call.func.attr != "execute" and speaks_sql(_statement(call)[0], module)  # a driver has no scalar()
+        receiver = receiver_of(call, module, index, takes_text=alone or not clause.bare)
+        if receiver is None and clause.bare and not _is_operation(call.func.value, module):
             continue
         yield Textual(life, call, call.func.attr, clause, receiver)
+
+
+def _is_operation(node: ast.expr, module: Module) -> bool:
+    """Whether a receiver is Alembic's `op`."""
+    return module.imports.get(dotted(node)) == "alembic.op"
 
 
 def _statement(call: ast.Call) -> list[ast.expr]:

@@ -54,6 +54,8 @@ def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_te
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "execution_options":
         node = node.func.value  # the same, or the engine with options
     waits = isinstance(module.parents.get(call), ast.Await)
+    if (handed := _of_session(node)) is not None:
+        return Receiver(handed, None, waits)
     source = index.receiver_of(node, module)
     if source is not None and source.kind is not SourceKind.UNKNOWN:
         on = _KINDS.get(source.kind)
@@ -100,6 +102,16 @@ def _given(given: Given, index: ProjectIndex, seen: frozenset[Parameter]) -> On 
     if source is not None:
         return _KINDS.get(source.kind)
     return handed_in(given.node, given.module, index, seen)
+
+
+def _of_session(node: ast.expr) -> On | None:
+    """What a session hands out: its engine, or the connection that it is on; Alembic's `op` gives a connection."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    owner = dotted(node.func.value).rpartition(".")[2].lower()
+    if node.func.attr == "get_bind" and ("session" in owner or owner == "op"):
+        return On.CONNECTION if owner == "op" else On.ENGINE
+    return On.CONNECTION if node.func.attr == "connection" and "session" in owner else None
 
 
 def _is_sure(node: ast.expr, module: Module, index: ProjectIndex) -> bool:
