@@ -392,9 +392,32 @@ def other(n):
 """,
         "differ in their driver, their rows or when they commit",
     ),
-    "called by a test of the framework": (
-        _MOVE.replace("move", "test_move") + _MAIN.replace("move", "test_move"),
+    "a method that Python calls": (
+        """class Board:
+    def __call__(self, conn, n):
+        conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
+
+    def main(self, n):
+        conn = sqlite3.connect(DB_PATH)
+        self.__call__(conn, n)
+        conn.commit()
+        conn.close()
+""",
         "may be called by a framework",
+    ),
+    "two connections of one function, one after the other": (
+        _MOVE
+        + """def main(n):
+    one = sqlite3.connect(DB_PATH)
+    other = sqlite3.connect(DB_PATH)
+    move(one, n)
+    one.commit()
+    move(other, n + 1)
+    other.commit()
+    one.close()
+    other.close()
+""",
+        "are of one function, and are handed to the same ones",
     ),
 }
 _PLAIN = _HEAD + _MOVE + _MAIN

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from ormlift.project.escape.elsewhere import binders_of
 from ormlift.project.index import ProjectIndex
+from ormlift.project.names import is_test_path
 from ormlift.sql.life.model import Handing
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -18,7 +19,21 @@ _DYNAMIC = frozenset(["globals", "eval", "exec"])
 _NAMESPACES = frozenset(["locals", "vars"])
 _BY_NAME = ("attr", "__all__", "patch", "methodcaller", "globals", "import_module")
 _KNOWN_DECORATORS = frozenset(["staticmethod", "classmethod"])
-_FRAMEWORK = ("test", "pytest_", "setUp", "tearDown", "setup_", "teardown_", "__")
+_FRAMEWORK = ("test", "pytest_", "setUp", "tearDown", "setup", "teardown")
+_LITERALS = (
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.Tuple,
+    ast.Constant,
+    ast.JoinedStr,
+    ast.ListComp,
+    ast.DictComp,
+    ast.SetComp,
+)
+_MAKERS = frozenset(
+    ["list", "dict", "set", "tuple", "str", "sorted", "defaultdict", "Counter", "deque", "open", "Path"]
+)
 
 
 class Callees:
@@ -167,7 +182,8 @@ class Callees:
             return f"is decorated with {foreign[0]}"
         if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk_scope(function)):
             return "is a generator, which runs later"
-        if function.name.startswith(_FRAMEWORK):
+        tests = is_test_path(self.module.source.path) and function.name.startswith(_FRAMEWORK)
+        if tests or function.name.startswith("__"):
             return "may be called by a framework"
         return ""
 
@@ -227,9 +243,15 @@ class Callees:
         return self._kin_trouble(function, owner)
 
     def _is_of_another(self, node: ast.Attribute, owner: ast.ClassDef) -> bool:
-        """Whether an attribute is of a class that has nothing to do with this one."""
+        """Whether an attribute is of a class that has nothing to do with this one, of a module, or of a plain value."""
         other = self._owner(node.value)
-        return other is not None and other is not owner and not self._related(other, owner)
+        if other is not None:
+            return other is not owner and not self._related(other, owner)
+        bound = self._bound(node.value.id, node) if isinstance(node.value, ast.Name) else None
+        made = self.module.parents.get(bound) if isinstance(bound, ast.Name) else None
+        value = made.value if isinstance(made, ast.Assign | ast.AnnAssign) else node.value
+        plain = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _MAKERS
+        return plain or isinstance(value, _LITERALS) or isinstance(bound, ast.Import)
 
     def _kin_trouble(self, function: FunctionNode, owner: ast.ClassDef) -> str:
         if not self._is_whole(owner):

@@ -44,7 +44,11 @@ def _ends(life: Life, before: Ends) -> Ends:
         passes |= life.host in pending
         opens |= any(n in runs or n is life.host or (n in hands and hands[n].opens) for n in opened)
     commits = bool(life.where(Does.COMMIT, Does.ROLLBACK, Does.BLOCK)) or any(e.commits for e in hands.values())
-    return Ends(writes or before.writes, passes or before.passes, commits or before.commits, opens or before.opens)
+    changes = any(executes_write(u.call, life.host) for u in life.where(Does.EXECUTE)) or bool(life.where(Does.MANY))
+    changes |= any(e.changes for e in hands.values())
+    now = (writes, passes, commits, opens, changes)
+    old = (before.writes, before.passes, before.commits, before.opens, before.changes)
+    return Ends(*(one or other for one, other in zip(now, old, strict=True)))
 
 
 def _outside(nodes: frozenset[ast.AST], life: Life) -> set[ast.AST]:

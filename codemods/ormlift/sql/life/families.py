@@ -20,7 +20,7 @@ from ormlift.sql.life.endings import settle_ends
 from ormlift.sql.life.flow import flow
 from ormlift.sql.life.model import Does, Handing, How, Life, Use
 from ormlift.sql.life.swallow import may_swallow
-from ormlift.sql.life.uses import Collector
+from ormlift.sql.life.uses import Collector, binds_by_with
 from ormlift.syntax import FunctionNode, Module
 
 _ROUNDS = 30  # more than functions hand a connection on, one to the next
@@ -152,7 +152,28 @@ def _trouble(family: Family, handed: dict[FunctionNode, Life], callees: Callees)
             if text:
                 message = f"{life.name} is handed to {function.name}(), which {text}"
                 return Reason("connection-escapes", f"{message}; keep it inside one function, or hand on a session")
+    if pair := _overlapping(family.lives):
+        one, other = pair
+        message = f"{one.name} and {other.name} are of one function, and are handed to the same ones"
+        return Reason("connection-escapes", f"{message}; use them in functions of their own")
     return None
+
+
+def _overlapping(lives: Sequence[Life]) -> tuple[Life, Life] | None:
+    """Two lives of one function that are not one behind the other: their names might mean each other's."""
+    for n, one in enumerate(lives):
+        for other in lives[:n]:
+            (first, last), (begin, end) = _extent(one), _extent(other)
+            if one.host is other.host and first <= end and begin <= last:
+                return other, one
+    return None
+
+
+def _extent(life: Life) -> tuple[int, int]:
+    lines = [life.origin.lineno, *(use.node.end_lineno or use.line for use in life.uses)]
+    if life.how is How.HANDED or binds_by_with(life):
+        lines.append(getattr(life.host if life.parameters else life.origin, "end_lineno", None) or 0)
+    return min(lines), max(lines)
 
 
 def _function_trouble(

@@ -111,7 +111,7 @@ def name_sessions(life: Life) -> None:
         if other.how is How.HANDED and not other.session:
             first = next(iter(other.parameters)).arg
             own = first in SESSION_NAMES
-            other.session = first if own else free_name(SESSION_NAMES, other)
+            other.session = first if own else free_name(SESSION_NAMES, other, _keywords(other))
 
 
 def check_closes(use: Use, life: Life) -> None:
@@ -123,6 +123,13 @@ def check_closes(use: Use, life: Life) -> None:
     if use.said in said and use.does is Does.SETTING:
         message = f"line {use.line} sets something on {use.said}, which is a parameter; say it where it is opened"
         raise Refused("connection-setting", message)
+
+
+def _keywords(life: Life) -> set[str]:
+    """The names that calls of its function give arguments by, beside the connection's."""
+    assert life.callees is not None
+    assert isinstance(life.host, FunctionNode)
+    return {k.arg for call in life.callees.calls(life.host) for k in call.keywords if k.arg}
 
 
 # The docstring

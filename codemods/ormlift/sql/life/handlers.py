@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ormlift.model import Effect, ImportNeed, ReplaceExpr
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.drivers import DIALECTS
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import How, Life
 from ormlift.syntax import FunctionNode, Module, dotted
 
 _SAME = frozenset(
@@ -67,8 +67,9 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) 
             continue
         ops.append(_widened(handler.type, ", ".join(news), module))
         imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
-    effects += _caller_effects(life)
-    effects += _far_caller_effects(life, index)
+    if life.how is not How.HANDED:  # whose callers are of its family
+        effects += _caller_effects(life)
+        effects += _far_caller_effects(life, index)
     return Handlers(tuple(ops), tuple(imports), tuple(effects))
 
 

@@ -67,6 +67,7 @@ class Ends:
     passes: bool = False  # it may leave what was uncommitted before as it was
     commits: bool = False  # it may commit or roll back
     opens: bool = False  # it may leave a transaction open
+    changes: bool = False  # it may write, whatever becomes of that
 
 
 @dataclass(eq=False)

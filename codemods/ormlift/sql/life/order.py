@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ormlift.model import Effect
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.executions import Execution, Form
-from ormlift.sql.life.model import Does, Life
+from ormlift.sql.life.model import Does, Life, Use
 from ormlift.sql.life.pure import acts, does_more, looks, repeatable
 from ormlift.sql.life.reached import writing_calls
 from ormlift.sql.life.refuse import Refused
@@ -57,7 +57,8 @@ def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
         read = {use.does for use in reader.execution.fetches}
         lazy = reader.fetch is Fetch.ITERATE or reader.execution.form is Form.RESULT or Does.ITERATE in read
         for use in reader.execution.fetches if lazy and reader.statement.kind is Kind.SELECT else ():
-            loops = {a for a in life.module.ancestors(use.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
+            around = life.module.ancestors(use.node)
+            loops: set[ast.AST] = {a for a in around if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
             step = reader.statement.dialect == "sqlite"  # the other drivers have all rows at once
             for writer in listed:
                 same = set(writer.statement.tables) & set(reader.statement.tables)
@@ -67,8 +68,23 @@ def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
                     reads = "the loop of" if inside else "the cursor read on"
                     message = f"writes to the table that {reads} line {use.line} reads: all its rows are read before"
                     yield Effect("reads-ahead", writer.execution.line, message)
+            yield from (_called(c, use.line) for c in _handed_inside(use, loops, life))
             if step and use.does is Does.ITERATE:
-                yield from (_called(call, use.line) for loop in loops for call in writing_calls(loop.body, life.module))
+                yield from (
+                    _called(call, use.line) for loop in loops for call in writing_calls(_body(loop), life.module)
+                )
+
+
+def _body(loop: ast.AST) -> list[ast.stmt]:
+    return loop.body if isinstance(loop, ast.For | ast.AsyncFor | ast.While) else []
+
+
+def _handed_inside(use: Use, loops: set[ast.AST], life: Life) -> Iterator[ast.Call]:
+    """The calls in a loop that are handed the connection, and may write on it."""
+    for other in life.where(Does.HANDS) if use.does is not Does.FETCHALL else ():
+        writes = other.hands is not None and other.hands.ends.changes
+        if writes and other.hands is not None and loops.intersection(life.module.ancestors(other.node)):
+            yield other.hands.call
 
 
 def _called(call: ast.Call, line: int) -> Effect:

@@ -87,7 +87,7 @@ def _whole_statement(use: Use, module: Module) -> ast.stmt:
 def _check_deleted(life: Life) -> None:
     if life.how is How.KEPT:
         return
-    names = {life.name, *life.cursors}
+    names = {life.name, *life.cursors, *(parameter.arg for parameter in life.parameters)}
     for node in walk_scope(life.host):
         if isinstance(node, ast.Global | ast.Nonlocal) and names & set(node.names):
             message = (
