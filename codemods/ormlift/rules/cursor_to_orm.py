@@ -76,8 +76,9 @@ today, and runs after the rewrite.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ormlift.model import Reason, Refusal, Site
+from ormlift.model import Reason, Refusal, Rewrite, Site
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples import (
     cursor_beside,
@@ -116,16 +117,24 @@ def find(module: Module, context: Context) -> Iterator[Site]:
 
 def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
     """The lives of one family: all of them rewritten, or none, for the reason of the first that can't be."""
-    sites = [(life, _site(life, context)) for life in sorted(lives, key=lambda life: life.line)]
-    refused = [(life, site) for life, site in sites if isinstance(site, Refusal)]
-    for life, site in sites:
-        if not refused or isinstance(site, Refusal):
-            yield from [site] if not refused or runs(life) else []
-            continue
-        culprit, reason = refused[0][0], refused[0][1].reason
-        if runs(life):
-            message = f"{life.name} goes together with line {culprit.line}, which stays: {reason.message}"
-            yield Refusal(ID, life.line, _last_line(life), Reason(reason.code, message))
+    listed = sorted(lives, key=lambda life: life.line)
+    sites = [_site(life, context) for life in listed]
+    culprit = next((n for n, site in enumerate(sites) if isinstance(site, Refusal)), None)
+    if culprit is None:
+        lines = [site.line for site in sites]
+        yield from (replace(s, mates=tuple(n for n in lines if n != s.line)) for s in sites if isinstance(s, Rewrite))
+        return
+    for life, site in zip(listed, sites, strict=True):
+        yield from [_left(life, site, sites[culprit])] if runs(life) else []
+
+
+def _left(life: Life, site: Site, culprit: Site) -> Refusal:
+    """The refusal of a life that could be rewritten if another one of its family could."""
+    if isinstance(site, Refusal):
+        return site
+    assert isinstance(culprit, Refusal)
+    message = f"{life.name} goes together with line {culprit.line}, which stays: {culprit.reason.message}"
+    return Refusal(ID, life.line, _last_line(life), Reason(culprit.reason.code, message))
 
 
 def _site(life: Life, context: Context) -> Site:

@@ -176,7 +176,6 @@ class _Rewriter:
             self._unused(),
             tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code, e.message))),
             certificates,
-            mates=tuple(other.line for other in life.family.lives if other is not life) if life.family else (),
         )
 
     # Names
