@@ -219,6 +219,26 @@ def f(ticket: str):
         lambda s: s["f"]("T-1"),
         set(),
     ),
+    "with conn: twice, and a commit as the last of it": (
+        """
+def f(ticket: str):
+    conn = open_db()
+    with conn:
+        conn.execute("UPDATE jobs SET stage = 8 WHERE ticket = ?", (ticket,))
+        conn.commit()
+    try:
+        with conn:
+            conn.execute("UPDATE jobs SET stage = 9 WHERE ticket = ?", (ticket,))
+            raise ValueError(ticket)
+    except ValueError:
+        pass
+    n = conn.execute("SELECT stage FROM jobs WHERE ticket = ?", (ticket,)).fetchone()[0]
+    conn.close()
+    return n
+""",
+        lambda s: s["f"]("T-1"),
+        set(),
+    ),
     "rows used in another statement's parameters": (
         """
 def f():

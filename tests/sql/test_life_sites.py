@@ -256,6 +256,41 @@ def f():
 """,
         ["with-connection"],
     ),
+    "a with block inside of another": (
+        """
+def f():
+    conn = open_db()
+    with conn:
+        with conn:
+            conn.execute('DELETE FROM jobs')
+    conn.close()
+""",
+        ["with-connection"],
+    ),
+    "a commit in a with block, and more behind it": (
+        """
+def f():
+    conn = open_db()
+    with conn:
+        conn.execute('DELETE FROM jobs')
+        conn.commit()
+        conn.execute('DELETE FROM jobs')
+    conn.close()
+""",
+        ["with-connection"],
+    ),
+    "a commit in a loop of a with block": (
+        """
+def f():
+    conn = open_db()
+    with conn:
+        for number in (1, 2):
+            conn.execute('DELETE FROM jobs')
+            conn.commit()
+    conn.close()
+""",
+        ["with-connection"],
+    ),
     "a session that is no connection": (
         """
 def f():

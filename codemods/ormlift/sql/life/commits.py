@@ -177,6 +177,7 @@ def check_blocks(life: Life, reached: Flow) -> None:
         if life.source.driver and life.source.driver not in COMMITTING_BLOCK:
             message = f"what `with {life.name}` on line {use.line} does differs between drivers; commit by name instead"
             raise Refused("with-connection", message)
+        _check_inside(use, life)
         opened = reached.of(use.node, OPEN)
         commits = {u.node for u in life.where(Does.COMMIT, Does.ROLLBACK)}
         commits |= {u.node for u in life.where(Does.HANDS) if u.hands is not None and not u.hands.ends.opens}
@@ -189,4 +190,21 @@ def check_blocks(life: Life, reached: Flow) -> None:
             message = (
                 f"line {use.line} calls {use.hands.function.name}() in a `with {life.name}`, and it commits itself"
             )
+            raise Refused("with-connection", f"{message}; commit in one of the two")
+
+
+def _check_inside(block: Use, life: Life) -> None:
+    """`with session.begin():` takes no other one inside, and nothing behind a commit or rollback. Raises Refused."""
+    module, whole = life.module, life.module.statement(block.node)
+    inside = [u for u in life.uses if u is not block and whole in module.ancestors(u.node)]
+    inner = next((u for u in inside if u.does is Does.BLOCK), None)
+    if inner is not None:
+        message = f"`with {life.name}` on line {inner.line} begins inside of the one on line {block.line}"
+        raise Refused("with-connection", f"{message}; leave one of them out")
+    for ends in (u for u in inside if u.does in (Does.COMMIT, Does.ROLLBACK)):
+        loops = {a for a in module.ancestors(ends.node) if isinstance(a, ast.For | ast.AsyncFor | ast.While)}
+        own = {loop for loop in loops if whole in module.ancestors(loop)}
+        later = [u for u in inside if u.line > ends.line or own & set(module.ancestors(u.node))]
+        if any(u.does in (Does.EXECUTE, Does.MANY, Does.HANDS) for u in later):
+            message = f"line {ends.line} ends the transaction in a `with {life.name}`, and more is executed behind it"
             raise Refused("with-connection", f"{message}; commit in one of the two")
