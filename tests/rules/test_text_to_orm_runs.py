@@ -54,6 +54,20 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         set(),
     ),
+    "next() gives a row, and the statement needs a name above": (
+        """
+    with SessionLocal() as session:
+        found = next(
+            session.execute(
+                text("WITH few AS (SELECT id FROM books WHERE count = :c) SELECT id FROM few ORDER BY id DESC"),
+                {"c": 0},
+            )
+        )
+        row = next(session.execute(text("SELECT id, author_id AS writer FROM books ORDER BY id")), None)
+        return found.id, row.writer
+""",
+        set(),
+    ),
     "no row is None": (
         """
     with SessionLocal() as session:

@@ -227,6 +227,14 @@ STAYS: dict[str, tuple[str, str]] = {
         'select = wanted\n        return session.execute(text("SELECT id FROM books")).fetchall(), select',
         "name-taken",
     ),
+    "a name of two columns, of a row that next() gives": (
+        'return next(session.execute(text("SELECT a.id, b.id FROM authors a JOIN books b ON a.id = b.author_id"))).id',
+        "row-use",
+    ),
+    "a name above beside a text over several lines": (
+        'return """a\nb""" + str(\n            session.execute(text("WITH x AS (SELECT id FROM books) SELECT id FROM x")).all())',
+        "sql-not-supported",
+    ),
     "a comment inside": (
         'return len(session.execute(\n            text("SELECT id FROM books"),  # all\n        ).fetchall())',
         "unusual-layout",

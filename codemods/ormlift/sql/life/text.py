@@ -13,7 +13,7 @@ from ormlift.syntax import Module
 _TELLING = 300  # a file of so many lines, none above 79 columns, keeps to 79
 
 
-def edited_text(node: ast.expr, edits: Mapping[Span, str], module: Module) -> str:
+def edited_text(node: ast.expr | ast.stmt, edits: Mapping[Span, str], module: Module) -> str:
     """The source text of `node` with those edits that stand inside it."""
     span = module.span(node)
     if span in edits:

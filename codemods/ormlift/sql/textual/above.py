@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from ormlift.sql.life.text import has_comment
+from ormlift.sql.life.text import edited_text, has_comment
 from ormlift.sql.textual.find import Textual
 
+_HERE = "\0"
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 
 
 def can_stand_above(site: Textual, target: ast.expr) -> bool:
-    """Whether a statement may be written above: the site's is a simple one, all of whose other parts are on one line.
+    """Whether a statement may be written above: the site's is a simple one, with no text over several lines beside it.
 
     In a lambda or a comprehension the site runs at another time, or many times.
     """
@@ -22,14 +23,20 @@ def can_stand_above(site: Textual, target: ast.expr) -> bool:
     inner = [a for a in module.ancestors(target) if isinstance(a, late) and a.lineno >= statement.lineno]
     if site.clause.ways or inner or not isinstance(statement, _SIMPLE) or has_comment(statement, module):
         return False
-    whole, part = module.span(statement), module.span(target)
-    return whole.line == part.line and whole.end_line == part.end_line
+    inside = set(ast.walk(target))
+    texts = (n for n in ast.walk(statement) if isinstance(n, ast.Constant | ast.JoinedStr) and n not in inside)
+    return all(n.lineno == n.end_lineno for n in texts)
 
 
 def with_above(above: Iterable[str], text: str, site: Textual, target: ast.expr) -> str:
     """The site's statement with the new expression in it, and what it needs above."""
     module = site.module
-    whole, part = module.span(module.statement(target)), module.span(target)
-    before = module.lines[whole.line - 1][whole.col : part.col]
-    behind = module.lines[part.end_line - 1][part.end_col : whole.end_col]
-    return "\n".join([*above, f"{before}{text}{behind}"])
+    statement = module.statement(target)
+    around = edited_text(statement, {module.span(target): _HERE}, module)
+    return "\n".join([*above, _shifted(around, module.span(statement).col).replace(_HERE, text)])
+
+
+def _shifted(text: str, margin: int) -> str:
+    """Source text, its later lines as if the statement began at column 0: the edit indents them again."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(line[margin:] if not line[:margin].strip() else line.lstrip() for line in rest)])

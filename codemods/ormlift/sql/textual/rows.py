@@ -59,6 +59,9 @@ class ResultFollower(Follower):
             yield node, fact
         elif fact.kind is Is.ROWS and around.stands is Stands.METHOD and isinstance(node, ast.Call):
             yield from self._method(node, str(around.key), fact)
+        elif fact.kind is Is.ROWS and around.stands is Stands.CALLED and around.key in ("next", "min", "max"):
+            assert isinstance(node, ast.expr)
+            yield node, replace(fact, kind=Is.ROW)
         elif fact.kind is Is.ROW and around.stands is Stands.ATTRIBUTE and isinstance(node, ast.Attribute):
             index = self._column(node.attr, fact)
             if node.attr == "_mapping":
