@@ -232,7 +232,10 @@ STAYS: dict[str, tuple[str, str]] = {
         "row-use",
     ),
     "a name above beside a text over several lines": (
-        'return """a\nb""" + str(\n            session.execute(text("WITH x AS (SELECT id FROM books) SELECT id FROM x")).all())',
+        (
+            'return """a\nb""" + str(\n'
+            '            session.execute(text("WITH x AS (SELECT id FROM books) SELECT id FROM x")).all())'
+        ),
         "sql-not-supported",
     ),
     "a comment inside": (

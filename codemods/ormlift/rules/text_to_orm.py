@@ -48,6 +48,10 @@ expressions and `where(*conditions)`; assignments joined into SET become a dict 
 whose keys the function says is passed as it is. A text of conditions that is put into others becomes such a list too,
 and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
+A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort not
+in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, a word that is no
+column's name one conditional expression. Each word's statement is proven; up to 64 of them.
+
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),

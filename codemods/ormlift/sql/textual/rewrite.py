@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import Built
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
 from ormlift.sql.built.placed import check_placed
+from ormlift.sql.layout import lay_out
 from ormlift.sql.life.executions import Form
 from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.loose import bound_effect
@@ -33,12 +34,14 @@ from ormlift.sql.textual.grown import Grown, grow, step_ops
 from ormlift.sql.textual.idle import check_once, idle_statements
 from ormlift.sql.textual.many import many_effects
 from ormlift.sql.textual.migration import check_altered
+from ormlift.sql.textual.named import Named, named_of
 from ormlift.sql.textual.outcome import Outcome, follow
 from ormlift.sql.textual.pending import flush_effects, holds_nothing
 from ormlift.sql.textual.prepare import dialects, prepare
 from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.steps import Steps, steps_of
+from ormlift.sql.textual.unified import unified
 from ormlift.sql.textual.ways import check_ways
 from ormlift.sql.versions import older
 from ormlift.syntax import import_targets
@@ -78,6 +81,7 @@ class Rewriter:
     built: Built | None = None  # the text is built from lists
     own: _Part | None = None  # then: the code's statement, of which those of `parts` are the ways
     expressed: Expressed | None = None
+    named: Named | None = None  # words of the text are chosen from a few
     target: ast.expr = field(init=False)  # the expression that the written one takes the place of
 
     def run(self) -> Rewrite:
@@ -119,6 +123,10 @@ class Rewriter:
 
     def _read(self) -> None:
         """The one statement, or each of those that the code before chooses from."""
+        self.named = named_of(self.site)
+        if self.named is not None:
+            self._choose(self.named)
+            return
         site, ways = self.site, self.site.clause.ways
         for way in ways or (None,):
             clause = site.clause if way is None else way.clause
@@ -136,6 +144,19 @@ class Rewriter:
         check_lists(prepared, self.site.life)
         self._place(prepared)
         return _Part(clause, prepared, way)
+
+    def _choose(self, named: Named) -> None:
+        """The statement of each choice of words."""
+        for text in named.texts:
+            part = self._part(replace(self.site.clause, sql=text))
+            self._compose(part)
+            self.parts.append(part)
+        self.own = self.parts[0]
+        check_hidden(["getattr"], ["getattr"], self.site.life)
+        above = {part.prepared.written.above for part in self.parts if part.prepared.written is not None}
+        if any(part.outcome.edits != self.own.outcome.edits for part in self.parts) or len(above) > 1:
+            message = f"the statements of line {self.site.line} are not read alike, whatever word is put into them"
+            raise Refused("row-use", f"{message}; execute each statement by itself")
 
     def _grow(self, steps: Steps) -> None:
         """The statement that is put together step by step: one for each way through the branches."""
@@ -307,6 +328,8 @@ class Rewriter:
             return
         (part,) = [self.own] if self.own is not None else self.parts
         text = self._named(self._text(part), part.prepared)
+        if self.named is not None:
+            text = self._unified(self.named)
         holder = module.parents.get(self.target)
         written = part.prepared.written
         if written is not None and part.prepared.head:
@@ -332,6 +355,14 @@ class Rewriter:
             raise Refused("unusual-layout", message)
         for statement in idle_statements(site, part.prepared):
             yield ReplaceStatement(module.span(statement))
+
+    def _unified(self, named: Named) -> str:
+        """The text of one statement for all choices of words."""
+        texts = [self._named(self._text(part), part.prepared) for part in self.parts]
+        node = unified(named.ways, texts, self.site.module.text(self.site.node), self.site.line)
+        request = self.parts[0].prepared.request
+        assert request is not None
+        return lay_out(node, request.line_length, request.indent, request.base_indent)
 
     def _loop(self, part: _Part) -> str:
         """The statement once for each row of parameters."""
