@@ -48,9 +48,9 @@ expressions and `where(*conditions)`; assignments joined into SET become a dict 
 whose keys the function says is passed as it is. A text of conditions that is put into others becomes such a list too,
 and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
-A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort not
-in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, a word that is no
-column's name one conditional expression. Each word's statement is proven; up to 64 of them.
+A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort
+not in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that
+is no column's name one conditional expression. The statement of each word (up to 64) is proven.
 
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 
@@ -137,8 +137,8 @@ REASONS = {
     **SQL_REASONS,
     "receiver-unknown": "It cannot be told what executes the text. Annotate it as a Session, a Connection or Engine.",
     "dynamic-sql": (
-        "The SQL is put together at run time, and not by steps that add a condition or a clause each, or from lists of "
-        "conditions and assignments. Write each statement as one literal, or build a select() step by step."
+        "The SQL is put together at run time, and not by steps that add a condition or a clause each, from lists of "
+        "conditions and assignments, or of a few words. Write each statement as one literal, or build a select()."
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a dict of them, or a variable of one.",
     "execute-many": (

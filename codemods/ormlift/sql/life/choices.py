@@ -114,6 +114,7 @@ def _held(node: ast.expr, life: Life) -> ast.expr | None:
     elif node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
     else:
+        life.constants["", node.id] = None
         value = constant_value(node.id, list(module_level(life.module.tree)), life.module)
     return value if value is not None and not _is_changed(node.id, life) else None
 
