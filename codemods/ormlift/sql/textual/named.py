@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -12,6 +13,7 @@ from ormlift.sql.life.quiet import is_quiet
 from ormlift.sql.textual.find import Textual
 from ormlift.sql.textual.unified import Way
 
+_WORD = re.compile(r"[\w.]+|[<>=!]+")
 MOST = 64  # ways, each of which has a certificate of its own
 
 
@@ -35,7 +37,7 @@ def named_of(site: Textual) -> Named | None:
             continue
         found = choices(hole.node, life)
         still = is_quiet(hole.node, site.call, site.module) or is_stable(hole.node, life, site.call)
-        if found is not None and still:
+        if found is not None and still and all(_WORD.fullmatch(word) for word in found):
             marks[mark] = site.module.text(hole.node)
             held[marks[mark]] = found
     if not marks or not 1 < prod(len(found) for found in held.values()) <= MOST:
