@@ -10,6 +10,7 @@ import pytest
 from ormlift.model import Planned, ScopeChoice, Settings, Source, Status, Unchanged
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
+from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import link
 from ormlift.project.texts import Texts
 from ormlift.rules.examples.service_scope import CHOICE, DATABASE, PROJECT, SESSIONS
@@ -306,6 +307,63 @@ def test_a_class_below_in_another_file_is_seen():
     index = replace(link(read_facts(Source(where, held)) for where, held in files.items()), texts=Texts.of(files))
     outcome = plan_file(Source(PATH, SERVICE), index, Settings(scopes=(CHOICE,), codemods=ONE, unsafe=True))
     assert [site.reason.code for site in outcome.sites] == ["name-taken"]
+
+
+KIN = "class {name}({base}):\n    def __init__(self):\n        self.session_manager = 'mine'\n"
+TWIN = "class Curators:\n    def __init__(self):\n        self.page = 1\n"
+_BELOW = KIN.format(name="Chief", base="{base}")
+
+
+def _apart(more, text=SERVICE):
+    files = {**PROJECT, PATH: text, **more}
+    known = link(read_facts(Source(where, held)) for where, held in files.items())
+    imports = ImportGraph({where: import_lines(held, where) for where, held in files.items()})
+    index = replace(known, texts=Texts.of(files), imports=imports)
+    return plan_file(Source(PATH, text), index, Settings(scopes=(CHOICE,), codemods=ONE, unsafe=True))
+
+
+@pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        ("from app.curators import Curators", "Curators"),
+        ("from .curators import Curators", "Curators"),
+        ("from app.curators import Curators as Boss", "Boss"),
+        ("import app.curators", "app.curators.Curators"),
+        ("from app import curators", "curators.Curators"),
+        ("from app.curators import *", "Curators"),
+        ("from app import Curators", "Curators"),
+    ],
+)
+def test_a_class_below_is_found_by_its_import(imported, base):
+    more = {
+        "app/__init__.py": "from app.curators import Curators\n",
+        "app/other.py": TWIN,
+        "app/chief.py": f"{imported}\n\n\n{_BELOW.format(base=base)}",
+    }
+    assert [site.reason.code for site in _apart(more).sites] == ["name-taken"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"from app.other import Curators\n\n\n{_BELOW.format(base='Curators')}",
+        f"from .other import Curators\n\n\n{_BELOW.format(base='Curators')}",
+        f"from app import other\n\n\n{_BELOW.format(base='other.Curators')}",
+        f"from museum.staff import Curators\n\n\n{_BELOW.format(base='Curators')}",
+        f"{TWIN}\n\n{_BELOW.format(base='Curators')}",
+    ],
+)
+def test_a_class_below_another_of_the_same_name_does_not_matter(text):
+    assert isinstance(_apart({"app/other.py": TWIN, "app/chief.py": text}), Planned)
+
+
+def test_a_class_above_is_found_by_its_import():
+    text = SERVICE.replace("class Curators:", "class Curators(Staff):")
+    staff = KIN.format(name="Staff", base="object")
+    more = {"app/one.py": staff, "app/two.py": "class Staff:\n    pass\n"}
+    assert isinstance(_apart(more, f"from app.two import Staff\n{text}"), Planned)
+    taken = _apart(more, f"from app.one import Staff\n{text}")
+    assert [site.reason.code for site in taken.sites] == ["name-taken"]
 
 
 def test_a_class_of_no_kin_does_not_matter():

@@ -142,7 +142,7 @@ class _Class:
 
     def _kin(self) -> Iterator[ast.ClassDef]:
         """The classes above and below that set an attribute of the manager's name."""
-        kin = kin_of(self.owner, self.module, self.context.index.texts)
+        kin = kin_of(self.owner, self.module, self.context.index)
         return (known for known in kin if self._parameter in attributes_of(known))
 
     def _fixed(self, built: FunctionNode) -> ast.stmt | ast.expr | None:
