@@ -21,6 +21,9 @@ Where a SELECT's row count is asked for, or rows are fetched behind a commit, an
 (psycopg2, psycopg, PyMySQL, mysqlclient), they become a list before. `SELECT LAST_INSERT_ID()` becomes the id of the
 INSERT before it.
 
+A fetch may read the rows of one of several statements, as branches have it, where all have as many columns: what is
+called otherwise in one of them is read by its index.
+
 Rows are followed to their uses inside the function: an index becomes an attribute, `row["name"]` of a row read by name
 too, `json.loads` around a JSON column goes because the mapped value is decoded already. Where values change their type
 (SQLite hands out text for dates, SQLAlchemy datetimes) and it matters, the effect names the line.

@@ -58,6 +58,7 @@ from ormlift.sql.life.lastid import last_ids
 from ormlift.sql.life.lazy import check_lazy
 from ormlift.sql.life.loose import bound_effect
 from ormlift.sql.life.manager import failure_effects
+from ormlift.sql.life.merged import merged
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
     LASTROWID_NAMES,
@@ -88,7 +89,7 @@ from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.handing import RETURNED
 from ormlift.sql.rows.judge import Keep, Obstacle, judge
-from ormlift.sql.statement import Kind
+from ormlift.sql.statement import Kind, ResultColumn
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
 _KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
@@ -119,6 +120,7 @@ class _Rewriter:
     tupled: set[ast.expr] = field(default_factory=set)  # rows of a last id alone, which become tuples of it
     imports: set[ImportNeed] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)  # cursor variable -> what its results are called now
+    shared: dict[ast.expr, Fact] = field(default_factory=dict)  # what each fetch gives, of one of its statements
 
     def __post_init__(self) -> None:
         self.module = self.life.module
@@ -331,7 +333,7 @@ class _Rewriter:
         """Note columns that must come as the driver gave them; whether there are any."""
         for keep in keeps:
             for prepared in self.prepared:
-                if prepared.written is not None and prepared.written.columns == keep.columns:
+                if keep.columns in self._read_as(prepared):
                     prepared.kept |= {keep.place}
         return bool(keeps)
 
@@ -364,9 +366,15 @@ class _Rewriter:
                     raise Refused(judgement.reason.code, judgement.reason.message)
         return edits, effects, keeps
 
+    def _read_as(self, prepared: Prepared) -> list[tuple[ResultColumn, ...]]:
+        """The columns of a statement, as those that read its rows know them."""
+        assert prepared.written is not None
+        reads = [self.shared[u.node].columns for u in prepared.execution.fetches if u.node in self.shared]
+        return [prepared.written.columns, *reads]
+
     def _facts(self) -> Iterator[tuple[ast.expr, Fact]]:
         """What each fetch gives."""
-        seen: dict[ast.expr, Fact] = {}
+        seen: dict[ast.expr, list[Fact]] = {}
         for prepared in self.prepared:
             assert prepared.written is not None
             kind = row_kind(self.life, prepared.execution)
@@ -375,10 +383,14 @@ class _Rewriter:
                 node = use.node
                 if prepared.target is not None and prepared.target is not use.node:
                     node, fact = prepared.target, replace(fact, kind=Is.CELL)
-                if seen.setdefault(node, fact) != fact:
-                    message = f"line {use.line} may read the rows of different statements; fetch from each by itself"
-                    raise Refused("unclear-cursor", message)
-        yield from seen.items()
+                seen.setdefault(node, []).append(fact)
+        for node, facts in seen.items():
+            common = merged(facts)
+            if common is None:
+                message = f"line {node.lineno} may read the rows of different statements; fetch from each by itself"
+                raise Refused("unclear-cursor", message)
+            self.shared[node] = common
+            yield node, common
 
     def _put(self, prepared: Prepared) -> None:
         """The ops for one written statement."""
