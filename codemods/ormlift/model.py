@@ -168,6 +168,14 @@ class AddBehind:
 
 
 @dataclass(frozen=True, slots=True)
+class AddAbove:
+    """Above the statement at `span`, and below the comments above it, come those of `text`, written at column 0."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommentOut:
     """The statement at `span` becomes a comment, line by line as it stands, below the comment `above`."""
 
@@ -185,6 +193,7 @@ Op = (
     | AddParameter
     | DropArgument
     | AddBehind
+    | AddAbove
     | CommentOut
 )
 

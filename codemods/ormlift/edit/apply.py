@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ormlift.edit.errors import LayoutError
 from ormlift.edit.imports import edit_imports
 from ormlift.model import (
+    AddAbove,
     AddBehind,
     AddParameter,
     CommentOut,
@@ -161,6 +162,7 @@ def op_lines(op: Op) -> tuple[int, int]:
             | DropArgument(span)
             | CommentOut(span, _)
             | AddBehind(span, _)
+            | AddAbove(span, _)
         ):
             return span.line, span.end_line
         case AddParameter(span, _):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ormlift.edit.moved import Run, moved
 from ormlift.model import (
+    AddAbove,
     CommentOut,
     DropArgument,
     DropFinally,
@@ -26,7 +27,17 @@ from ormlift.model import (
 )
 from ormlift.syntax import FunctionNode, suites
 
-_KNOWN = (CommentOut, DropArgument, DropFinally, DropHandlers, DropWithItem, ReplaceExpr, ReplaceStatement, Wrap)
+_KNOWN = (
+    AddAbove,
+    CommentOut,
+    DropArgument,
+    DropFinally,
+    DropHandlers,
+    DropWithItem,
+    ReplaceExpr,
+    ReplaceStatement,
+    Wrap,
+)
 _SIGN = "_folded_"
 _PLACE = re.compile(rf'"""{_SIGN}(\d+)_[\r\n]*"""')
 _Key = tuple[int, int]

@@ -13,6 +13,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from ormlift.edit.errors import LayoutError
 from ormlift.model import (
+    AddAbove,
     AddBehind,
     AddParameter,
     CommentOut,
@@ -61,6 +62,7 @@ class _Editor(cst.CSTTransformer):
         self._exprs = {op.span: op.text for op in ops if isinstance(op, ReplaceExpr)}
         self._statements = {_start(op.span): op.text for op in ops if isinstance(op, ReplaceStatement)}
         self._behind = {_start(op.span): op for op in ops if isinstance(op, AddBehind)}
+        self._above = {_start(op.span): op for op in ops if isinstance(op, AddAbove)}
         self._comments = {_start(op.span): op for op in ops if isinstance(op, CommentOut)}
         self._items = {op.span for op in ops if isinstance(op, DropWithItem)}
         self._dropped = {op.span for op in ops if isinstance(op, DropArgument)}
@@ -78,6 +80,7 @@ class _Editor(cst.CSTTransformer):
             *self._wraps,
             *self._parameters,
             *self._behind,
+            *self._above,
         }
         self._emptied: set[_Key] = set()  # with statements that have lost all their items
         self._left: set[Any] = {op for op in ops if not isinstance(op, Wrap)} | {("wrap", key) for key in self._wraps}
@@ -233,7 +236,18 @@ class _Editor(cst.CSTTransformer):
             return self._body(node, _joined(pending, _leading(node)))
         if key in self._parameters and isinstance(node, cst.FunctionDef):
             node = self._with_parameter(key, node)
+        if key in self._above:
+            return self._with_above(self._above[key], node, pending), []
         return [_with_leading(node, _joined(pending, _leading(node)))], []
+
+    def _with_above(self, op: AddAbove, node: _Statement, pending: list[cst.EmptyLine]) -> list[_Statement]:
+        """The statement below others, which take over the comments above it."""
+        if isinstance(node, cst.SimpleStatementLine) and len(node.body) > 1:
+            message = "a statement shares its line with another"
+            raise LayoutError(message)
+        self._left.discard(op)
+        first, *others = cst.parse_module(op.text).body
+        return [_with_leading(first, _joined(pending, _leading(node))), *others, _with_leading(node, [])]
 
     def _with_parameter(self, key: _Key, node: cst.FunctionDef) -> cst.FunctionDef:
         """The function with one parameter more, set as those before it are."""

@@ -13,6 +13,8 @@ from ormlift.project.bodies import flat
 from ormlift.project.columns import called, last, type_of
 from ormlift.project.dependents import NEEDLE, Dependent, read_dependents
 from ormlift.project.gives import Gives, read_gives
+from ormlift.project.helpers import NEEDLE as HELPER_NEEDLE
+from ormlift.project.helpers import Helper, may_help, read_helpers
 from ormlift.project.injectors import Injector, read_injectors
 from ormlift.project.models import RELATIONSHIP_CALLS, ClassFacts, TableFacts, head_of, read_class, read_table
 from ormlift.project.relations import read_relationship
@@ -62,6 +64,7 @@ NEEDLES: tuple[bytes, ...] = (
     b"except pymysql.",
     b"postgres",
     b"mysql",
+    HELPER_NEEDLE,
     *TAKER_NEEDLES,
 )
 
@@ -172,6 +175,7 @@ class FileFacts:
     dependents: tuple[Dependent, ...] = ()  # functions that FastAPI hands something in
     injectors: tuple[Injector, ...] = ()  # decorators that hand connections in
     gives: tuple[Gives, ...] = ()  # functions that return an instance of a session of their own
+    helpers: tuple[Helper, ...] = ()  # functions that are handed connections or cursors
     takes: tuple[tuple[str, int], ...] = ()  # generators that are left before their end: what is called, and the line
 
 
@@ -229,14 +233,29 @@ def _is_sessions(name: str) -> bool:
 def _loose(source: Source) -> FileFacts:
     """What a file says that says nothing of models and factories: one of routes or services."""
     text, nothing = source.text, FileFacts(source.path)
-    if NEEDLE not in text and not _may_give(source) and not may_take(text):
+    if NEEDLE not in text and not _may_give(source) and not may_take(text) and not may_help(text):
         return nothing
     try:
         module = Module.parse(source)
     except SyntaxError:
         return nothing
     dependents = tuple(read_dependents(module)) if NEEDLE in text else ()
-    return replace(nothing, dependents=dependents, gives=gives_of(module), takes=_takes(module))
+    helpers = _helpers(module, None)
+    imports = tuple(module.imports.items()) if helpers else ()
+    return replace(
+        nothing,
+        imports=imports,
+        dependents=dependents,
+        gives=gives_of(module),
+        helpers=helpers,
+        takes=_takes(module),
+    )
+
+
+def _helpers(module: Module, definitions: Definitions | None) -> tuple[Helper, ...]:
+    if not may_help(module.source.text):
+        return ()
+    return tuple(read_helpers(definitions or Definitions(module.tree)))
 
 
 def _takes(module: Module) -> tuple[tuple[str, int], ...]:
@@ -269,6 +288,7 @@ def module_facts(module: Module) -> FileFacts:
         dependents=tuple(read_dependents(module)) if NEEDLE in module.source.text else (),
         injectors=tuple(read_injectors(definitions)),
         gives=gives_of(module),
+        helpers=_helpers(module, definitions),
         takes=_takes(module),
     )
 

@@ -213,6 +213,7 @@ class Names:
                 {t.variable for t in facts.tables}
                 | {t[0] for t in facts.types}
                 | {b.name for b in facts.bindings if not b.owner}
+                | {h.name for h in facts.helpers}
             )
             self._memo[path] = frozenset(names)
         return self._memo[path]

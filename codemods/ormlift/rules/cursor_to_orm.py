@@ -41,6 +41,12 @@ seen and hands on what such a life holds: one that another file uses, or that is
 overridden or reached by its name, stays. So does one that closes what it is handed or sets something on it, one whose
 rows another function reads from the cursor, and a generator.
 
+A function that stays, of this file or of another, may be lent the session's own connection, or a cursor of that
+(`session.connection().connection.driver_connection`, asked for anew at each call; effect `raw-connection`), so that all
+stays in one transaction: where it only executes, fetches, commits or rolls back on it until it returns. Where a result
+is read from the cursor behind the call, or the function keeps or closes what it is handed, or reads rows that may come
+otherwise from the engine's connection, the life stays.
+
 SQL that is put together step by step becomes a statement that is: `sql += " AND x = ?"; params.append(x)`, under an
 `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise; the statement of
 each way through the branches (up to 64) is proven by itself. What is appended must be a literal with its parameters
@@ -89,15 +95,17 @@ from ormlift.rules.examples import (
     cursor_handed,
     cursor_holes,
     cursor_kept,
+    cursor_lent,
     cursor_many,
     cursor_rows,
 )
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.find import find_lives, runs
+from ormlift.sql.life.lent import apart
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.rewrite import rewrite_life
-from ormlift.sql.life.strays import NEEDLES, Stray
+from ormlift.sql.life.strays import NEEDLES, Stray, shown_line
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.syntax import Module
@@ -109,9 +117,10 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     """Every connection's life in the file, as a rewrite or a refusal."""
     lives, strays = find_lives(module, context.index)
     families = {life.family: life.family.lives for life in lives if life.family is not None}
+    single = [life for life in lives if life.family is None]
     for family in families.values():
         yield from _together(family, context)
-    for life in (life for life in lives if life.family is None):
+    for life in single:
         yield _site(life, context)
     other = next((d for d in _OTHER_DRIVERS if d in module.imports.values()), "")
     for stray in strays:
@@ -127,17 +136,23 @@ def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
         lines = [site.line for site in sites]
         yield from (replace(s, mates=tuple(n for n in lines if n != s.line)) for s in sites if isinstance(s, Rewrite))
         return
+    alone = {life: _site(life, context) for life in listed if apart(life, context.index)}
+    lent = {life: site for life, site in alone.items() if isinstance(site, Rewrite)}
     for life, site in zip(listed, sites, strict=True):
-        yield from [_left(life, site, sites[culprit])] if runs(life) else []
+        line = shown_line(life, context.index) if life.how is How.HANDED else life.line
+        if life in lent:
+            yield lent[life]
+        elif runs(life) and (line or not lent):
+            yield _left(life, site, sites[culprit], line or life.line)
 
 
-def _left(life: Life, site: Site, culprit: Site) -> Refusal:
-    """The refusal of a life that could be rewritten if another one of its family could."""
+def _left(life: Life, site: Site, culprit: Site, line: int) -> Refusal:
+    """The refusal of a life, which may be that it could be rewritten if another one of its family could."""
     if isinstance(site, Refusal):
-        return site
+        return replace(site, line=line)
     assert isinstance(culprit, Refusal)
     message = f"{life.name} goes together with line {culprit.line}, which stays: {culprit.reason.message}"
-    return Refusal(ID, life.line, _last_line(life), Reason(culprit.reason.code, message))
+    return Refusal(ID, line, _last_line(life), Reason(culprit.reason.code, message))
 
 
 def _site(life: Life, context: Context) -> Site:
@@ -181,7 +196,8 @@ REASONS = {
     "asynchronous": "The driver is asynchronous, and not surely aiosqlite (psycopg's async): not rewritten yet.",
     "connection-escapes": (
         "The connection or a cursor is returned, stored, caught by a nested function, or handed to one that can't take "
-        "a session instead. Keep it inside one function, or see that the other is only called, and in this file."
+        "a session instead. Keep it inside one function, or see that the other is only called, and in this file, or "
+        "that it does no more than to execute, fetch and commit on it until it returns."
     ),
     "unclear-connection": (
         "A use of the connection may be reached without it, with another one, or when it is closed. Bind it once, "
@@ -248,6 +264,11 @@ EFFECTS = {
     "connection-given": (
         "A decorator hands the connection in. Nothing uses it any more: take it and the decorator out. What "
         "it does at the driver's errors it does not do at SQLAlchemy's."
+    ),
+    "raw-connection": (
+        "A helper that is handed the connection stays raw, on the session's own: with the settings of the engine, "
+        "whose driver is taken to be the same. Its errors stay the driver's, and a commit or rollback in it ends the "
+        "session's transaction unknown to the session."
     ),
     "parameter-count": (
         "Parameters in a variable, or the rows of an executemany, are read one by one. The driver raised where there "
@@ -345,6 +366,7 @@ CODEMOD = Codemod(
         *cursor_many.EXAMPLES,
         *cursor_given.EXAMPLES,
         *cursor_handed.EXAMPLES,
+        *cursor_lent.EXAMPLES,
         *cursor_beside.EXAMPLES,
     ),
 )

@@ -17,6 +17,7 @@ _RAISES = (
     Does.ROLLBACK,
     Does.CURSOR,
     Does.HANDS,
+    Does.LENT,
 )
 
 

@@ -83,6 +83,7 @@ def marked_flow(
     """
     by_node: dict[ast.AST, list[Mark]] = {}
     groups = cursor_groups(life)
+    reads = {*reads, *(lent.call for lent in life.lent.values() if lent.reads)}
     for use in life.uses:
         marks = _marks(use, groups.get(use.cursor, use.cursor))
         by_node.setdefault(use.node, []).extend(m for m in marks if m.name != TRANSACTION or use.node not in reads)
@@ -108,6 +109,8 @@ def _marks(use: Use, cursor: str) -> Iterator[Mark]:
         yield Mark(name, defines=True)
         yield Mark(TRANSACTION, defines=True)
         yield Mark(OPEN, defines=True)
+    elif use.does is Does.LENT:
+        yield from (Mark(n, defines=True) for n in (TRANSACTION, OPEN, *([name] if use.cursor else [])))
     elif use.does in (Does.CURSOR, Does.CURSOR_BLOCK, Does.MANY):
         yield Mark(name, defines=True)
     elif use.does in (*FETCHES, *ASKS, Does.DESCRIPTION):

@@ -17,6 +17,7 @@ from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
 from ormlift.sql.life.families import spread
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
+from ormlift.sql.life.lent import settle_lent
 from ormlift.sql.life.model import Does, Host, How, Life
 from ormlift.sql.life.nested import is_of_shared, nested_calls
 from ormlift.sql.life.strays import CONNECTIONS, Stray, may_run, strays_of
@@ -39,6 +40,7 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
         lives += _lives_of(host, module, index, callees)
         lives += [life for life in kept_lives(host, module, kept, callees) if _is_site(life)]
         lives += [life for life in given_lives(host, module, index, callees) if _is_site(life)]
+    settle_lent(lives, module, index)
     lives = [life for life in (*lives, *spread(lives, module, callees)) if _is_told(life)]
     _tell_nested(lives, module)
     strays: list[Stray] = []

@@ -109,7 +109,7 @@ def _gives_tuples(life: Life) -> bool:
 def _insert_before(asked: Prepared, prepared: Sequence[Prepared], life: Life) -> Prepared | None:
     """The one INSERT that was surely the last change before."""
     changes: dict[ast.AST, Prepared] = {p.execution.node: p for p in prepared if p.statement.kind is not Kind.SELECT}
-    unknown = {use.node for use in life.where(Does.MANY, Does.HANDS)}
+    unknown = {use.node for use in life.where(Does.MANY, Does.HANDS, Does.LENT)}
 
     def marks(node: ast.AST) -> Iterator[Mark]:
         if node in changes or node in unknown:

@@ -16,6 +16,7 @@ from ormlift.syntax import FunctionNode, Module, dotted
 if TYPE_CHECKING:
     from ormlift.sql.life.callees import Callees
     from ormlift.sql.life.families import Family
+    from ormlift.sql.life.lent import Lent
     from ormlift.sql.life.nested import Nested
 
 Host = FunctionNode | ast.Module
@@ -43,6 +44,7 @@ class Does(StrEnum):
     BLOCK = "block"  # `with conn:`
     CURSOR_BLOCK = "cursor-block"  # `with conn.cursor() as cur:`
     HANDS = "hands"  # a call of a function of the file that is handed it, and goes with it
+    LENT = "lent"  # a call of a function that only uses it until it returns, and stays raw: see `lent`
     SESSION = "session"  # what a Session can do: `conn.query(..)`
     ESCAPES = "escapes"  # anything else: passed on, returned, stored
 
@@ -131,6 +133,7 @@ class Life:
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
     made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors
 
+    lent: dict[ast.Call, Lent] = field(default_factory=dict)  # calls of helpers that stay raw
     nested: list[Nested] = field(default_factory=list)  # calls out of it and of it, amid an uncommitted write
     callees: Callees | None = None  # the functions of the file that it may be handed to
     parameters: Mapping[ast.arg, bool] = field(default_factory=dict)  # of a handed one: whether each is a cursor

@@ -38,7 +38,7 @@ def check_loops(life: Life, groups: dict[str, str]) -> None:
 def _again(use: Use, life: Life, groups: dict[str, str]) -> Iterator[Use]:
     group = _group(use, groups)
     around, own = _readers(use.node, life)
-    for other in life.where(Does.EXECUTE, Does.MANY, Does.HANDS) if group else ():
+    for other in life.where(Does.EXECUTE, Does.MANY, Does.HANDS, Does.LENT) if group else ():
         if _group(other, groups) != group:
             continue
         inside = [other.node, *life.module.ancestors(other.node)]

@@ -24,6 +24,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.awaits import unawaited
+from ormlift.sql.life.bridge import as_writes, bridge_effects, bridge_ops, check_lent, check_whole
 from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import (
     autocommits,
@@ -144,6 +145,7 @@ class _Rewriter:
         check_nested(found, self.module)
         check_given(life, found)
         check_elsewhere(life, found)
+        check_lent(life, found, self.index)
         self.opening = opening_of(life, self.index, self.settings, self.region.first.lineno)
         self.described = described(life, found)
         self._choose_names(found)
@@ -165,6 +167,7 @@ class _Rewriter:
         check_imports(self.imports, life)
         written = [way.written for way in ways if way.written]
         check_hidden((text for w in written for text in (*w.above, w.text)), self._said(), life)
+        check_whole(life, self.ops)
         ops = outermost(self.ops)
         check_kept(life, ops)
         check_mappings(ops, self.settings)
@@ -548,6 +551,7 @@ class _Rewriter:
         for use in life.where(Does.CURSOR_BLOCK):
             self.ops.append(DropWithItem(span(use.node)))
         self.imports |= set(self.opening.imports)
+        self.ops += bridge_ops(life, session, self.settings.sqlalchemy)
         self._hand_on()
 
     def _hand_on(self) -> None:
@@ -628,8 +632,9 @@ class _Rewriter:
         life = self.life
         calls = [*(p.execution.call for p in self.prepared), *(use.node for use in life.where(Does.HANDS))]
         handlers = driver_handlers(life, calls, self.index)
-        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT] + handed_writes(life)
-        self.effects += self.opening.effects
+        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
+        writes += [*handed_writes(life), *as_writes(life)]
+        self.effects += [*self.opening.effects, *bridge_effects(life)]
         self.effects += [e for p in self.prepared for e in asked_effects(p)]
         self.effects += [bound_effect(p) for p in self.prepared if p.bound]
         self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]

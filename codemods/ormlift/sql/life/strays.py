@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind
 from ormlift.sql.life.drivers import direct_source
+from ormlift.sql.life.lent import is_bridge
 from ormlift.sql.life.model import Does, Host, Life, Use
 from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.receiver import is_alchemys, receiver_of
@@ -75,13 +76,14 @@ def strays_of(
 ) -> Iterator[Stray]:
     """What is run in `host` on receivers that no life holds, one stray for each receiver."""
     claimed = {n for life in lives for use in life.uses for n in (use.node, use.call, *_cursor_calls(use))}
+    claimed |= {node for life in lives for lent in life.lent.values() for node in lent.given}
     spans: dict[str, list[ast.Call]] = {}
     aliases = _cursor_names(host, module)
     parameters = (
         {n.arg for n in ast.walk(host.args) if isinstance(n, ast.arg)} if isinstance(host, FunctionNode) else ()
     )
     for node in walk_scope(host):
-        if not isinstance(node, ast.Call) or node in claimed or not may_run(node):
+        if not isinstance(node, ast.Call) or node in claimed or not may_run(node) or is_bridge(node, host, module):
             continue
         receiver = _told(node, module, index)
         if receiver is None and isinstance(node.func, ast.Attribute):
@@ -99,6 +101,13 @@ def strays_of(
         only = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
         driver = next(filter(None, map(_driver_of, calls)), "")
         yield Stray(min(c.lineno for c in calls), last, said, asynchronous, only and said in kept, driver)
+
+
+def shown_line(life: Life, index: ProjectIndex) -> int:
+    """The first line that is a site where the life of what a function is handed is none; 0 where there is no such."""
+    names = {parameter.arg for parameter in life.parameters}
+    found = strays_of(life.host, life.module, index, [], set(), set())
+    return min((stray.line for stray in found if stray.receiver in names), default=0)
 
 
 def _told(call: ast.Call, module: Module, index: ProjectIndex) -> ast.expr | None:

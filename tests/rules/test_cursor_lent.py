@@ -1,0 +1,281 @@
+"""Lives whose connection or cursor is handed on: what stays as it is, and what is told of those that do not."""
+
+import pytest
+from ormlift.model import Planned, Settings, Source
+from ormlift.plan import plan_file
+from ormlift.project.facts import read_facts
+from ormlift.project.index import link
+from ormlift.rules.cursor_to_orm import CODEMOD
+from ormlift.rules.examples.cursor_to_orm import PROJECT
+
+_SELECT = 'cur.execute("SELECT stage FROM jobs WHERE id = ?", (n,))'
+_HEAD = f"""import sqlite3
+from app.db import DB_PATH
+
+
+def f(n):
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    {_SELECT}
+    row = cur.fetchone()
+"""
+_TAIL = """    conn.commit()
+    conn.close()
+    return row[0]
+"""
+_CALL = '    run(conn, cur, "UPDATE jobs SET stage = 9 WHERE id = ?", (n,))\n'
+_RUN = """
+
+def run(conn, cur, sql, params=()):
+    cur.execute(sql, params)
+"""
+
+
+def _plan(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Of each site the reason, or else the effects; what stands behind the first function is of another file."""
+    text, helpers = _parted(text)
+    held = {**PROJECT, "app/helpers.py": helpers, "app/jobs.py": text}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
+    sites = plan_file(Source("app/jobs.py", text), index, settings).sites
+    return [(s.reason.code if s.reason else "", tuple(sorted({e.code for e in s.effects}))) for s in sites]
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The first function, and its helpers in a file of their own."""
+    first, _, helpers = text.partition(_TAIL.splitlines()[-1] + "\n")
+    names = "run, run_it, keep"
+    return f"from app.helpers import {names}\n{first}    return row[0]\n" if helpers else text, helpers
+
+
+def _first(text: str) -> tuple[str, tuple[str, ...]]:
+    found = _plan(text)
+    return next(f for f in found if f[0] != "connection-from-outside")
+
+
+_KEEPS = {
+    "stores the cursor": "    global last\n    last = cur\n    cur.execute(sql, params)\n",
+    "returns the cursor": "    cur.execute(sql, params)\n    return cur\n",
+    "returns what execute gives": "    return cur.execute(sql, params)\n",
+    "puts it into a list": "    ALL.append(cur)\n    cur.execute(sql, params)\n",
+    "closes the connection": "    cur.execute(sql, params)\n    conn.commit()\n    conn.close()\n",
+    "closes the cursor": "    cur.execute(sql, params)\n    cur.close()\n",
+    "reads it later": "    later(lambda: cur.execute(sql, params))\n",
+    "reads it in a function of its own": "    def inner():\n        cur.execute(sql, params)\n    return inner\n",
+    "gives a generator": "    cur.execute(sql, params)\n    return (row for row in cur)\n",
+    "is a generator": "    cur.execute(sql, params)\n    yield cur.rowcount\n",
+    "sets the connection up": "    conn.row_factory = None\n    cur.execute(sql, params)\n",
+    "changes the mode": "    conn.isolation_level = None\n    cur.execute(sql, params)\n",
+    "opens a block of the connection": "    with conn:\n        cur.execute(sql, params)\n",
+    "asks what it is": "    assert isinstance(conn, sqlite3.Connection)\n    cur.execute(sql, params)\n",
+    "hands it to a library": "    pandas.read_sql(sql, conn)\n    cur.execute(sql, params)\n",
+    "binds it anew": "    cur = conn.cursor()\n    cur.execute(sql, params)\n    return cur\n",
+    "binds it in a handler": "    try:\n        cur.execute(sql, params)\n    except OSError as cur:\n        pass\n",
+    "sees all names": "    cur.execute(sql, params)\n    log(locals())\n",
+    "reads an attribute": "    cur.execute(sql, params)\n    return cur.connection\n",
+    "cuts it into a text": '    print(f"{cur}")\n    cur.execute(sql, params)\n',
+}
+
+
+@pytest.mark.parametrize("name", list(_KEEPS))
+def test_a_helper_that_does_more_keeps_it_raw(name: str) -> None:
+    text = _HEAD + _CALL + _TAIL + f"\n\ndef run(conn, cur, sql, params=()):\n{_KEEPS[name]}"
+    assert _first(text)[0] == "connection-escapes"
+
+
+_FORMS = {
+    "decorated": _RUN.replace("\ndef", "\n@timed\ndef"),
+    "asynchronous": _RUN.replace("\ndef", "\nasync def"),
+    "defined twice": _RUN + _RUN,
+    "bound anew": _RUN + "\n\nrun = timed(run)\n",
+    "bound by a function": _RUN + "\n\ndef g():\n    global run\n    run = print\n",
+    "of a library": "\n\nfrom library import run\n",
+    "not there": "",
+    "a class": "\n\nclass run:\n    def __init__(self, conn, cur, sql, params=()):\n        cur.execute(sql, params)\n",
+}
+
+
+@pytest.mark.parametrize("name", list(_FORMS))
+def test_what_is_no_plain_function_keeps_it_raw(name: str) -> None:
+    assert _first(_HEAD + _CALL + _TAIL + _FORMS[name])[0] == "connection-escapes"
+
+
+_CALLS = {
+    "starred": '    run(*[conn, cur], "DELETE FROM jobs")\n    run(conn, *[cur, "DELETE FROM jobs"])\n',
+    "a method": '    self.run(conn, cur, "DELETE FROM jobs")\n',
+    "by a mapping": '    run(conn, cur, **{"sql": "DELETE FROM jobs"})\n',
+    "a local function": '    run = print\n    run(conn, cur, "DELETE FROM jobs")\n',
+    "in a lambda": '    later(lambda: run(conn, cur, "DELETE FROM jobs"))\n',
+    "a function that is not known": "    run_it(conn, cur, n)\n",
+    "a function that is not plain": "    run_it(conn, cur, self.move)\n",
+    "a function that keeps it": "    run_it(conn, cur, keep)\n",
+    "in a tuple": '    run((conn, cur), cur, "DELETE FROM jobs")\n',
+}
+
+
+@pytest.mark.parametrize("name", list(_CALLS))
+def test_calls_that_are_not_followed_keep_it_raw(name: str) -> None:
+    more = "\n\ndef run_it(conn, cur, sql):\n    cur.execute(sql)\n    sql(cur)\n"
+    more += "\n\ndef keep(cur):\n    cur.execute('')\n    return cur\n"
+    assert _first(_HEAD + _CALLS[name] + _TAIL + _RUN + more)[0] == "connection-escapes"
+
+
+_READS = {
+    "a row": ("unclear-cursor", "    row = cur.fetchone()\n"),
+    "the count": ("unclear-cursor", "    print(cur.rowcount)\n"),
+    "the id": ("unclear-cursor", "    print(cur.lastrowid)\n"),
+    "a row, maybe": ("unclear-cursor", f"    if n:\n        {_SELECT}\n    row = cur.fetchone()\n"),
+}
+
+
+@pytest.mark.parametrize("name", list(_READS))
+def test_what_a_helper_executed_and_its_caller_reads_stays(name: str) -> None:
+    code, read = _READS[name]
+    assert _first(_HEAD + _CALL + read + _TAIL + _RUN)[0] == code
+
+
+def test_a_loop_that_a_helper_ends_stays() -> None:
+    loop = _HEAD.replace("    row = cur.fetchone()\n", "    row = [1]\n    for one in cur:\n    ") + _CALL
+    assert _first(loop + _TAIL + _RUN)[0] == "unclear-cursor"
+
+
+_MEMORY = ["SELECT LAST_INSERT_ROWID()", "SELECT changes()", "PRAGMA foreign_keys = ON", "CREATE TEMP TABLE x (a)"]
+
+
+@pytest.mark.parametrize("sql", _MEMORY)
+def test_what_the_connection_remembers_stays(sql: str) -> None:
+    assert _first(_HEAD + f'    run(conn, cur, "{sql}")\n' + _TAIL + _RUN)[0] == "connection-state"
+    assert _first(_HEAD + f'    sql = "{sql}"\n    run(conn, cur, sql)\n' + _TAIL + _RUN)[0] == "connection-state"
+    inside = _RUN + f'    cur.execute("{sql}")\n'
+    assert _first(_HEAD + _CALL + _TAIL + inside)[0] == "connection-state"
+
+
+_WAYS = {
+    "commits each statement": ("sqlite3.connect(DB_PATH)", "sqlite3.connect(DB_PATH, isolation_level=None)"),
+    "a kept connection": ("conn = sqlite3.connect(DB_PATH)", "global conn\n    conn = sqlite3.connect(DB_PATH)"),
+    "of an unknown driver": ("sqlite3.connect", "get_connection"),
+}
+
+
+@pytest.mark.parametrize("name", list(_WAYS))
+def test_connections_of_another_kind_stay(name: str) -> None:
+    text = (_HEAD + _CALL + _TAIL + _RUN).replace(*_WAYS[name])
+    assert _plan(text)[0][0] in ("connection-escapes", "connection-from-outside")
+    assert all(reason for reason, _ in _plan(text))
+
+
+_FETCH = "\n\ndef run(conn, cur, sql, params=()):\n    cur.execute(sql, params)\n    return cur.fetchall()\n"
+_ROWS = {
+    "a row factory": ("cur = conn.cursor()", "conn.row_factory = sqlite3.Row\n    cur = conn.cursor()"),
+    "types that are told": ("connect(DB_PATH)", "connect(DB_PATH, detect_types=1)"),
+    "options that are not seen": ("connect(DB_PATH)", "connect(DB_PATH, **OPTIONS)"),
+}
+
+
+@pytest.mark.parametrize("name", list(_ROWS))
+def test_rows_that_may_come_otherwise_stay(name: str) -> None:
+    text = (_HEAD + _CALL + _TAIL).replace("return row[0]", "return row[0] if row else 0")
+    assert _first(text + _FETCH)[0] == ""
+    assert _first(text.replace(*_ROWS[name]) + _FETCH)[0] in ("connection-escapes", "connection-setting")
+
+
+_ENGINES = {
+    "a listener": '\n\n@event.listens_for(engine, "connect")\ndef up(c, r):\n    pass\n',
+    "another driver": '\n\nother = create_engine("sqlite+pysqlcipher:///x")\n',
+    "sessions of two phases": "\n\nMaker = sessionmaker(bind=engine, twophase=True)\n",
+}
+
+
+@pytest.mark.parametrize("name", list(_ENGINES))
+def test_engines_of_another_kind_stay(name: str) -> None:
+    text = _HEAD + _CALL + _TAIL + _RUN
+    assert _first(text)[0] == ""
+    held = {**PROJECT, "app/db.py": PROJECT["app/db.py"] + _ENGINES[name], "app/jobs.py": text}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
+    (site, *_) = plan_file(Source("app/jobs.py", text), index, settings).sites
+    assert site.reason is not None
+    assert site.reason.code == "connection-escapes"
+
+
+def test_two_connections_in_one_call_stay() -> None:
+    text = """import sqlite3
+from app.db import DB_PATH
+
+
+def f(n):
+    one = sqlite3.connect(DB_PATH)
+    two = sqlite3.connect(DB_PATH)
+    one.execute("DELETE FROM jobs WHERE id = ?", (n,))
+    copy(one, two)
+    two.execute("DELETE FROM jobs WHERE id = ?", (n,))
+    one.commit()
+    two.commit()
+
+
+def copy(conn, db):
+    db.execute("DELETE FROM jobs")
+    conn.execute("DELETE FROM jobs")
+"""
+    assert [reason for reason, _ in _plan(text)][:2] == ["connection-escapes", "connection-escapes"]
+
+
+def test_a_connection_that_is_only_handed_on_stays() -> None:
+    text = _HEAD.replace(f"    {_SELECT}\n    row = cur.fetchone()\n", "    row = [0]\n") + _CALL + _TAIL + _RUN
+    assert _first(text)[0] == "connection-escapes"
+
+
+def test_a_helper_behind_the_close_stays() -> None:
+    assert _first(_HEAD + "    conn.close()\n" + _CALL + _TAIL + _RUN)[0] == "unclear-connection"
+
+
+_COMMITS = """
+
+def run(conn, cur, sql, params=(), commit=False):
+    cur.execute(sql, params)
+    if commit:
+        conn.commit()
+"""
+_LEFT = {"raw-connection", "commit-at-exit"}
+_TOLD = {
+    "a helper that may leave a write": (_CALL, _RUN, _LEFT),
+    "a helper that commits": (_CALL.replace("(n,)", "(n,), commit=True"), _COMMITS, {"raw-connection"}),
+    "a helper that is told not to": (
+        _CALL.replace("(n,)", "(n,), commit=0"),
+        _COMMITS,
+        {"raw-connection", "commit-at-exit"},
+    ),
+    "a helper that reads": (
+        _CALL.replace("UPDATE jobs SET stage = 9", "SELECT id FROM jobs"),
+        _FETCH,
+        {"raw-connection"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_TOLD))
+def test_what_is_told(name: str) -> None:
+    call, helper, codes = _TOLD[name]
+    reason, effects = _first(_HEAD + call + _TAIL.replace("    conn.commit()\n", "") + helper)
+    assert not reason
+    assert set(effects) - {"other-database"} == codes
+
+
+def test_rows_read_while_a_helper_writes_are_told() -> None:
+    loop = """    row = [0]
+    for one in conn.execute("SELECT id FROM jobs"):
+        run(conn, cur, "UPDATE jobs SET stage = stage + 1 WHERE id = ?", (one[0],))
+"""
+    reason, effects = _first(_HEAD.replace(f"    {_SELECT}\n    row = cur.fetchone()\n", loop) + _TAIL + _RUN)
+    assert not reason
+    assert "reads-ahead" in effects
+
+
+def test_below_1_4_24_the_connection_has_its_old_name() -> None:
+    text = _HEAD + _CALL + _TAIL + _RUN
+    index = link(read_facts(Source(path, body)) for path, body in {**PROJECT, "app/jobs.py": text}.items())
+    for version, name in {"1.4.20": "connection", "2.0": "driver_connection"}.items():
+        settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite", sqlalchemy=version)
+        outcome = plan_file(Source("app/jobs.py", text), index, settings)
+        assert isinstance(outcome, Planned)
+        assert f"conn = session.connection().connection.{name}\n" in outcome.after.text
