@@ -16,7 +16,10 @@ from ormlift.rules.cursor_to_orm import CODEMOD
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from tests.rules.test_cursor_servers import _DB, _MODELS, _ROWS
+from tests.rules.test_cursor_servers import _DB, _ROWS
+from tests.rules.test_cursor_servers import _MODELS as _PARCELS
+
+_MODELS = _PARCELS.replace("ormlift_parcels", "ormlift_lent")
 
 _URLS = {
     "sqlite3": "sqlite",
@@ -99,8 +102,8 @@ def try_it(conn, sql, params=()):
 
 
 def move_two(db, cursor, first, second):
-    cursor.execute("UPDATE ormlift_parcels SET stage = stage + 10 WHERE code = %s", (first,))
-    cursor.execute("UPDATE ormlift_parcels SET stage = stage + 20 WHERE code = %s", (second,))
+    cursor.execute("UPDATE ormlift_lent SET stage = stage + 10 WHERE code = %s", (first,))
+    cursor.execute("UPDATE ormlift_lent SET stage = stage + 20 WHERE code = %s", (second,))
     return "moved"
 
 
@@ -142,7 +145,7 @@ class Base:
         base.metadata.drop_all(self.engine)
         base.metadata.create_all(self.engine)
         with self.engine.begin() as connection:
-            connection.execute(base.metadata.tables["ormlift_parcels"].insert(), _ROWS)
+            connection.execute(base.metadata.tables["ormlift_lent"].insert(), _ROWS)
 
     def how(self) -> dict[str, Any]:
         made = make_url(self.url)
@@ -163,7 +166,7 @@ class Base:
         except Exception as error:
             failed = next((k.__name__ for k in type(error).__mro__ if k.__name__ in _KINDS), type(error).__name__)
         with self.engine.connect() as connection:
-            rows = [tuple(r) for r in connection.execute(text("SELECT * FROM ormlift_parcels ORDER BY id"))]
+            rows = [tuple(r) for r in connection.execute(text("SELECT * FROM ormlift_lent ORDER BY id"))]
         return result, failed, rows
 
     def site(self, program: str) -> SiteReport:
@@ -214,9 +217,9 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     made.engine.dispose()
 
 
-_SET = '"UPDATE ormlift_parcels SET stage = %s WHERE code = %s"'
-_INSERT = '"INSERT INTO ormlift_parcels (id, code, stage, rush) VALUES (%s, %s, 1, false)"'
-_STAGE = '"SELECT stage FROM ormlift_parcels WHERE code = %s", (code,)'
+_SET = '"UPDATE ormlift_lent SET stage = %s WHERE code = %s"'
+_INSERT = '"INSERT INTO ormlift_lent (id, code, stage, rush) VALUES (%s, %s, 1, false)"'
+_STAGE = '"SELECT stage FROM ormlift_lent WHERE code = %s", (code,)'
 _HEAD = """def f(code):
     conn = OPEN
     cur = conn.cursor()
@@ -249,7 +252,7 @@ _SAME: dict[str, str] = {
 """,
     "a helper that sees what is written here": _HEAD
     + f"""    cur.execute({_SET}, (9, code))
-    count = run(cur, "UPDATE ormlift_parcels SET stage = stage + 1 WHERE stage = 9")
+    count = run(cur, "UPDATE ormlift_lent SET stage = stage + 1 WHERE stage = 9")
     conn.commit()
     conn.close()
     return count
@@ -272,7 +275,7 @@ _SAME: dict[str, str] = {
     + f"""    cur.execute({_STAGE})
     row = cur.fetchone()
     save(conn, {_INSERT}, (7, "X"))
-    cur.execute("SELECT COUNT(*) FROM ormlift_parcels")
+    cur.execute("SELECT COUNT(*) FROM ormlift_lent")
     many = cur.fetchone()[0]
     conn.close()
     return row and row[0], many
@@ -338,7 +341,7 @@ _SAME: dict[str, str] = {
     "many commits, each with a call": _HEAD
     + f"""    for n, name in enumerate(["A", "B", code]):
         run_with_retry(conn, cur, {_SET}, (n + 20, name), commit=n != 1)
-        cur.execute("SELECT stage FROM ormlift_parcels WHERE code = %s", (name,))
+        cur.execute("SELECT stage FROM ormlift_lent WHERE code = %s", (name,))
         row = cur.fetchone()
         if row is None:
             conn.rollback()
@@ -392,7 +395,7 @@ _SAME: dict[str, str] = {
 """,
     "in a loop's condition": _HEAD
     + f"""    left = 3
-    while left and run_with_retry(conn, cur, "UPDATE ormlift_parcels SET stage = stage + 1 WHERE code = %s", (code,)):
+    while left and run_with_retry(conn, cur, "UPDATE ormlift_lent SET stage = stage + 1 WHERE code = %s", (code,)):
         conn.commit()
         left -= 1
     cur.execute({_STAGE})
@@ -409,14 +412,14 @@ _SAME: dict[str, str] = {
     conn.close()
 """,
     "rows that are read before the loop": _HEAD
-    + f"""    cur.execute("SELECT code, stage FROM ormlift_parcels ORDER BY id")
+    + f"""    cur.execute("SELECT code, stage FROM ormlift_lent ORDER BY id")
     for name, stage in cur.fetchall():
         run_with_retry(conn, cur, {_SET}, (stage + 1, name), commit=True)
     conn.close()
 """,
     "two cursors": _HEAD
     + f"""    other = conn.cursor()
-    cur.execute("SELECT code, stage FROM ormlift_parcels WHERE stage < %s ORDER BY id", (8,))
+    cur.execute("SELECT code, stage FROM ormlift_lent WHERE stage < %s ORDER BY id", (8,))
     rows = cur.fetchall()
     for row in rows:
         run(other, {_SET}, (row[1] + 30, row[0]))
@@ -428,7 +431,7 @@ _SAME: dict[str, str] = {
 """,
     "rows that a helper reads": _HEAD
     + f"""    cur.execute({_SET}, (9, code))
-    found = rows_of(cur, "SELECT code, stage, owner FROM ormlift_parcels ORDER BY id")
+    found = rows_of(cur, "SELECT code, stage, owner FROM ormlift_lent ORDER BY id")
     conn.rollback()
     conn.close()
     return found
