@@ -240,6 +240,20 @@ def test_a_way_leaves_the_same_rows(world: World, name: str, given: tuple[Any, .
     assert (repr(now.result), now.error, now.rows) == (repr(before.result), before.error, before.rows)
 
 
+def test_what_is_logged_of_the_text_is_told(world: World) -> None:
+    body = SAME["conditions behind 1 = 1"][0].lstrip("\n")
+    text = HEAD + body.replace(
+        "    cursor.execute(", '    logging.info("%s with %s", sql, params)\n    cursor.execute('
+    )
+    text = "import logging\n" + text
+    outcome = plan(text)
+    assert isinstance(outcome, Planned), outcome
+    assert [e.code for e in outcome.sites[0].effects if e.code == "logged-sql"] == ["logged-sql"]
+    assert "params.extend([c, c + 4])" in outcome.after.text
+    before, now = (world.run(t, every_way) for t in (text, outcome.after.text))
+    assert (repr(now.result), now.error, now.rows) == (repr(before.result), before.error, before.rows)
+
+
 def test_it_reads_as_one_would_write_it() -> None:
     outcome = plan(HEAD + SAME["conditions behind 1 = 1"][0].lstrip("\n"))
     assert isinstance(outcome, Planned)
@@ -325,7 +339,7 @@ STAYS = {
     "a parameter for two placeholders": OPEN + STEP.replace("stage = ?", "stage IN (?, ?)") + END,
     "parameters of a list": OPEN + STEP.replace("append(a)", "extend(a)") + END,
     "starred parameters": OPEN + STEP.replace("append(a)", "extend([*a])") + END,
-    "the text is printed": f"{OPEN}{STEP}print(sql)\n    {END}",
+    "the text is measured": f"{OPEN}{STEP}print(len(sql))\n    {END}",
     "the number of parameters is asked": f"{OPEN}{STEP}if len(params) > 1:\n        b = 1\n    {END}",
     "the parameters are executed twice": (
         f'{OPEN}{STEP}n = conn.execute("SELECT COUNT(*) FROM jobs WHERE stage = ?", params).fetchone()[0]\n    {END}'

@@ -257,6 +257,45 @@ def test_every_way_is_the_same_before_and_after(name: str, world: World) -> None
     assert before == now
 
 
+LOGGED = """
+def run(session, a, b, c):
+    params = {"least": -5, "top": 3}
+    sql = "SELECT id FROM books WHERE count > :least"
+    if a is not None:
+        sql += " AND author_id = :a"
+        params["a"] = a
+        shown.append(1)
+        print(f"so far {params}")
+    sql += " ORDER BY id LIMIT :top"
+    logging.debug(f"executing {sql} with {params}")
+    try:
+        return session.execute(text(sql), params).fetchall()
+    except ValueError:
+        logging.exception("%s failed", sql)
+        raise
+"""
+
+
+def test_what_is_logged_of_the_text_is_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    text = HEAD.replace("class Thing", "import logging\n\nshown = []\n\n\nclass Thing", 1) + LOGGED.lstrip("\n") + GO
+    after, (site,) = rewritten(text)
+    assert [e.message.split(" logs ")[1] for e in site.effects if e.code == "logged-sql"] == [
+        "sql, as SQLAlchemy writes it now"
+    ] * 2
+    assert "params[" in after
+    before = world.run(text)
+    printed = capsys.readouterr().out
+    assert world.run(after) == before
+    assert capsys.readouterr().out == printed  # the parameters are what they were
+    assert not before.error
+
+
+def test_parameters_that_are_not_logged_go() -> None:
+    text = HEAD + LOGGED.replace(" with {params}", "").replace('print(f"so far {params}")', "pass") + GO
+    after, _ = rewritten(text)
+    assert "params" not in after
+
+
 def test_it_reads_as_one_would_write_it() -> None:
     body, _ = SAME["conditions, an order and a limit"]
     after, _ = rewritten(HEAD + body.lstrip("\n"))
@@ -308,9 +347,19 @@ STAYS: dict[str, tuple[str, str]] = {
         f'{BASE}if a:\n        sql += " AND author_id = :a"\n        a = a + 1\n        params["a"] = a\n    {END}',
         "dynamic-sql",
     ),
-    "the text is printed": (f"{BASE}if a:\n        {A}print(sql)\n    {END}", "dynamic-sql"),
+    "the text is measured": (f"{BASE}if a:\n        {A}print(len(sql))\n    {END}", "dynamic-sql"),
+    "the text is logged as it is written": (f'{BASE}if a:\n        {A}print(f"{{sql!r}}")\n    {END}', "dynamic-sql"),
+    "the text is logged with more": (f"{BASE}if a:\n        {A}print(sql + params)\n    {END}", "dynamic-sql"),
+    "the text is logged before there is a statement": (
+        f"{BASE.replace('params', 'print(sql)' + chr(10) + '    params', 1)}if a:\n        {A}{END}",
+        "dynamic-sql",
+    ),
+    "the parameters are logged, and hold what a call gives": (
+        f'{BASE}if a:\n        sql += " AND count = :a"\n        params["a"] = next(a)\n    print(params)\n    {END}',
+        "dynamic-sql",
+    ),
     "the text is returned": (f"{BASE}if a:\n        {A}{END}, sql", "dynamic-sql"),
-    "the parameters are printed": (f"{BASE}if a:\n        {A}print(params)\n    {END}", "dynamic-sql"),
+    "the parameters are handed on": (f"{BASE}if a:\n        {A}sorted(params)\n    {END}", "dynamic-sql"),
     "the parameters are asked": (
         f'{BASE}if a:\n        {A}if "a" in params:\n        sql += " ORDER BY id"\n    {END}',
         "dynamic-sql",

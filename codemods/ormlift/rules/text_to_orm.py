@@ -41,7 +41,7 @@ A text that is put together step by step becomes a statement that is: `sql += " 
 an `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise. The statement of
 each way through the branches (up to 64) is proven by itself. `WHERE 1 = 1` goes. All that is appended must be a
 literal, with its parameters set right beside it; OR, loops, lists of columns, and a text or dict that is used for more
-are refused.
+than to be logged are refused. What is logged of the text is SQLAlchemy's then, as the effect says.
 
 Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
 expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict

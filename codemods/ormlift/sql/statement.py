@@ -201,6 +201,7 @@ EFFECTS: Mapping[str, str] = {
     "timestamp-format": "A timestamp from Python is stored in another format than CURRENT_TIMESTAMP's.",
     "empty-list": "An empty list made `IN ()`, which the server does not parse; now it matches nothing.",
     "row-order": "Without ORDER BY, rows may come in another order: the tables are joined the other way round.",
+    "logged-sql": "The SQL is logged or printed, and is what SQLAlchemy makes of the statement now.",
     "open-keys": "A dict of unknown keys is set or inserted: a key that is no attribute of the model, one that the "
     "statement names too, or no key at all raise other errors now, and no SQL in a key is executed any more.",
     "json-null": "None written to a JSON column is stored as JSON null, no longer as SQL NULL.",

@@ -17,7 +17,7 @@ from ormlift.sql.life.literals import Parameters
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.life.text import line_length
-from ormlift.sql.statement import Fetch, Statement
+from ormlift.sql.statement import Fetch, Finding, Statement
 from ormlift.sql.textual.steps import Step, Steps
 from ormlift.syntax import Module
 
@@ -73,7 +73,17 @@ def grow(steps: Steps, module: Module, make: Make) -> Grown:
                 message = f"what line {step.line} adds to the SQL is more than a condition behind AND, or a clause"
                 raise Refused("dynamic-sql", f"{message} at the end; write each statement as one literal")
         grown.whole.append(known(path)[0])
+    for whole in grown.whole:
+        _tell(whole, steps)
     return grown
+
+
+def _tell(whole: Prepared, steps: Steps) -> None:
+    """What is logged of the text is said; its parameters are what they were."""
+    lines = [s.lineno for s in steps.shown if any(isinstance(n, ast.Name) and n.id == steps.name for n in ast.walk(s))]
+    found = [Finding("logged-sql", f"line {line} logs {steps.name}, as SQLAlchemy writes it now") for line in lines]
+    if whole.written is not None and found:
+        whole.written = replace(whole.written, effects=tuple(dict.fromkeys([*whole.written.effects, *found])))
 
 
 def _made(make: Make, steps: Steps, done: Sequence[Step], module: Module) -> Prepared:
@@ -137,10 +147,11 @@ def statement_text(prepared: Prepared, width: int, indent: int) -> str:
 def step_ops(grown: Grown, module: Module) -> Iterator[Op]:
     """The base becomes a statement, and each step adds to it where it stands."""
     span, steps = module.span, grown.steps
-    yield ReplaceStatement(span(steps.place), _base_text(grown, module))
-    yield from (ReplaceStatement(span(statement)) for statement in steps.gone)
+    stays = f"{module.written(steps.place)}\n" if steps.place in steps.kept else ""
+    yield ReplaceStatement(span(steps.place), stays + _base_text(grown, module))
+    yield from (ReplaceStatement(span(statement)) for statement in steps.gone if statement not in steps.kept)
     for step in steps.steps():
-        first, *rest = step.statements
+        first, *rest = (statement for statement in step.statements if statement not in steps.kept)
         yield ReplaceStatement(span(first), _step_text(step, grown, module))
         yield from (ReplaceStatement(span(statement)) for statement in rest)
 

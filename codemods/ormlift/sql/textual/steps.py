@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from ormlift.sql.life.literals import is_stable, parameters, sql_text
@@ -22,6 +22,7 @@ from ormlift.sql.versions import older, refusal
 from ormlift.syntax import FunctionNode, Module, dotted
 
 MOST = 64  # ways through the branches, each of which has a certificate of its own
+_LOGS = frozenset(["print", "debug", "info", "warning", "error", "exception", "critical"])
 _ADVICE = "write each statement as one literal, or build a select() step by step"
 
 
@@ -58,6 +59,8 @@ class Steps:
     gone: list[ast.stmt]  # what has no use any more
     base: Step
     parts: list[Part]
+    shown: list[ast.stmt] = field(default_factory=list)  # what logs the text or its parameters
+    kept: frozenset[ast.stmt] = frozenset()  # what sets the parameters, and stays since they are logged
 
     def paths(self) -> list[tuple[Step, ...]]:
         """The steps of each way through the branches, in order."""
@@ -151,6 +154,7 @@ class _Reader:
         self.name = name
         self.holder: ast.Name | None = None  # the variable of the parameters
         self.read_at: set[ast.AST] = {name}  # where the two variables may be read
+        self.shown: list[ast.stmt] = []  # what logs them
 
     def read(self) -> Steps:
         """All of it, or Refused."""
@@ -170,12 +174,28 @@ class _Reader:
         place = suite[both[-1]]
         if any(step.line < place.lineno for path in _paths(parts)[:MOST] for step in path):
             raise _refused(f"the SQL of line {first.lineno} is appended to before its parameters are set")
-        found = Steps(
-            self.name.id, place, [s for s in (first, holder) if s is not None and s is not place], base, parts
-        )
+        gone = [s for s in (first, holder) if s is not None and s is not place]
         self._check_alone([first, *([holder] if holder is not None else [])])
+        found = Steps(self.name.id, place, gone, base, parts, self.shown)
         self._check_values(found)
-        return found
+        return replace(found, kept=self._kept(found)) if self.shown else found
+
+    def _kept(self, found: Steps) -> frozenset[ast.stmt]:
+        """The statements that set parameters, where those are logged."""
+        early = next((s.lineno for s in self.shown if s.lineno < found.place.lineno), 0)
+        if early:
+            raise _refused(f"line {early} logs the SQL before its parameters are set")
+        holder = self.holder.id if self.holder is not None else ""
+        if not any(isinstance(n, ast.Name) and n.id == holder for s in self.shown for n in ast.walk(s)):
+            return frozenset()
+        steps = [found.base, *found.steps()]
+        if any(acts(value) for step in steps for value in step.given.values()):
+            raise _refused(f"{holder} is logged, and holds what a call gives, which would be called twice")
+        return frozenset(s for step in steps for s in step.statements if self._is_of(s, holder))
+
+    def _is_of(self, statement: ast.stmt, holder: str) -> bool:
+        """Whether a statement makes the parameters, or sets one."""
+        return _assigned(statement, holder) is not None or self._sets(statement, 0) is not None
 
     def _suite(self) -> tuple[list[ast.stmt], int]:
         """The statements among which the text begins, and the place of the one that holds the site."""
@@ -243,7 +263,9 @@ class _Reader:
                     parts.append(run)
                 continue
             run = Step()
-            if self._mentions(statement):
+            if self._mentions(statement) and self._shows(statement):
+                self._show(statement)
+            elif self._mentions(statement):
                 parts.append(self._choice(statement))
         for part in parts:
             if isinstance(part, Step) and not part.sql:
@@ -270,6 +292,24 @@ class _Reader:
     def _mentions(self, node: ast.AST) -> bool:
         names = {self.name.id, self.holder.id if self.holder is not None else ""}
         return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
+
+    def _show(self, statement: ast.stmt) -> None:
+        self.shown += [statement] if statement not in self.shown else []
+        self.read_at |= {n for n in ast.walk(statement) if isinstance(n, ast.Name)}
+
+    def _shows(self, statement: ast.stmt) -> bool:
+        """`logger.debug(f"{sql} {params}")`, `print(sql)`: what is logged is what str() gives."""
+        match statement:
+            case ast.Expr(value=ast.Call(func=func) as call) if dotted(func).rpartition(".")[2] in _LOGS:
+                names = {self.name.id, self.holder.id if self.holder is not None else ""}
+                reads = [n for n in ast.walk(call) if isinstance(n, ast.Name) and n.id in names]
+                return all(n in call.args or self._is_formatted(n) for n in reads)
+            case _:
+                return False
+
+    def _is_formatted(self, name: ast.Name) -> bool:
+        parent = self.module.parents[name]
+        return isinstance(parent, ast.FormattedValue) and parent.conversion in (-1, 115) and parent.format_spec is None
 
     def _choice(self, statement: ast.stmt) -> Choice:
         if not isinstance(statement, ast.If) or self._mentions(statement.test):
@@ -311,6 +351,9 @@ class _Reader:
             stores = [d for d in self.flow.definitions.get(name.id, ()) if isinstance(d, ast.Name)]
             ours = {d for d in stores if d in self.read_at or self.module.statement(d) in made}
             reads = [n for (n, key), d in self.flow.reaching.items() if key == name.id and ours & d]
+            for statement in {self.module.statement(n) for n in reads if n not in self.read_at}:
+                if self._shows(statement):
+                    self._show(statement)
             other = next((n for n in reads if n not in self.read_at), None)
             line = getattr(other, "lineno", 0)
             if other is not None:
