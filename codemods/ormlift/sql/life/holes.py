@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ormlift.sql.life.escaped import unescaped
 from ormlift.sql.life.pure import acts
@@ -42,6 +42,7 @@ class Hole:
     many: bool  # a list of placeholders
     known: str  # the value's Python type, where it is known
     spelled: Spelled | None = None  # of a list: its values stood in the text themselves
+    joined: ast.expr | None = None  # then: what gives the text of all of them
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ def _parts(sql: str, holes: dict[str, Hole], dialect: str, line: int) -> Iterato
             if not text.startswith("'") or piece.comment:
                 _refuse(line)
             content = [
-                holes[p] if p in holes else p.replace("''", "'") for p in re.split(f"({_MARK.pattern})", text[1:-1])
+                _in_quotes(holes[p]) if p in holes else p.replace("''", "'")
+                for p in re.split(f"({_MARK.pattern})", text[1:-1])
             ]
             if any(isinstance(p, Hole) and p.many for p in content) or ("\\" in text and dialect == "mysql"):
                 _refuse(line)
@@ -210,7 +212,7 @@ def _refuse(line: int) -> None:
 
 
 def _filled(place: int, part: _Put, module: Module) -> Filled:
-    content = [_as_it_is(p) if isinstance(p, Hole) and part.quoted else p for p in part.content]
+    content = part.content
     (first, *rest) = content
     said = module.text
     if isinstance(first, Hole) and first.spelled is not None:
@@ -225,16 +227,16 @@ def _filled(place: int, part: _Put, module: Module) -> Filled:
         return Filled(place, text, first.node, first.many, bound=not first.many, values=bound, loose=part.loose)
     texts = [said(p.node) for p in content if isinstance(p, Hole)]
     if any(c in text for text in texts for c in '"\\\n{}'):
-        _refuse(first.node.lineno if isinstance(first, Hole) else 0)
+        _refuse(next(p.node.lineno for p in content if isinstance(p, Hole)))
     text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
     values = tuple(p.node for p in content if isinstance(p, Hole))
     return Filled(place, f'f"{text}"', None, many=False, bound=True, values=values)
 
 
-def _as_it_is(hole: Hole) -> Hole:
-    """A value in a literal without what doubles its quotes, as only a str has."""
-    node = unescaped(hole.node)
-    return hole if node is hole.node else replace(hole, node=node, known="str")
+def _in_quotes(hole: Hole) -> Hole:
+    """A value in a literal: a list's as one text, any without what doubles its quotes, as only a str has."""
+    node = hole.joined if hole.joined is not None else unescaped(hole.node)
+    return hole if node is hole.node else Hole(node, many=False, known="str")
 
 
 def _escaped(text: str) -> str:

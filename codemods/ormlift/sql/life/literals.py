@@ -7,7 +7,7 @@ import inspect
 import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ormlift.project.escape.choice import bound_in
 from ormlift.sql.life.bound import is_bound, is_shared
@@ -115,7 +115,8 @@ def _listed(node: ast.expr, life: Life) -> Text | None:
     if source is not None:
         return _marked(Hole(source, many=True, known=""), life)
     values = spelled(node)
-    return _marked(Hole(values.source, many=True, known="", spelled=values), life) if values is not None else None
+    made = Hole(values.source, many=True, known="", spelled=values, joined=node) if values is not None else None
+    return _marked(made, life) if made is not None else None
 
 
 def _marked(hole: Hole, life: Life) -> Text:
@@ -184,6 +185,8 @@ def _named(node: ast.Name, life: Life, depth: int) -> Text | None:
             return None
         if not isinstance(definition, ast.Name):
             return text
+        if (hole := life.holes.get(text.value)) is not None and hole.spelled is not None:
+            life.holes[text.value] = replace(hole, joined=node)
         return Text(text.value, (*text.variables, definition))
     if node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None

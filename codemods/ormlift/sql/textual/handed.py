@@ -81,13 +81,19 @@ def _given_by_calls(parameter: Parameter, module: Module, index: ProjectIndex) -
                 yield None  # a file that is not held in memory calls it, with what is not known
             elif other is not module:
                 yield from _given_elsewhere(other, parameter, place)
+        for mention in index.named.elsewhere(function.name, module.source.path) or ():
+            if mention.loose and not is_test_path(mention.path):
+                yield None  # `module.function(..)`
 
 
 def _given_elsewhere(module: Module, parameter: Parameter, place: int) -> Iterator[Given | None]:
     """What calls of a file that imports the function give."""
     name = parameter.function.name
     local = (t for f in module.definitions if isinstance(f, FunctionNode) for t in module.local_imports(f).items())
-    for alias in {a for a, target in (*module.imports.items(), *local) if target.rpartition(".")[2] == name}:
+    names = {a for a, target in (*module.imports.items(), *local) if target.rpartition(".")[2] == name}
+    if any(alias.name == "*" for node in module.nodes(ast.ImportFrom) for alias in node.names):
+        names.add(name)
+    for alias in sorted(names):
         yield from _given_in(module, alias, parameter.arg.arg, place, None)
 
 

@@ -21,7 +21,7 @@ def idle_statements(site: Textual, prepared: Prepared) -> list[ast.stmt]:
     arguments = [*site.call.args, *(k.value for k in site.call.keywords)]
     gone = {n for a in arguments for n in ast.walk(a)}
     idle: list[ast.stmt] = []
-    names = list(dict.fromkeys(prepared.variables))
+    names = [name for name in dict.fromkeys(prepared.variables) if name.id not in _read_in(prepared)]
     while names:  # `sql` is idle once the `stmt = text(sql)` that read it is
         found = [name for name in names if _is_idle(name, gone, site)]
         if not found:
@@ -32,6 +32,12 @@ def idle_statements(site: Textual, prepared: Prepared) -> list[ast.stmt]:
             idle.append(statement)
             gone |= set(ast.walk(statement))
     return list(dict.fromkeys(idle))
+
+
+def _read_in(prepared: Prepared) -> set[str]:
+    """The names that the written statement reads."""
+    texts = [*prepared.written.above, prepared.written.text] if prepared.written is not None else []
+    return {n.id for text in texts for n in ast.walk(ast.parse(text.strip())) if isinstance(n, ast.Name)}
 
 
 def check_once(site: Textual, prepared: Prepared) -> None:
