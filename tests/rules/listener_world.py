@@ -17,6 +17,7 @@ from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import link
+from ormlift.project.named import Named
 from ormlift.project.texts import Texts
 from ormlift.rules.cursor_to_orm import CODEMOD as CURSOR
 from ormlift.rules.text_to_orm import CODEMOD
@@ -122,7 +123,7 @@ def plan(
     files = project(text, beside)
     index = link(read_facts(Source(where, held)) for where, held in files.items())
     imports = ImportGraph({where: import_lines(held) for where, held in files.items()})
-    index = replace(index, imports=imports, texts=Texts.of(files))
+    index = replace(index, imports=imports, texts=Texts.of(files), named=Named.of(files))
     ids = (CURSOR.id, CODEMOD.id) if cursors else (CODEMOD.id,)
     settings = Settings(codemods=ids, unsafe=True, sqlalchemy=version, dialect=dialect)
     return plan_file(Source(path, files[path]), index, settings)

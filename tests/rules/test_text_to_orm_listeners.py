@@ -5,6 +5,7 @@ Bare strings run on SQLAlchemy 1.4 only: its programs are run there, those with 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from functools import cache
 
@@ -220,6 +221,56 @@ def go():
     with engine.connect() as x:
         return work(x, 1), work(x, 2)
 """,
+    "the text of a list in quotes": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    results = conn.execute("SELECT id FROM posts WHERE user_id = %s ORDER BY id" % target.user_id)
+    ids = ", ".join(str(r.id) for r in results)
+    sql = "UPDATE totals SET told = '{%s}' WHERE id = 1" % ids
+    conn.execute(sql)
+    seen.append(sql)
+    conn.execute("UPDATE totals SET n = 12 WHERE id IN (%s)" % ", ".join(str(r) for r in [1, 2]))
+""",
+    "dates in quotes": """
+import datetime
+
+
+@event.listens_for(User, "before_insert")
+def f(mapper, conn, target):
+    target.seen = datetime.datetime(2024, 5, 6)
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 2" % target.seen)
+""",
+    "numbers that are true or false": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE users SET admin = %s WHERE id = 2" % target.open)
+    seen.append([tuple(r) for r in conn.execute("SELECT id FROM users WHERE admin = %s ORDER BY id" % target.open)])
+""",
+    "a function inside": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    def up(what):
+        conn.execute("UPDATE totals SET n = n + 1 WHERE what = '%s'" % what)
+
+    up("posts")
+    up("users")
+""",
+    "rows taken apart": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    (row,) = conn.execute("SELECT id FROM posts WHERE id = 11")
+    seen.append(row["id"])
+    for number, title in conn.execute("SELECT id, title FROM posts ORDER BY id"):
+        seen.append((number, title))
+    seen.append(conn.execute("SELECT id, title FROM posts ORDER BY id").first().title)
+""",
+    "what the engine and its cursors tell": """
+@event.listens_for(engine, "before_cursor_execute")
+def f(conn, cursor, statement, parameters, context, many):
+    if "posts" in statement and not seen:
+        seen.append(1)
+        conn.execute("UPDATE totals SET n = 4 WHERE id = 1")
+""",
     "an annotated connection": """
 from sqlalchemy.engine import Connection
 
@@ -231,6 +282,32 @@ def count(c: Connection, number: int):
 def go():
     with engine.connect() as conn:
         return [tuple(r) for r in count(conn, 1)]
+""",
+}
+# Of PostgreSQL's driver alone
+POSTGRESQL = {
+    "a typed literal": """
+def stamp():
+    return "2024-05-06T07:08:09.000010"
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+
+    conn.execute("INSERT INTO totals (id, what, n, told) VALUES (%s, 'w', 0, TIMESTAMP '%s')" % (target.id, stamp()))
+    conn.execute("UPDATE users SET seen = TIMESTAMP '%s' WHERE id = %s" % (stamp(), target.user_id))
+    conn.execute("UPDATE users SET seen = '%s' WHERE id = 2" % stamp())
+    seen.append([tuple(r) for r in conn.execute("SELECT id FROM users WHERE seen >= '%s' ORDER BY id" % stamp())])
+""",
+    "parameters of all kinds": """
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET told = %(t)s WHERE id = %(i)s", t=target.title, i=1)
+    conn.execute("UPDATE totals SET told = %(t)s WHERE id = %(i)s", {"t": target.title, "i": 2})
+    conn.execute("UPDATE totals SET told = %s WHERE id = %s", (target.title, 3))
+    conn.execute("UPDATE totals SET n = n + 1 WHERE what LIKE 'p%%' AND id = %s", (1,))
+    conn.execute("UPDATE totals SET n = n + 1 WHERE id = %s", target.user_id)
+    conn.execute("UPDATE totals SET n = n + %s WHERE id = %s", 5, target.user_id)
 """,
 }
 # name -> the program, what is refused of it; nothing of it is rewritten
@@ -423,16 +500,18 @@ def planned(bodies: Mapping[str, str], version: str, dialect: str) -> dict[str, 
 @cache
 def _old_runs(dialect: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """What the programs do on 1.4, before and after."""
-    made = planned(SAME, "1.4", dialect)
+    bodies = {**SAME, **(POSTGRESQL if dialect == "postgresql" else {})}
+    made = planned(bodies, "1.4", dialect)
     after = {name: {PATH: outcome.after.text} for name, outcome in made.items() if isinstance(outcome, Planned)}
-    before = {name: {PATH: program(body)} for name, body in SAME.items()}
+    before = {name: {PATH: program(body)} for name, body in bodies.items()}
     return runs(before, "1.4", dialect), runs(after, "1.4", dialect)
 
 
-@each_world
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize(
+    ("name", "dialect"), [*itertools.product(SAME, ("sqlite", "postgresql")), *((n, "postgresql") for n in POSTGRESQL)]
+)
 def test_bare_strings_of_1_4_become_statements_that_do_the_same(name: str, dialect: str) -> None:
-    outcome = plan(program(SAME[name]), {}, "1.4", dialect)
+    outcome = plan(program({**SAME, **POSTGRESQL}[name]), {}, "1.4", dialect)
     assert isinstance(outcome, Planned), outcome
     assert all(site.status is Status.REWRITTEN for site in outcome.sites), outcome.sites
     assert {effect.code for site in outcome.sites for effect in site.effects} <= TOLD.get(name, set()) | {
@@ -445,7 +524,82 @@ def test_bare_strings_of_1_4_become_statements_that_do_the_same(name: str, diale
     assert before[name] == after[name]
 
 
-TOLD = {"the session of a flush": {"autoflush"}, "numbers of all kinds": {"bind-type"}}
+TOLD = {
+    "the session of a flush": {"autoflush"},
+    "numbers of all kinds": {"bind-type"},
+    "numbers that are true or false": {"bind-type"},
+    "the text of a list in quotes": {"empty-list"},
+    "a typed literal": {"bind-type"},
+}
+WORK = """
+from app.db import SessionLocal, engine
+from app.models import Post, Total, User
+
+
+def touch(mapper, conn, target):
+    conn.execute("UPDATE users SET posts = posts + 1, name = '%s' WHERE id = %s" % ("a", target.user_id))
+
+
+def count(conn, number):
+    conn.execute("UPDATE totals SET n = 77 WHERE id = %s" % number)
+
+
+def go():
+    import app.listens
+
+    session = SessionLocal()
+    session.add(Post(id=21, user_id=1))
+    session.commit()
+"""
+LISTENS = """
+from sqlalchemy import event
+
+from app.models import Post
+from app.work import touch, count as counted
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    touch(mapper, conn, target)
+
+    def inner():
+        from app.work import count
+
+        count(conn, 2)
+
+    counted(conn, 1)
+    inner()
+"""
+
+
+@each_world
+def test_what_listeners_of_another_file_hand_on(dialect: str) -> None:
+    beside = {"app/listens.py": LISTENS}
+    outcome = plan(WORK, beside, "1.4", dialect)
+    assert isinstance(outcome, Planned), outcome
+    assert [site.status for site in outcome.sites] == [Status.REWRITTEN] * 2
+    if reason := skipped("1.4", dialect):
+        pytest.skip(reason)
+    ran = runs({"before": {PATH: WORK, **beside}, "after": {PATH: outcome.after.text, **beside}}, "1.4", dialect)
+    assert "Error" not in ran["before"][0]
+    assert ran["before"] == ran["after"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "from app.work import count\n\nfor call in (count,):\n    call(1, 2)\n",
+        "import sqlite3\n\nfrom app.work import count\n\n\ndef run():\n    count(sqlite3.connect('x'), 1)\n",
+        "import sqlite3\n\nfrom app.work import *\n\n\ndef run():\n    count(sqlite3.connect('x'), 1)\n",
+        "from app import work\n\n\ndef run(given):\n    work.count(given, 1)\n",
+    ],
+)
+def test_what_another_file_may_hand_on(other: str) -> None:
+    outcome = plan(WORK, {"app/listens.py": LISTENS, "app/other.py": other}, "1.4")
+    assert isinstance(outcome, Planned), outcome
+    assert [site.status for site in outcome.sites] == [Status.REWRITTEN], outcome.sites
+    assert "update(User)" in outcome.after.text
+    assert "update(Total)" not in outcome.after.text
 
 
 @pytest.mark.parametrize("name", STAYS)

@@ -16,7 +16,7 @@ from ormlift.sql.life.drivers import direct_source
 from ormlift.sql.life.lent import is_bridge
 from ormlift.sql.life.model import Does, Host, Life, Use
 from ormlift.sql.spoken import speaks_sql
-from ormlift.sql.textual.receiver import is_alchemys, receiver_of
+from ormlift.sql.textual.receiver import receiver_of, takes_string
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
 CONNECTIONS = (SourceKind.CONNECTION, SourceKind.CONNECTION_AND_CURSOR, SourceKind.CURSOR)
@@ -184,7 +184,7 @@ def _is_dbapi(call: ast.Call, func: ast.Attribute, module: Module, index: Projec
             return source.kind in CONNECTIONS
         return isinstance(receiver.func, ast.Attribute) and receiver.func.attr == "cursor"
     last = dotted(receiver).rpartition(".")[2].lstrip("_").lower()
-    return last in _RECEIVERS and not _is_alchemy(call) and not is_alchemys(receiver, module, index)
+    return last in _RECEIVERS and not _is_alchemy(call) and not takes_string(call, module, index)
 
 
 def _is_alchemy(call: ast.Call) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
+from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.handed import Given, Parameter, given_to, parameter_of
 from ormlift.syntax import Module, dotted
 
@@ -71,10 +72,13 @@ def receiver_of(call: ast.Call, module: Module, index: ProjectIndex, *, takes_te
     return Receiver(named, None, waits)
 
 
-def is_alchemys(node: ast.expr, module: Module, index: ProjectIndex) -> bool:
-    """Whether an expression is surely a session, a connection or an engine of SQLAlchemy."""
-    source = index.receiver_of(node, module)
-    return source.kind in _KINDS if source is not None else handed_in(node, module, index) is not None
+def takes_string(call: ast.Call, module: Module, index: ProjectIndex) -> bool:
+    """Whether SQL is executed on what is surely a session, a connection or an engine of SQLAlchemy."""
+    assert isinstance(call.func, ast.Attribute)
+    if not call.args or not speaks_sql(call.args[0], module):
+        return False
+    source = index.receiver_of(call.func.value, module)
+    return source.kind in _KINDS if source is not None else handed_in(call.func.value, module, index) is not None
 
 
 def handed_in(
