@@ -174,6 +174,9 @@ SAME = {
     "an interval that is cast": _all(
         "SELECT id FROM items WHERE made >= NOW() - CAST(:span AS INTERVAL) ORDER BY id", '{"span": "1 day"}'
     ),
+    "ordered by a name of the select list that both tables have": _all(
+        "SELECT a.id, b.label FROM items a JOIN items b ON a.id > b.id ORDER BY id DESC, label"
+    ),
     "an interval times a number": _all(
         "SELECT id FROM items WHERE made < NOW() - INTERVAL '1 day' * :days ORDER BY id", '{"days": 3}'
     ),

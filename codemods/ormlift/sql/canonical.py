@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ormlift.sql.forms import Forms, Shape, number
-from ormlift.sql.read import is_aggregate, own_nodes
+from ormlift.sql.read import is_aggregate, output_column, own_nodes
 from ormlift.sql.stars import star_columns
 
 if TYPE_CHECKING:
@@ -351,7 +351,8 @@ class Canonical(Forms):
             item: exp.Expr = tree.expressions[int(expression.name) - 1].unalias()
             return item
         if aliases_first and type(expression).__name__ == "Column" and not expression.text("table"):
-            return self.frames[-1].aliases.get(expression.name.lower(), expression)
+            named = output_column(expression, tree.expressions) if self.dialect != "sqlite" else None
+            return self.frames[-1].aliases.get(expression.name.lower(), named or expression)
         return expression
 
     def _limit(self, tree: exp.Expr) -> Shape:

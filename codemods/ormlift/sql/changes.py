@@ -122,13 +122,13 @@ class Changes:
         """Keyword arguments, or one dict where a name is none that Python takes as a keyword."""
         names = [ref.column.name if by_name else ref.column.attr for ref, _ in written]
         if all(name.isidentifier() and not keyword.iskeyword(name) and name != "self" for name in names):
-            return [Pair(name, "=", node) for name, (_, node) in zip(names, written, strict=True)]
+            return [_pair(name, ref, node) for name, (ref, node) in zip(names, written, strict=True)]
         return [self._mapping(written)]
 
     def _mapping(self, written: list[tuple[ColumnRef, Node]]) -> Node:
         """A dict of columns and values; by the column's name where that is how the class calls it."""
         plain = all(ref.column.attr == ref.column.name for ref, _ in written) or written[0][0].entity.model.is_table
-        keys = [quoted(ref.column.attr) if plain else ref.text for ref, _ in written]
+        keys = [ref.said or quoted(ref.column.attr) if plain else ref.text for ref, _ in written]
         return Items("", "{", tuple(Pair(key, ": ", node) for key, (_, node) in zip(keys, written, strict=True)), "}")
 
     def _once(self, refs: list[ColumnRef]) -> None:
@@ -139,6 +139,11 @@ class Changes:
         for name, said in constructs:
             if self.tree.args.get(name):
                 raise unsupported(said)
+
+
+def _pair(name: str, ref: ColumnRef, node: Node) -> Node:
+    """A keyword argument; of a name that the code knows only when it runs, out of a dict."""
+    return Items("**", "{", (Pair(ref.said, ": ", node),), "}") if ref.said else Pair(name, "=", node)
 
 
 class ChangeWriter(Changes):

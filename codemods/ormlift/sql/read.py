@@ -12,6 +12,8 @@ from ormlift.sql.placeholders import Piece, numbered, pieces
 from ormlift.sql.statement import Kind, Slot, Statement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlglot import exp
 
 NodeT = TypeVar("NodeT", bound="exp.Expr")
@@ -165,3 +167,13 @@ def is_aggregate(node: exp.Expr) -> bool:
     ):
         return False
     return not (node.name.lower() in ("min", "max") and len(node.expressions) > 1)
+
+
+def output_column(name: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr | None:
+    """The column of the select list that a bare name of ORDER BY means on a server, whatever other tables have."""
+    from sqlglot import exp
+
+    if not isinstance(name.parent, exp.Ordered):
+        return None
+    found = [item for item in items if isinstance(item, exp.Column) and item.name.lower() == name.name.lower()]
+    return found[0] if len(found) == 1 else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ormlift.model import ImportNeed, Reason
 from ormlift.sql.columntypes import kind_of
 from ormlift.sql.layout import Atom, Node, call, method
+from ormlift.sql.statement import MARK, NAMED
 from ormlift.sql.versions import lacks, older, refusal
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from ormlift.schema import MappedClass, MappedColumn
     from ormlift.sql.statement import Request
+
+
+_NAMED = re.compile(rf"(\w*?){MARK}(\w+?){NAMED}(\w*)")
 
 
 class Refused(Exception):  # noqa: N818 - a way out of deep recursion, caught in `write`
@@ -121,8 +125,22 @@ class ColumnRef:
     kind: str  # see `columntypes.KINDS`
 
     @property
+    def said(self) -> str:
+        """The variable that holds its name, where the code knows it only when it runs."""
+        match = _NAMED.fullmatch(self.column.attr)
+        if match is None:
+            return ""
+        before, name, after = match.groups()
+        return f'f"{before}{{{name}}}{after}"' if before or after else name
+
+    @property
     def text(self) -> str:
         """The Python expression that reaches it."""
+        if self.said:
+            owner = self.entity.said
+            of_table = self.entity.new or self.entity.model.is_table
+            columns = owner if self.entity.new else f"{owner}.c"
+            return f"{columns}[{self.said}]" if of_table else f"getattr({owner}, {self.said})"
         if self.entity.new:
             name = self.column.name
             plain = name.isidentifier() and not keyword.iskeyword(name)

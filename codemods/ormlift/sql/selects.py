@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
-from ormlift.sql.read import is_aggregate, own_nodes
+from ormlift.sql.read import is_aggregate, output_column, own_nodes
 from ormlift.sql.repeated import repeated
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.stars import star_columns
@@ -457,6 +457,7 @@ class SelectWriter:
                 raise unsupported("Two items of the same name")
             if matches:
                 return self._clear(tree, matches[0])
+            return output_column(tree, items) if self.dialect != "sqlite" else None
         return None
 
     def _clear(self, tree: exp.Column, item: exp.Expr) -> exp.Expr:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PARAMSTYLES = ("qmark", "numeric", "named", "format", "pyformat")
 DIALECTS = ("sqlite", "postgresql", "mysql")
 MARK = "ormlift_part_"  # begins a name in SQL that stands for a list of the code: see `Request.spreads`
+NAMED = "_ormlift_named"  # ends one that stands for (a part of) a column's name, which a variable of the code holds
 
 
 class Kind(StrEnum):

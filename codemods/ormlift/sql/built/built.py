@@ -47,6 +47,11 @@ class Built:
         """The variable of the whole text, where it is one of several."""
         return next((r.name for r in self.regions.values() if r.what is Is.STATEMENT), "")
 
+    @property
+    def only_named(self) -> bool:
+        """Whether nothing but names of columns is put into the text."""
+        return all(region.what is Is.NAME for region in self.regions.values())
+
     def variants(self) -> list[Variant]:
         """The text and parameters of each way."""
         return [put_together(pieces, self.module, self.call.lineno) for pieces in self.ways]
@@ -66,7 +71,13 @@ class Built:
         """All items of all lists, by their expression."""
         pieces = (piece for way in self.ways for piece in way)
         found = ((self.regions[p.part.region], p.part.item) for p in pieces if p.part.item is not None)
-        return {item.node: (region, item) for region, item in found if region.what is not Is.VALUES}
+        return {item.node: (region, item) for region, item in found if region.what not in (Is.VALUES, Is.NAME)}
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The marks that stand for columns, each with the names that it may stand for."""
+        named = [region for region in self.regions.values() if region.what is Is.NAME]
+        return {r.mark: tuple(dict.fromkeys(name_of(way, r) for way in self.ways)) for r in named}
 
     @property
     def open(self) -> dict[ast.expr, tuple[Region, Item]]:
@@ -110,6 +121,8 @@ class Built:
         if kept is None or all(p.part.item is not kept for p in way if p.part.region == region.name):
             if region.what is Is.VALUES:
                 return [Piece(Part("0"))]
+            if region.what is Is.NAME:
+                return [Piece(Part(region.mark))]
             assigned = " = 0" if region.what is Is.ASSIGNMENTS else ""
             return [Piece(Part(f"{region.lead}{region.mark}{assigned}"))]
         alone = [p for p in way if p.part.item is kept and p.part.region == region.name]
@@ -117,6 +130,11 @@ class Built:
             return [Piece(Part(region.lead)), *alone]
         # an OR would fall apart
         return [Piece(Part(f"{region.lead}1 = 1 AND ")), *alone, Piece(Part(" AND 1 = 1"))]
+
+
+def name_of(way: Sequence[Piece], region: Region) -> str:
+    """The column's name that a variable holds on a way; empty where it is not in the text."""
+    return next((p.part.text for p in way if p.part.region == region.name), "")
 
 
 def _opened(piece: Piece) -> tuple[str, Item] | None:
@@ -253,7 +271,7 @@ def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.ex
     """A list holds the same when it is joined and when the call executes. Raises Refused."""
     for way, lists in zip(built.ways, held, strict=True):
         for name, region in built.regions.items():
-            now = lists.get((name.removesuffix(OF_VALUES), region.text))
+            now = lists.get((name.removesuffix(OF_VALUES), region.text)) if region.what is not Is.NAME else None
             items = [p.part.item for p in way if p.part.region == name and p.part.item is not None]
             unknown = now is None and not all(item.open for item in items)
             if unknown or (now is not None and list(now) != built.items_of(way, region)):

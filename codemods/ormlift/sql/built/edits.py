@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from ormlift.model import Op, ReplaceStatement
 from ormlift.sql.built.built import Built, Group
 from ormlift.sql.built.express import Expressed, together
+from ormlift.sql.built.named import check_named
+from ormlift.sql.built.regions import Is
 from ormlift.sql.built.turned import ADVICE, Texts, Turner, apart, is_unpacking, unpacked
 from ormlift.sql.built.values import Item, Keyed, Several, Value, Words
 from ormlift.sql.life.bound import is_bound, is_shared
@@ -59,6 +61,7 @@ class Editor:
         self._sort()
         self._check_moves()
         self._check_reads()
+        check_named(self.group)
         turner = Turner(self.group, self.expressed, self.texts)
         ops: list[Op] = [ReplaceStatement(self.module.span(s), turner.text(s)) for s in self.turned]
         return [*ops, *(ReplaceStatement(self.module.span(s)) for s in self._emptied())]
@@ -82,6 +85,8 @@ class Editor:
                 self._sort_several(statement, names, held)
                 continue
             region = next((regions[name] for name in names if name in regions), None)
+            if region is not None and region.what is Is.NAME:
+                continue
             if region is None or region.text is not isinstance(held, Words):
                 if not self._may_stay(statement, names):
                     self.gone.append(statement)
@@ -137,7 +142,8 @@ class Editor:
     def _check_moves(self) -> None:
         """A parameter has the same value where it is written now. Raises Refused."""
         moved: list[_Moved] = []
-        known = self.group.walk.builders
+        regions = self.group.regions
+        known = {n for n in self.group.walk.builders if n not in regions or regions[n].what is not Is.NAME}
         for built, item, to, key in self._given():
             if any(isinstance(n, ast.Name) and n.id in known for n in ast.walk(item.node)):
                 raise self._refused(f"a parameter on line {item.node.lineno} is read off what is built")
@@ -237,6 +243,8 @@ class Editor:
             if name in going or not self._is_ours(name):
                 continue
             region = self.group.regions.get(name.id)
+            if region is not None and region.what is Is.NAME:
+                continue
             if (
                 region is not None
                 and not region.text

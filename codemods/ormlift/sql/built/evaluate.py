@@ -10,6 +10,7 @@ from dataclasses import replace
 from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.rounds import Rounds
 from ormlift.sql.built.values import KEY, Called, Item, Items, Keyed, Part, State, Text, Value, Words
+from ormlift.sql.built.words import words_of
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
 from ormlift.sql.life.model import Life
@@ -78,7 +79,7 @@ class Evaluator:
             case ast.BoolOp(op=ast.Or(), values=[first, second]):
                 text = self.text(first)
                 return text if text is None or any(part.text for part in text) else self.text(second)
-            case ast.Name(id=name) if name in self.state:
+            case ast.Name(id=name) if self.state.get(name) is not None:
                 held = self.state[name]
                 return self.through(name, held.parts) if isinstance(held, Words) else None
             case ast.Call(func=ast.Attribute(value=value, attr="strip"), args=[], keywords=[]):
@@ -99,10 +100,23 @@ class Evaluator:
         return self.text(value)
 
     def _constant(self, node: ast.expr) -> Text | None:
-        if not isinstance(node, ast.Name | ast.Attribute):
+        bound = isinstance(node, ast.Name) and node.id in self.state
+        known = sql_text(node, self.life) if isinstance(node, ast.Name | ast.Attribute) and not bound else None
+        if known is not None and not _MARK.search(known.value):
+            return (Part(known.value),)
+        return self._worded(node) if known is None and self.holds else None
+
+    def _worded(self, node: ast.expr) -> Text | None:
+        """One of the texts that an expression may give, where the code says them all."""
+        if not isinstance(node, ast.Name | ast.Subscript | ast.Call):
             return None
-        known = sql_text(node, self.life)
-        return (Part(known.value),) if known is not None and not _MARK.search(known.value) else None
+        words = words_of(node, self.life)
+        if not words:
+            return None
+        name = node.id if isinstance(node, ast.Name) else ""
+        of = sorted(id(d) for d in self.life.flow.of(node)) if isinstance(node, ast.Name) else [id(node)]
+        said = next((word for word in words[:-1] if self.ask(f"{of} is {word}")), words[-1])
+        return (Part(said, held=name, fixed=True),)
 
     def _stripped(self, node: ast.expr) -> Text | None:
         text = self.text(node)
@@ -255,8 +269,13 @@ class Evaluator:
         return value if isinstance(value, Items) else None
 
     def through(self, name: str, parts: Text) -> Text:
-        """The text of a variable, which knows it."""
-        return parts if not self.holds else tuple(part if part.held else replace(part, held=name) for part in parts)
+        """The text of a variable, which knows it; a name that is put together of several parts is one."""
+        if not self.holds:
+            return parts
+        whole = "".join(part.text for part in parts)
+        if whole.isidentifier() and any(p.fixed for p in parts) and not any(p.region for p in parts):
+            return (replace(parts[0], text=whole, held=name, fixed=True),)
+        return tuple(part if part.held else replace(part, held=name) for part in parts)
 
     # Lists and dicts
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ormlift.model import Reason
-from ormlift.sql.built.built import Built
+from ormlift.sql.built.built import Built, name_of
 from ormlift.sql.built.evaluate import with_options
+from ormlift.sql.built.named import told_models
 from ormlift.sql.built.opened import arguments, open_up
 from ormlift.sql.built.pieces import Piece
 from ormlift.sql.built.regions import Is, Region
@@ -54,7 +55,7 @@ def spreads_of(built: Built) -> Spreads:
 
 
 def _spreading(built: Built) -> list[Region]:
-    return [region for region in built.regions.values() if region.what is not Is.VALUES]
+    return [region for region in built.regions.values() if region.what not in (Is.VALUES, Is.NAME)]
 
 
 def express(built: Built, own: Prepared, make: Make) -> Expressed:
@@ -84,7 +85,8 @@ def express(built: Built, own: Prepared, make: Make) -> Expressed:
 def _check_way(found: Expressed, way: Sequence[Piece], whole: Prepared, texts: Mapping[ast.expr, Texts]) -> None:
     built = found.built
     said = {r.mark: [texts[node] for node in built.items_of(way, r)] for r in _spreading(built)}
-    _check(found, whole, {mark: tuple(text for item in items for text in item) for mark, items in said.items()})
+    names = {r.mark: name_of(way, r) for r in built.regions.values() if r.what is Is.NAME}
+    _check(found, whole, {mark: tuple(text for item in items for text in item) for mark, items in said.items()}, names)
 
 
 def _state(found: Expressed, make: Make) -> None:
@@ -189,8 +191,8 @@ def _inside(mark: str, before: str, after: str) -> tuple[str, ...] | None:
     return tuple(ast.get_source_segment(text, argument) or "" for argument in node.args)
 
 
-def _check(found: Expressed, whole: Prepared, spreads: Spreads) -> None:
-    if flat(whole, {}) != flat(found.own, spreads):
+def _check(found: Expressed, whole: Prepared, spreads: Spreads, names: Mapping[str, str]) -> None:
+    if flat(whole, {}) != flat(found.own, spreads, names):
         raise _odd(found.built)
     _check_rows(found, whole)
 
@@ -201,17 +203,20 @@ def _check_rows(found: Expressed, other: Prepared) -> None:
     assert other.written is not None
     one_row = own.statement.gives_one_row == other.statement.gives_one_row
     one_row &= (own.statement.kind is Kind.SELECT) is (other.statement.kind is Kind.SELECT)
-    if own.written.columns != other.written.columns or not one_row:
+    columns = [replace(column, column=None, table="") for column in own.written.columns]
+    others = [replace(column, column=None, table="") for column in other.written.columns]
+    if columns != others or not one_row:
         message = f"the rows of line {found.built.call.lineno} differ by the way the SQL is put together"
         raise Refused("dynamic-sql", f"{message}; execute each statement by itself")
 
 
-def flat(prepared: Prepared, spreads: Spreads) -> str:
-    """The written text on one line."""
+def flat(prepared: Prepared, spreads: Spreads, names: Mapping[str, str] | None = None) -> str:
+    """The written text on one line; with these names of columns for the marks."""
     from ormlift.sql.write import write
 
     assert prepared.request is not None
     request = replace(prepared.request, line_length=_FLAT, indent=0, base_indent=0, spreads=spreads)
+    request = replace(request, models=told_models(request.models, names or {}))
     written = write(prepared.statement, request)
     if isinstance(written, Reason):
         raise Refused(written.code, f"line {prepared.execution.line}: {written.message}")

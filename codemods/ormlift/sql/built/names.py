@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ormlift.sql.life.pure import acts
 from ormlift.syntax import FunctionNode, dotted, walk_scope
 
+_LOOPS = (ast.For, ast.AsyncFor)
 _METHODS = frozenset(["join", "format", "keys", "values", "items", "copy", "strip"])
 _MAKERS = frozenset(["text", "tuple", "list", "dict", "len", "map"])
 CHANGES = frozenset(["append", "extend", "update", "insert", "pop", "remove", "clear", "setdefault", "sort", "reverse"])
@@ -17,8 +18,10 @@ def built_from(nodes: list[ast.expr], host: FunctionNode) -> frozenset[str]:
     """The names that the expressions hang on as texts, lists and dicts; not those of single values."""
     known: set[str] = set()
     wanted = {name for node in nodes for name in holders(node)}
-    changes = [(name, value) for s in walk_scope(host) for name, value in changed(s)]
-    changes += [(name, s.iter) for s in walk_scope(host) if isinstance(s, ast.For) for name in _filled(s)]
+    around = [s for s in walk_scope(host) if isinstance(s, _LOOPS) and not set(nodes).isdisjoint(ast.walk(s))]
+    changes = [(name, value) for s in walk_scope(host) if s not in around for name, value in changed(s)]
+    loops = [s for s in walk_scope(host) if isinstance(s, ast.For) and s not in around]
+    changes += [(name, loop.iter) for loop in loops for name in _filled(loop)]
     building = {name for name, value in changes if _is_building(value)}
     wanted |= {inner for node in nodes for inner in _handed(node) if inner in building}
     while wanted - known:
@@ -155,7 +158,8 @@ def holders(node: ast.expr) -> Iterator[str]:  # noqa: C901
             for loop in loops:
                 yield from holders(loop.iter)
         case ast.Call(func=func, args=args, keywords=keywords):
-            yield from _of_call(func, [*args, *(k.value for k in keywords)])
+            makes_dict = isinstance(func, ast.Name) and func.id == "dict"  # of single values, by name
+            yield from _of_call(func, [*args, *(k.value for k in keywords if not makes_dict or k.arg is None)])
         case _:
             return
 

@@ -11,11 +11,14 @@ from enum import StrEnum
 from ormlift.sql.built.evaluate import OF_VALUES as OF_VALUES
 from ormlift.sql.built.pieces import Piece
 from ormlift.sql.built.values import Part
-from ormlift.sql.statement import MARK
+from ormlift.sql.statement import MARK, NAMED
 
 Ways = list[list[Piece]]
 _LEAD = re.compile(r"(?i)\s*(WHERE|AND|ORDER\s+BY)\b\s*")
 _ORDERED = re.compile(r"(?i)\bORDER\s+BY\s*$")
+_NAME = re.compile(r"(?i)(?!(?:asc|desc|null|true|false|and|or|not)$)[a-z_]\w*")
+_OPENS = re.compile(r"(?i)(?:\bORDER\s+BY|\bWHERE|\bAND|\bOR)\s*$")
+_ENDS = re.compile(r"(?i)\s*(?:$|[;)]|(?:AND|OR|ORDER|GROUP|LIMIT|OFFSET)\b)")
 _WHERE = re.compile(r"(?i)\bWHERE\b")
 
 
@@ -28,6 +31,7 @@ class Is(StrEnum):
     STATEMENT = "statement"  # all of it
     COLUMNS = "columns"  # of an INSERT
     VALUES = "values"  # of an INSERT, for those columns
+    NAME = "name"  # a column's name
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,38 @@ def _paired(way: list[Piece], columns: str, values: str) -> list[Piece]:
 
 def text_regions(ways: Ways) -> tuple[Ways, dict[str, Region]]:
     """Variables whose text differs by the way, as regions of the pieces that they are put together of."""
-    found: dict[str, Region] = {}
+    found = {name: Region(name, Is.NAME, f"{MARK}{name}{NAMED}", text=True) for name in _naming(ways)}
+    for region in found.values():
+        ways = [_named(way, region) for way in ways]
     for name in _varying(ways):
-        region = _region(name, ways)
-        if region is not None:
-            found[name] = region
-            ways = [_turned(way, region) for way in ways]
+        other = _region(name, ways)
+        if other is not None:
+            found[name] = other
+            ways = [_turned(way, other) for way in ways]
     return ways, found
+
+
+def _naming(ways: Ways) -> Iterator[str]:
+    """Variables that hold the name of a column, another one on another way."""
+    names = dict.fromkeys(p.part.held for way in ways for p in way if p.part.held)
+    for name in names:
+        parts = [p.part for way in ways for p in way if p.part.held == name]
+        plain = all(_NAME.fullmatch(part.text) and not part.region for part in parts)
+        fixed = any(part.fixed for part in parts)
+        if plain and (fixed or (len({p.text for p in parts}) > 1 and not any(_is_whole(way, name) for way in ways))):
+            yield name
+
+
+def _is_whole(way: Sequence[Piece], name: str) -> bool:
+    """Whether it stands where all of an ORDER BY or a condition stands."""
+    before = _before(way, name)
+    after = "".join(p.part.text for p in way)[len(before) :]
+    said = next((p.part.text for p in way if p.part.held == name), "")
+    return bool(_OPENS.search(before) and _ENDS.match(after[len(said) :]))
+
+
+def _named(way: Sequence[Piece], region: Region) -> list[Piece]:
+    return [replace(p, part=replace(p.part, region=region.name)) if p.part.held == region.name else p for p in way]
 
 
 def _varying(ways: Ways) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Part:
     many: ast.expr | None = None  # a placeholder for each item of this list
     chunk: Item | None = None  # the expression whose value it is of, in a variable
     held: str = ""  # the innermost variable that it has come through
+    fixed: bool = False  # one of several texts that the code says where it cannot be changed: of a loop, a mapping
 
 
 Text = tuple[Part, ...]

@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.built import BUILT, Built, Group, group_of, walked
 from ormlift.sql.built.edits import Editor
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
+from ormlift.sql.built.named import Names, named_models
 from ormlift.sql.built.placed import check_placed
 from ormlift.sql.built.walk import Walk
 from ormlift.sql.life.dquotes import with_texts
@@ -85,7 +86,7 @@ class Stepper:
             raise
         found: dict[Execution, Prepared] = {}
         for execution, built in zip(left, self.group.built, strict=True):
-            found[execution] = self._read(execution, *built.own())
+            found[execution] = self._read(execution, *built.own(), built.names)
             found[execution].spreads = spreads_of(built)
             self.built[found[execution]] = built
         return found
@@ -131,7 +132,7 @@ class Stepper:
         site = Textual(self.life, call, "execute", Clause(None, call.args[0]), None)
         return steps_of(site, self.settings.sqlalchemy, style, dialect)
 
-    def _read(self, execution: Execution, sql: str, passed: Parameters) -> Prepared:
+    def _read(self, execution: Execution, sql: str, passed: Parameters, names: Names | None = None) -> Prepared:
         dialect = dialect_of(self.life, self.index, self.settings)
         statement = read_statement(sql, paramstyle(self.life.source.driver, dialect), dialect, execution)
         check_parameters(statement, passed, execution)
@@ -139,6 +140,7 @@ class Stepper:
             slots = tuple(replace(slot, many=slot.key in passed.many) for slot in statement.slots)
             statement = replace(statement, slots=slots)
         models, chosen = models_of(statement, self.index, self.settings, execution, self.life.module)
+        models = named_models(models, names or {}, sql)
         statement, texts = with_texts(statement, models)
         return Prepared(execution, statement, passed, models, (), chosen, texts=texts)
 
@@ -189,7 +191,7 @@ class Stepper:
         plain = manner_of(built, manner, prepared.statement.kind)
 
         def make(sql: str, passed: Parameters, spreads: Spreads) -> Prepared:
-            made = self._read(prepared.execution, sql, passed)
+            made = self._read(prepared.execution, sql, passed, built.names)
             made.fetch, made.target, made.prefix, made.kept = (
                 prepared.fetch, prepared.target, prepared.prefix, prepared.kept,
             )  # fmt: skip

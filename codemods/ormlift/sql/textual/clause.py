@@ -47,6 +47,7 @@ class Clause:
     variables: tuple[ast.Name, ...] = ()  # definitions of local variables that hold the clause
     ways: tuple[Way, ...] = ()  # it is one of several, as the code went
     passed: Parameters | None = None  # its parameters, where they are set step by step
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # marks for columns, see `built.named`
 
 
 def clause_of(node: ast.expr, life: Life, depth: int = 4) -> Clause | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ormlift.model import Reason, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
+from ormlift.sql.built.named import named_models
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.holes import HELD, Filled, Hole, fill
@@ -61,6 +62,7 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     check_parameters(statement, asked, execution)
     variables = (*clause.variables, *clause.sql.variables, *given.parameters.variables)
     models, chosen = models_of(statement, index, settings, execution, site.module)
+    models = named_models(models, clause.names, clause.sql.value)
     statement, texts = with_texts(statement, models)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
     loose = frozenset(f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.loose)

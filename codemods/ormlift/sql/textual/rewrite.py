@@ -182,7 +182,7 @@ class Rewriter:
         made: dict[Prepared, _Part] = {}
 
         def make(sql: str, passed: Parameters, spreads: Spreads) -> Prepared:
-            part = self._part(Clause(Text(sql), self.site.clause.node, passed=passed))
+            part = self._part(Clause(Text(sql), self.site.clause.node, passed=passed, names=built.names))
             part.prepared.spreads = spreads
             self._compose(part)
             made[part.prepared] = part
@@ -266,7 +266,8 @@ class Rewriter:
         try:
             compose(prepared, self.site.life, manner, {})
         except Refused as refused:
-            above = not self.stepped and self.built is None and can_stand_above(self.site, self.target)
+            free = not self.stepped and (self.built is None or self.built.only_named)
+            above = free and can_stand_above(self.site, self.target)
             if refused.reason.code != "sql-not-supported" or not above:
                 raise
             compose(prepared, self.site.life, replace(manner, variables=True), {})
