@@ -10,7 +10,7 @@ from dataclasses import replace
 from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.rounds import Rounds
 from ormlift.sql.built.values import KEY, Called, Item, Items, Keyed, Part, State, Text, Value, Words
-from ormlift.sql.built.words import words_of
+from ormlift.sql.life.choices import texts_of
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
 from ormlift.sql.life.model import Life
@@ -110,7 +110,7 @@ class Evaluator:
         """One of the texts that an expression may give, where the code says them all."""
         if not isinstance(node, ast.Name | ast.Subscript | ast.Call):
             return None
-        words = words_of(node, self.life)
+        words = tuple(dict.fromkeys(texts_of(node, self.life) or ()))
         if not words:
             return None
         name = node.id if isinstance(node, ast.Name) else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
 
 from ormlift.sql.life.bound import is_shared, leaves
 from ormlift.sql.life.literals import constant_value, is_enclosed, only_value
@@ -11,12 +13,15 @@ from ormlift.sql.life.model import Life
 from ormlift.syntax import dotted, module_level
 
 Texts = tuple[str, ...]
-_CHANGES = frozenset(
-    ["append", "extend", "insert", "remove", "pop", "clear", "add", "discard", "update", "setdefault", "popitem"]
+_MOST = 64
+_DEPTH = 6
+_READS = frozenset(["items", "keys", "values", "get", "copy", "index", "count"])
+_TAKES = frozenset(
+    ["len", "list", "tuple", "set", "sorted", "enumerate", "frozenset", "dict", "join", "print", "str", "zip", "any"]
 )
 
 
-def choices(node: ast.expr, life: Life) -> Texts | None:
+def choices(node: ast.expr, life: Life, depth: int = _DEPTH) -> Texts | None:
     """All texts that a name may hold where it is read; None where they cannot be told."""
     if not isinstance(node, ast.Name) or is_shared(node.id, life.host) or node.id in life.flow.captured:
         return None
@@ -24,7 +29,7 @@ def choices(node: ast.expr, life: Life) -> Texts | None:
     if not life.flow.of(node) and node.id not in life.flow.definitions:
         return _of_comprehension(node, life)
     for definition in life.flow.of(node):
-        given = _of_definition(definition, life)
+        given = _of_definition(definition, life, depth)
         given = given if given is not None else _passed(definition, node, life)
         if given is None:
             return None
@@ -32,15 +37,33 @@ def choices(node: ast.expr, life: Life) -> Texts | None:
     return tuple(dict.fromkeys(found)) or None
 
 
-def _of_definition(definition: ast.AST, life: Life) -> Texts | None:
+def _of_definition(definition: ast.AST, life: Life, depth: int) -> Texts | None:
     """The texts that one definition of a name gives it."""
     parent = life.module.parents.get(definition)
     if isinstance(parent, ast.For | ast.comprehension) and parent.target is definition:
         return _listed(parent.iter, life)
+    if isinstance(parent, ast.Tuple) and isinstance(definition, ast.Name):
+        return _of_rows(parent, parent.elts.index(definition), life)
     if isinstance(definition, ast.arg):
         return _annotated(definition.annotation)
     value = only_value(frozenset({definition}), life.module)
-    return _given(value, life) if value is not None else None
+    return texts_of(value, life, depth) if value is not None else None
+
+
+def _of_rows(target: ast.Tuple, place: int, life: Life) -> Texts | None:
+    """The texts of one of the names of a loop: `for key, value in data.items()`, `for name, size in ((..), (..))`."""
+    loop = life.module.parents.get(target)
+    if not isinstance(loop, ast.For) or loop.target is not target:
+        return None
+    match loop.iter:
+        case ast.Call(func=ast.Attribute(value=of, attr="items"), args=[], keywords=[]):
+            held = _held(of, life)
+            return _texts(held.keys) if place == 0 and isinstance(held, ast.Dict) else None
+    rows = _held(loop.iter, life)
+    if not isinstance(rows, ast.List | ast.Tuple):
+        return None
+    pairs = [row.elts if isinstance(row, ast.Tuple) else [] for row in rows.elts]
+    return _texts(pair[place] if place < len(pair) else None for pair in pairs)
 
 
 def _of_comprehension(node: ast.Name, life: Life) -> Texts | None:
@@ -59,18 +82,41 @@ def _annotated(node: ast.expr | None) -> Texts | None:
     return _texts(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])
 
 
-def _given(node: ast.expr, life: Life) -> Texts | None:
+def texts_of(node: ast.expr, life: Life, depth: int = _DEPTH) -> Texts | None:
+    """All texts that an expression may give; None where they cannot be told."""
+    if depth == 0:
+        return None
     match node:
         case ast.Constant(value=str(value)):
             return (value,)
+        case ast.Name():
+            return choices(node, life, depth - 1)
         case ast.IfExp(body=body, orelse=orelse):
-            return _both(_given(body, life), _given(orelse, life))
+            return _both(texts_of(body, life, depth - 1), texts_of(orelse, life, depth - 1))
+        case ast.JoinedStr(values=values):
+            return _together([_part(value, life, depth - 1) for value in values])
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _together([texts_of(left, life, depth - 1), texts_of(right, life, depth - 1)])
         case ast.Subscript(value=held):
             return _values(held, life)
         case ast.Call(func=ast.Attribute(value=held, attr="get"), args=[_, other], keywords=[]):
-            return _both(_values(held, life), _given(other, life))
+            return _both(_values(held, life), texts_of(other, life, depth - 1))
         case _:
             return None
+
+
+def _part(node: ast.expr, life: Life, depth: int) -> Texts | None:
+    if not isinstance(node, ast.FormattedValue):
+        return texts_of(node, life, depth)
+    plain = node.conversion == -1 and node.format_spec is None
+    return texts_of(node.value, life, depth) if plain else None
+
+
+def _together(parts: Sequence[Texts | None]) -> Texts | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or prod(len(part) for part in known) > _MOST:
+        return None
+    return tuple("".join(pieces) for pieces in product(*known))
 
 
 def _both(one: Texts | None, other: Texts | None) -> Texts | None:
@@ -110,26 +156,35 @@ def _held(node: ast.expr, life: Life) -> ast.expr | None:
     if not isinstance(node, ast.Name):
         return node
     if life.flow.of(node):
-        value = only_value(life.flow.of(node), life.module)
+        value, scope = only_value(life.flow.of(node), life.module), life.host
     elif node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
     else:
-        life.constants["", node.id] = None
-        value = constant_value(node.id, list(module_level(life.module.tree)), life.module)
-    return value if value is not None and not _is_changed(node.id, life) else None
+        value, scope = constant_value(node.id, list(module_level(life.module.tree)), life.module), life.module.tree
+    return value if value is not None and _is_only_read(node.id, scope, life) else None
 
 
-def _is_changed(name: str, life: Life) -> bool:
-    """Whether the file puts something into what the name holds, or hands it on."""
-    for node in ast.walk(life.module.tree):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=said), attr=attr)) if said == name and attr in _CHANGES:
-                return True
-            case ast.Subscript(value=ast.Name(id=said), ctx=ast.Store() | ast.Del()) if said == name:
-                return True
-            case ast.AugAssign(target=ast.Name(id=said)) if said == name:
-                return True
-    return False
+def _is_only_read(name: str, scope: ast.AST, life: Life) -> bool:
+    """Whether no mention of a variable may change what it holds; `x[k] += 1` adds no key."""
+    if scope is life.host and life.flow.captured.get(name):
+        return False
+    return all(_reads(n, life.module.parents) for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == name)
+
+
+def _reads(node: ast.Name, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    parent = parents[node]
+    match parent:
+        case ast.Assign(value=value) | ast.AnnAssign(value=value):
+            return value is not node  # another name for it
+        case ast.Subscript(value=value, ctx=ctx):
+            return value is not node or isinstance(ctx, ast.Load) or isinstance(parents[parent], ast.AugAssign)
+        case ast.Attribute(attr=attr):
+            return attr in _READS
+        case ast.Call(func=func):
+            return (func.attr if isinstance(func, ast.Attribute) else dotted(func)) in _TAKES
+        case _:
+            plain = (ast.Compare, ast.For, ast.comprehension, ast.FormattedValue, ast.If, ast.IfExp, ast.UnaryOp)
+            return isinstance(parent, plain)
 
 
 # What a test lets pass
