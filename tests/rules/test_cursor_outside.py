@@ -279,3 +279,14 @@ def test_what_is_told_differs(world: World, name: str) -> None:
     new = _run(world, {**files, "app/queries.py": after}, module, "test") if old else None
     if old is not None and new is not None and effect != "connection-setup":
         assert (new.result, str(new.error)) != (old.result, str(old.error))
+
+
+def test_an_engine_that_opens_by_the_same_function_asks_for_the_same_path() -> None:
+    main = _IN_MAIN.format(imports="from app import db, queries", change='db.DB_PATH = "other.db"', call="queries.f()")
+    made = PROJECT["app/db.py"].replace(
+        'create_engine(f"sqlite:///{DB_PATH}")', 'create_engine("sqlite://", creator=open_db)'
+    )
+    opener = "def open_db():\n    return sqlite3.connect(DB_PATH)\n\n\n"
+    above = made.replace(opener, "").replace("engine = ", f"{opener}engine = ")
+    assert _planned({"app/queries.py": _MODULE, "app/main.py": main})[1] == {"patched-name"}
+    assert _planned({"app/db.py": above, "app/queries.py": _MODULE, "app/main.py": main})[1] == set()

@@ -17,6 +17,7 @@ from ormlift.project.outside import Mention, Way
 from ormlift.project.patched import ANY, UNKNOWN
 from ormlift.sql.life.drivers import CONNECT
 from ormlift.sql.life.model import How, Life
+from ormlift.sql.life.opener import opens_engine
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import dotted
 
@@ -97,6 +98,8 @@ def opener_patches(life: Life, index: ProjectIndex) -> Iterator[Effect]:
     for mention in sorted(patched, key=_order)[:1]:
         what = f"line {mention.line} of {mention.path} puts another in the place of {mention.name}"
         yield Effect("patched-name", life.line, f"{what}, which opens the connection; the session does not ask for it")
+    if opens_engine(life, index):
+        return  # the engine asks for the path where the raw connection did
     moved = [m for kept in paths for m in index.outside.of(kept.name) if m.way is Way.SETS and kept.is_meant(m, index)]
     moved = [m for m in moved if not _is_prepared(m, index)]
     for mention in sorted(moved, key=_order)[:1]:

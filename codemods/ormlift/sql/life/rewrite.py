@@ -54,7 +54,7 @@ from ormlift.sql.life.executions import Execution, Form, check_nested, execution
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.handing import check_closes, check_family, check_given, check_kept, given, name_sessions, taken
 from ormlift.sql.life.handlers import driver_handlers
-from ormlift.sql.life.holes import joins
+from ormlift.sql.life.holes import item_list, joins
 from ormlift.sql.life.lastid import last_ids
 from ormlift.sql.life.lazy import check_lazy
 from ormlift.sql.life.loose import bound_effect
@@ -474,6 +474,9 @@ class _Rewriter:
         suite = self.module.suite(execute)
         if suite.index(fetch) != suite.index(execute) + 1 or has_comment(fetch, self.module):
             return False
+        between = self.module.lines[execute.end_lineno or execute.lineno : fetch.lineno - 1]
+        if any(line.lstrip().startswith("#") for line in between):  # of the fetch: it follows that of the execute
+            return False
         match fetch:
             case ast.Assign(targets=targets, value=value) if value is target:
                 head = "".join(f"{self.module.text(t)} = " for t in targets)
@@ -596,7 +599,13 @@ class _Rewriter:
             return True
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
         joined = {n for c in calls if joins(c) for n in ast.walk(c)}
-        return all(c in joined or dotted(c.func) == "str" or _formats(c) for c in calls)
+        return all(c in joined or dotted(c.func) == "str" or _formats(c) or self._is_list_of(c) for c in calls)
+
+    def _is_list_of(self, call: ast.Call) -> bool:
+        """`tuple(ids)` of a list whose placeholders were counted, and which is passed itself now."""
+        said = item_list(call, self.module)
+        lists = {p.parameters.texts[key] for p in self.prepared for key in p.parameters.many}
+        return said in lists and said != self.module.text(call) and said.isidentifier()
 
     def _idle_imports(self) -> Iterator[ast.stmt]:
         """Imports inside the function of what opened the connection, where nothing else reads them."""
