@@ -100,6 +100,7 @@ from ormlift.rules.examples import (
     cursor_rows,
 )
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
+from ormlift.sql.life.drivers import other_driver
 from ormlift.sql.life.find import find_lives, runs
 from ormlift.sql.life.lent import apart
 from ormlift.sql.life.model import How, Life
@@ -122,7 +123,7 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         yield from _together(family, context)
     for life in single:
         yield _site(life, context)
-    other = next((d for d in _OTHER_DRIVERS if d in module.imports.values()), "")
+    other = other_driver(module)
     for stray in strays:
         yield _outside(stray, other or stray.driver)
 
@@ -182,7 +183,6 @@ def _outside(stray: Stray, other: str) -> Refusal:
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 
 
-_OTHER_DRIVERS = ("apsw", "asyncpg", "aiomysql", "aiopg", "databases")
 REASONS = {
     **SQL_REASONS,
     "driver-unknown": (

@@ -35,6 +35,7 @@ DIALECTS = {
     "mysql.connector": "mysql",
 }
 ASYNC_DRIVERS = frozenset({"aiosqlite"})
+OTHERS = ("apsw", "asyncpg", "aiomysql", "aiopg", "databases")  # which are no DB-API drivers, or asynchronous
 EXECUTE_RETURNS_CURSOR = frozenset({"sqlite3", "psycopg", ""})
 EXECUTE_RETURNS_COUNT = frozenset({"pymysql", "MySQLdb"})  # what `execute(..)` gives is the row count
 COMMITTING_BLOCK = frozenset({"sqlite3", "psycopg2"})  # `with conn:` commits or rolls back, and does not close
@@ -45,6 +46,11 @@ def paramstyle(driver: str, dialect: str) -> str:
     if driver in PARAMSTYLES:
         return PARAMSTYLES[driver]
     return "qmark" if dialect == "sqlite" and not driver else "pyformat"
+
+
+def other_driver(module: Module) -> str:
+    """A driver that is not known here and that the file imports; empty where there is none."""
+    return next((driver for driver in OTHERS if driver in module.imports.values()), "")
 
 
 def direct_source(call: ast.Call, module: Module) -> SessionSource | None:

@@ -13,7 +13,7 @@ from functools import partial
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Scope, SessionSource, SourceKind
 from ormlift.sql.life.callees import Callees
-from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source
+from ormlift.sql.life.drivers import ASYNC_DRIVERS, direct_source, other_driver
 from ormlift.sql.life.families import spread
 from ormlift.sql.life.flow import Flow, flow
 from ormlift.sql.life.kept import given_lives, kept_connections, kept_lives
@@ -33,7 +33,7 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
     hosts = _hosts(module)
     if not hosts:
         return [], []
-    callees = Callees(module, index)
+    callees = Callees(module, index) if not other_driver(module) else None
     kept = kept_connections(module, index)
     lives: list[Life] = []
     for host in [*hosts, *_handing(hosts, module)]:
@@ -41,7 +41,8 @@ def find_lives(module: Module, index: ProjectIndex) -> tuple[list[Life], list[St
         lives += [life for life in kept_lives(host, module, kept, callees) if _is_site(life)]
         lives += [life for life in given_lives(host, module, index, callees) if _is_site(life)]
     settle_lent(lives, module, index)
-    lives = [life for life in (*lives, *spread(lives, module, callees)) if _is_told(life)]
+    handed = spread(lives, module, callees) if callees is not None else []
+    lives = [life for life in (*lives, *handed) if _is_told(life)]
     _tell_nested(lives, module)
     strays: list[Stray] = []
     connections, names = _connection_names(module, index), {name for _, name in kept}
@@ -93,7 +94,7 @@ def _hosts(module: Module) -> list[Host]:
     return list(hosts)
 
 
-def _lives_of(host: Host, module: Module, index: ProjectIndex, callees: Callees) -> Iterator[Life]:
+def _lives_of(host: Host, module: Module, index: ProjectIndex, callees: Callees | None) -> Iterator[Life]:
     arguments = host.args if isinstance(host, FunctionNode) else None
     reached: Flow | None = None
     claimed: set[ast.AST] = set()
@@ -156,7 +157,9 @@ def runs(life: Life) -> bool:
     if life.source.kind in SESSIONS:
         return True
     cursors = life.cursors - {parameter.arg for parameter in life.parameters}
-    return any(u.does.value in _RUNNING for u in life.uses) or bool(cursors)
+    if any(u.does.value in _RUNNING for u in life.uses):
+        return True
+    return bool(cursors) and bool(not life.where(Does.HANDS) or life.where(Does.CURSOR, Does.CURSOR_BLOCK))
 
 
 _RUNNING = frozenset(["cursor", "cursor-block", "execute", "executemany"])
