@@ -589,6 +589,29 @@ def main_b():
 """,
         lambda s: (s["main_a"](), s["main_b"]()),
     ),
+    "an asynchronous connection": (
+        """import aiosqlite
+
+
+async def stage_of(db: aiosqlite.Connection, n):
+    async with db.execute("SELECT stage FROM jobs WHERE id = ?", (n,)) as cursor:
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def move(db, n):
+    await db.execute("UPDATE jobs SET stage = stage + 1 WHERE id = ?", (n,))
+    return await stage_of(db, n)
+
+
+async def main(n):
+    async with aiosqlite.connect(DB_PATH) as db:
+        found = await move(db, n)
+        await db.commit()
+    return found
+""",
+        lambda s: s["main"](1),
+    ),
 }
 _TOLD: dict[str, tuple[str, Call, str]] = {
     "never commits": (
@@ -746,6 +769,20 @@ def main():
     one = stage(conn, 1)
     conn.close()
     return one, stage(conn, 2)
+""",
+    "asynchronous, and not awaited at once": """import asyncio
+
+import aiosqlite
+
+
+async def stage_of(db, n):
+    async with db.execute("SELECT stage FROM jobs WHERE id = ?", (n,)) as cursor:
+        return (await cursor.fetchone())[0]
+
+
+async def main():
+    async with aiosqlite.connect(DB_PATH) as db:
+        return await asyncio.gather(stage_of(db, 1), stage_of(db, 2))
 """,
 }
 

@@ -18,6 +18,8 @@ from ormlift.rules.cursor_to_orm import CODEMOD
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.rules.cursor_runs import whole_index
+
 _MODELS = """
 from sqlalchemy import JSON, Boolean, DateTime, Integer, Numeric, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -248,6 +250,51 @@ _UNDO = """def f(code):
         cur.close()
         conn.close()
 """
+_HANDED = """def row_of(cur, code):
+    cur.execute("SELECT id, code, stage FROM ormlift_parcels WHERE code = %s", (code,))
+    row = cur.fetchone()
+    return row["stage"] if row else None
+
+
+def put(conn, number, code):
+    with conn.cursor() as cur:
+        cur.execute("INSERT INTO ormlift_parcels (id, code, stage, rush) VALUES (%s, %s, 1, false)", (number, code))
+    conn.commit()
+
+
+def f(code):
+    conn = OPEN
+    try:
+        before = row_of(DICTS, code)
+        put(conn, 7, code)
+        cur = DICTS
+        return before, row_of(cur, code), row_of(cur=cur, code="A")
+    except Exception:
+        conn.rollback()
+        raise
+    finally:
+        conn.close()
+"""
+_HANDED_BLOCK = """def moved(conn, cur, code, stage):
+    cur.execute("UPDATE ormlift_parcels SET stage = %s WHERE code = %s", (stage, code))
+    count = cur.rowcount
+    conn.commit()
+    return count
+
+
+def codes(cur, stage):
+    cur.execute("SELECT code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+    return [code for (code,) in cur.fetchall()]
+
+
+def f(stage):
+    conn = OPEN
+    cur = conn.cursor()
+    found = [moved(conn, cur, code, stage + 1) for code in codes(cur, stage)], codes(cur, stage + 1)
+    cur.close()
+    conn.close()
+    return found
+"""
 _CALLS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "a row that is a dict": (_ONE, [("A",), ("none",), ("ß",)]),
     "rows that are dicts, by a list": (_ALL, [([1, 2],), ([7],), ((2,),)]),
@@ -257,14 +304,15 @@ _CALLS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "a row and those after it": (_TUPLES, [(2,), (7,)]),
     "two changes, or none": (_UNDO, [("X",), ("A",)]),
     "dicts made with the description": (_NAMES, [()]),
+    "functions that are handed cursors of dicts": (_HANDED, [("X",), ("A",), ("none",)]),
+    "functions that are handed a connection and its cursor": (_HANDED_BLOCK, [(2,), (9,)]),
 }
 
 
 def _after(program: str, server: Server, *, opens: bool = False) -> str:
     files = {"app/models.py": _MODELS, "app/db.py": _DB.format(url=server.url), "app/parcels.py": program}
-    index = link(read_facts(Source(path, held)) for path, held in files.items())
     settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect=server.driver.dialect)
-    outcome = plan_file(Source("app/parcels.py", program), index, settings)
+    outcome = plan_file(Source("app/parcels.py", program), whole_index(files), settings)
     assert isinstance(outcome, Planned), outcome
     assert opens or server.driver.opened not in outcome.after.text
     return outcome.after.text
