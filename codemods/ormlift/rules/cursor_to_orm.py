@@ -21,6 +21,9 @@ Where a SELECT's row count is asked for, or rows are fetched behind a commit, an
 (psycopg2, psycopg, PyMySQL, mysqlclient), they become a list before. `SELECT LAST_INSERT_ID()` becomes the id of the
 INSERT before it.
 
+`executemany`, and psycopg2's `execute_values` of an INSERT and `execute_batch`, become a loop: a list that is executed
+at once inserts a row of defaults where it is empty.
+
 A fetch may read the rows of one of several statements, as branches have it, where all have as many columns: what is
 called otherwise in one of them is read by its index.
 
@@ -228,7 +231,8 @@ REASONS = {
     ),
     "parameters-unknown": "The parameters are not written one by one. Pass a tuple, list or dict of them.",
     "execute-many": (
-        "executescript and callproc are not rewritten, nor executemany where the cursor is asked something after it. "
+        "executescript and callproc are not rewritten, nor executemany where the cursor is asked something after it, "
+        "nor psycopg2's execute_values where it fetches or does no INSERT of columns that it names. "
         "Execute one by one."
     ),
     "description": "More than the columns' names is read of cursor.description. Name the columns in the code.",
@@ -283,6 +287,10 @@ EFFECTS = {
     "row-key": (
         "A row is read by a key that is not seen. sqlite3.Row takes an index, takes names in any case, and raises "
         "IndexError for others; the new row's mapping takes the names as they are written, and raises KeyError."
+    ),
+    "rows-one-by-one": (
+        "psycopg2's execute_values and execute_batch sent pages of rows, which now are a statement each. For many "
+        "rows make it one `session.execute(insert(Model), rows)` of dicts, and never of none: that inserts defaults."
     ),
     "commit-at-exit": (
         "The raw code could leave without a commit, which took the write back, or on a kept connection left it for "

@@ -46,8 +46,8 @@ class Parameters:
 
 def sql_text(node: ast.expr, life: Life, depth: int = _DEPTH) -> Text | None:
     """The text that `node` always has, or None."""
-    if depth == 0:
-        return None
+    if depth == 0 or node in life.texts:
+        return life.texts.get(node)
     match node:
         case ast.Constant(value=str(value)):
             return Text(value)

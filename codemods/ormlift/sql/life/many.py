@@ -72,7 +72,9 @@ def _grown(load: ast.Name, life: Life) -> set[int | None]:
             return {_length(call.args[0])} if isinstance(call, ast.Call) and len(call.args) == 1 else {None}
         case ast.If() | ast.UnaryOp(op=ast.Not()) | ast.Call(func=ast.Name(id="len")):
             return set()
-        case ast.Call(func=ast.Attribute(attr="executemany")):
+        case ast.Call(func=ast.Attribute(attr="executemany" | "execute_values" | "execute_batch")):
+            return set()
+        case ast.Call(func=ast.Name(id="execute_values" | "execute_batch")):
             return set()
         case _:
             return {None}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ormlift.sql.life.callees import Callees
     from ormlift.sql.life.families import Family
     from ormlift.sql.life.lent import Lent
+    from ormlift.sql.life.literals import Text
     from ormlift.sql.life.nested import Nested
 
 Host = FunctionNode | ast.Module
@@ -93,6 +94,7 @@ class Use:
     receiver: Receiver | None  # the name it is done to; None for `conn.cursor().execute(..)` and the like
     cursor: str = ""  # what the result hangs on: the cursor's variable, or empty for the connection itself
     hands: Handing | None = None
+    many: ast.Call | None = None  # the executemany that the call does the same as
 
     @property
     def line(self) -> int:
@@ -102,6 +104,8 @@ class Use:
     @property
     def call(self) -> ast.expr:
         """The expression without an await around it."""
+        if self.many is not None:
+            return self.many
         return self.node.value if isinstance(self.node, ast.Await) else self.node
 
     @property
@@ -129,6 +133,7 @@ class Life:
     is_async: bool = False  # its calls are awaited
     holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
     constants: dict[tuple[str, str], None] = field(default_factory=dict)  # whose text was taken: class or none, name
+    texts: dict[ast.expr, Text] = field(default_factory=dict)  # SQL that is another than the expression's own text
     given: bool = False  # a kept one that a decorator hands in for this call alone
     kept: frozenset[str] = frozenset()  # of a kept one: how it and its cursors are written
     made: Mapping[str, list[ast.expr]] = field(default_factory=dict)  # of a kept one: what makes its kept cursors

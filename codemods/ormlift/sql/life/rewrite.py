@@ -24,6 +24,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.awaits import unawaited
+from ormlift.sql.life.batches import batch_effects
 from ormlift.sql.life.bridge import as_writes, bridge_effects, bridge_ops, check_lent, check_whole
 from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import (
@@ -650,6 +651,7 @@ class _Rewriter:
         self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
         self.effects += [e for p in self.prepared for e in (*taken_effects(p), *unread_effects(p, life))]
         self.effects += [plain_effect(p) for p in self.prepared if p.stays is not None]
+        self.effects += batch_effects(life)
         if self.is_fresh:
             first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
             message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"
@@ -712,7 +714,7 @@ def _check_uses(life: Life) -> None:
                 message = f"{what} in a way that a session cannot take over; keep it inside this function"
                 raise Refused("connection-escapes", message)
             case Does.MANY:
-                message = f"line {line} uses executescript or callproc, which are not rewritten"
+                message = f"line {line} uses executescript, callproc or a batch of another form, which stay as they are"
                 raise Refused("execute-many", f"{message}; execute one by one, or leave it raw")
             case Does.SETTING:
                 _check_setting(use, life)

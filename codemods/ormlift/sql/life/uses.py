@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ormlift.schema import SourceKind
+from ormlift.sql.life.batches import as_many, batch_of
 from ormlift.sql.life.drivers import EXECUTE_RETURNS_COUNT
 from ormlift.sql.life.model import Does, Handing, How, Life, Receiver, Use
 from ormlift.syntax import Module, dotted, walk_scope
@@ -200,6 +201,10 @@ class Collector:
         elif self._is_test(name):
             if not isinstance(name, ast.Attribute):
                 self._add(Use(Does.TEST, name, name, key))
+        elif batch := batch_of(name, self.life):
+            many, call = as_many(name, batch, self.life), self.module.parents[name]
+            assert isinstance(call, ast.Call)
+            self._add(Use(Does.EXECUTE if many is not None else Does.MANY, call, name, key, many=many))
         elif (hands := self._handing(name, is_cursor=True)) is not None:
             self._add(Use(Does.HANDS, self._whole(hands.call), name, key, hands))
         elif isinstance(parent, ast.Call) and self._closes(parent):
