@@ -6,7 +6,7 @@ import pytest
 from ormlift.model import Planned, Refused, Settings, Status, Unchanged
 from ormlift.rules.text_to_orm import CODEMOD
 
-from tests.rules.text_world import effects, plan, sites
+from tests.rules.text_world import PATH, effects, plan, sites
 
 HEAD = """\
 from datetime import datetime
@@ -307,6 +307,40 @@ def test_a_file_that_alters_the_table_stays() -> None:
     )
     found = sites(plan(text))
     assert [s.reason.code if s.reason else "" for s in found] == ["administrative", "migration", ""]
+
+
+APART = """\
+from sqlalchemy import text
+
+from app.db import SessionLocal
+
+
+def mend():
+    with SessionLocal() as session:
+        session.execute(text("ALTER TABLE books ADD COLUMN count INTEGER"))
+
+
+def go():
+    with SessionLocal() as session:
+        session.execute(text("DELETE FROM books WHERE id = 7"))
+        session.execute(text("UPDATE books SET title = 'x' WHERE id = 7"))
+        session.execute(text("SELECT * FROM books")).all()
+        return session.execute(text("SELECT title, COUNT(*) AS n FROM books GROUP BY title")).all()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "left"),
+    [
+        (APART, PATH, ["administrative", "", "migration", "migration", ""]),
+        (APART, "app/migrations/mend_books.py", ["administrative", *["migration"] * 4]),
+        (f'{APART}\n\nif __name__ == "__main__":\n    go()\n', PATH, ["administrative", *["migration"] * 4]),
+    ],
+)
+def test_another_function_alters_the_table(text: str, path: str, left: list[str]) -> None:
+    """What names its columns needs no others; a script may run when the models have changed."""
+    found = sites(plan(text, path=path))
+    assert [s.reason.code if s.reason else "" for s in found] == left
 
 
 def test_a_script_by_itself_is_told_of_the_import() -> None:

@@ -53,6 +53,7 @@ not in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(
 is no column's name one conditional expression. The statement of each word (up to 64) is proven.
 
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
+Where another function alters the table, a SELECT or DELETE that names its columns is none, in what is no script.
 
 A string without text() raises on SQLAlchemy 2. Where it cannot become a statement on models (DDL, PRAGMA, SELECT 1),
 it is put in a text().

@@ -140,7 +140,7 @@ class Rewriter:
 
     def _part(self, clause: Clause, way: Way | None = None) -> _Part:
         prepared = prepare(self.site, clause, self.index, self.settings)
-        check_altered(self.site, (table for _, table in prepared.statement.tables))
+        check_altered(self.site, prepared.statement)
         check_lists(prepared, self.site.life)
         self._place(prepared)
         return _Part(clause, prepared, way)
