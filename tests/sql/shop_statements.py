@@ -224,6 +224,9 @@ SHOP: tuple[Case, ...] = (
     C("SELECT AVG(weight) AS a, SUM(price) AS s, MAX(weight) AS m FROM products"),
     C("SELECT array_agg(weight) AS w, array_agg(price) AS p FROM products WHERE stock > 2", on="p"),
     C("SELECT array_agg(name) AS names FROM customers WHERE city = ?", ("Oslo",), on="p"),
+    C("SELECT array_agg(name ORDER BY id DESC) AS names FROM customers", on="p"),
+    C("SELECT array_agg(DISTINCT city ORDER BY city DESC NULLS LAST) AS cities FROM customers", on="p"),
+    C("SELECT json_agg(json_build_object('n', name, 'c', city) ORDER BY city, id DESC) AS j FROM customers", on="p"),
     C("SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
     C(
         "SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders WHERE customer_id IS NOT NULL)"

@@ -82,9 +82,19 @@ class Functions(Operands):
                 raise unsupported(f"{name.upper()}(DISTINCT …) of several expressions")
             inner = self.value(tree.expressions[0])
             return Value(method(self._sql(inner), "distinct"), inner.kind)
+        if isinstance(tree, exp.Order) and name in ("json_agg", "jsonb_agg", "array_agg"):
+            return self._ordered_argument(tree, name)
         if isinstance(tree, exp.Star | exp.Order | exp.Limit | exp.Lambda | exp.Kwarg):
             raise unsupported(f"{construct(tree)} inside {name.upper()}()")
         return self.value(tree)
+
+    def _ordered_argument(self, tree: exp.Order, name: str) -> Value:
+        """`aggregate_order_by(x, y)`: what PostgreSQL aggregates in an order."""
+        inner = self._argument(tree.this, name)
+        if self.dialect != "postgresql" or inner.is_python:
+            raise unsupported(f"ORDER BY inside {name.upper()}()")
+        said = f"{self.names.say('sqlalchemy.dialects', 'postgresql')}.aggregate_order_by"
+        return Value(call(said, inner.node, *(self.ordered(key) for key in tree.expressions)), inner.kind)
 
     def _now(self, tree: exp.Expr) -> Value:
         from sqlglot import exp
