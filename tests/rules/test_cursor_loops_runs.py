@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 from ormlift.model import Planned, Refused, Status, Unchanged, Verdict
+from ormlift.rules.examples.cursor_kept import PROJECT
 
 from tests.rules.cursor_runs import World, world
 from tests.rules.test_cursor_helpers_runs import END, OPEN, plan
@@ -144,6 +145,28 @@ SAME: dict[str, str] = {
 """
     + UPDATE
     + GIVEN,
+    "a dict of names that are allowed": G
+    + """\
+    fields = {key: value for key, value in data.items() if key in NAMES and value is not None}
+    if not fields:
+        return None
+    sets = ", ".join(f"{key} = ?" for key in fields)
+    n = conn.execute(f"UPDATE jobs SET {sets} WHERE id = ?", [*fields.values(), c]).rowcount
+"""
+    + END
+    + "    return n\n"
+    + GIVEN,
+    "a dict of names with one more": G
+    + """\
+    fields = {name: data[name] for name in ("title", "count") if name in data}
+    fields["customer"] = "Bo"
+    sets = ", ".join([f"{name} = ?" for name in fields.keys()])
+    values = list(fields.values())
+    values.append(c)
+    conn.execute(f"UPDATE jobs SET {sets} WHERE id = ?", values)
+"""
+    + END
+    + GIVEN,
 }
 WAYS = list(product((None, 0, 2), (None, "Ada"), (None, 3)))
 
@@ -232,6 +255,21 @@ STAYS: dict[str, str] = {
         + '    rows = conn.execute("SELECT id FROM jobs WHERE " + " AND ".join(conditions), params).fetchall()\n'
         + END
     ),
+    "a dict of names of which one is no column": G
+    + """\
+    fields = {name: data[name] for name in ("title", "stages") if name in data}
+    sets = ", ".join([f"{name} = ?" for name in fields.keys()])
+    conn.execute(f"UPDATE jobs SET {sets} WHERE id = ?", [*fields.values(), c])
+"""
+    + END,
+    "a dict of names that more is put into": G
+    + """\
+    fields = {name: data[name] for name in NAMES if name in data}
+    fields.update(c)
+    sets = ", ".join([f"{name} = ?" for name in fields.keys()])
+    conn.execute(f"UPDATE jobs SET {sets} WHERE id = ?", [*fields.values(), c])
+"""
+    + END,
     "a try around": LOOP.replace("            sets", "            try:\n                sets").replace(
         "            params.append(data[key])\n",
         "                params.append(int(data[key]))\n            except ValueError:\n                continue\n",
@@ -248,6 +286,36 @@ def test_it_stays(name: str) -> None:
 def test_the_loops_of_the_others_are_rewritten() -> None:
     assert isinstance(plan(HEAD + LOOP), Planned)
     assert isinstance(plan(HEAD + ITEMS), Planned)
+
+
+@pytest.mark.parametrize("names", ['("title", "rush")', '("title", "passed_at")'])
+def test_types_that_convert_are_told(names: str) -> None:
+    outcome = plan(HEAD + LOOP.replace("NAMES", names))
+    assert isinstance(outcome, Planned)
+    assert "bind-type" in {effect.code for site in outcome.sites for effect in site.effects}
+
+
+def test_an_insert_of_no_key_is_told() -> None:
+    body = G + (
+        """\
+    fields = {name: data[name] for name in ("ticket", "title") if name in data}
+    columns, marks = ", ".join(fields), ", ".join("?" for _ in fields)
+    conn.execute(f"INSERT INTO jobs ({columns}) VALUES ({marks})", list(fields.values()))
+"""
+    )
+    outcome = plan(HEAD + body + END)
+    assert isinstance(outcome, Planned)
+    (told,) = [e.message for site in outcome.sites for e in site.effects if e.code == "open-keys"]
+    assert "fields without any key inserts a row of defaults" in told
+
+
+def test_keys_that_nothing_says_are_told() -> None:
+    models = PROJECT["app/models.py"].replace("(JSON)", "(Text)").replace("dict | None", "str | None")
+    body = ITEMS.replace("if key in NAMES:", "if value is not None:")
+    outcome = plan(HEAD + body, **{"app/models": models})
+    assert isinstance(outcome, Planned)
+    assert "open-keys" in {effect.code for site in outcome.sites for effect in site.effects}
+    assert "sets[key] = data[key]" in outcome.after.text
 
 
 def test_it_reads_as_one_would_write_it() -> None:

@@ -39,7 +39,20 @@ def gathered(loop: ast.stmt, evaluate: Evaluator) -> dict[str, Items] | None:
             if fill is None or item is None:
                 return None
             lists[fill[0]] += (item,)
-    return {fill[0]: Items(lists[fill[0]]) for fill in fills if fill is not None}
+    made = {fill[0]: Items(lists[fill[0]]) for fill in fills if fill is not None}
+    return made if not any(_is_tested(name, evaluate.life) for name in made) else None
+
+
+def _is_tested(name: str, life: Life) -> bool:
+    """Whether a list is asked whether it is empty: then it is needed."""
+    for node in ast.walk(life.host):
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+            parent = life.module.parents[node]
+            if isinstance(parent, ast.Call) and node in parent.args and isinstance(parent.func, ast.Name):
+                parent = life.module.parents[parent] if parent.func.id == "len" else parent
+            if isinstance(parent, ast.If | ast.IfExp | ast.UnaryOp | ast.BoolOp | ast.Compare):
+                return True
+    return False
 
 
 def _over(target: ast.expr, source: ast.expr) -> tuple[str, str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ormlift.sql.built.express import Expressed
     from ormlift.sql.life.statements import Prepared
 
+_LOOSE = re.compile(r"=literal\((.*)\)$", re.DOTALL)
 MOST = 60  # columns, each of which has a certificate of its own
 
 
@@ -32,6 +34,7 @@ def _keys_of(found: Expressed, item: Item) -> tuple[str, ...]:
     table = own.statement.tables[0][1].lower()
     known, line = own.models[table].columns, found.built.call.lineno
     said = _named(own)
+    said |= {text.partition("=")[0].lower() for texts in found.texts.values() for text in texts}
     columns = [c for c in known if (c.name.lower() not in said if item.keys is None else c.name in item.keys)]
     other = next((c for c in columns if c.attr != c.name), None)
     if other is not None:
@@ -88,6 +91,8 @@ def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callab
         texts = {node: _texts(whole, *opened[node], said[node]) for node in said}
         _check(partial(check, way, whole, {**found.texts, **texts}), found, said)
         _settle(found, {node: texts[node] for node in texts if opened[node][1].loop})
+        loose = [t for node in texts if opened[node][1].keys is not None for t in texts[node] if _LOOSE.search(t)]
+        findings |= {f.message: f for f in (_converted(built, text) for text in loose)}
         assert whole.written is not None
         findings |= {effect.message: effect for effect in whole.written.effects}
         assert found.own.written is not None
@@ -97,14 +102,17 @@ def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callab
     assert first.written is not None
     unknown = [item for _, item in opened.values() if item.keys is None]
     told = [effect for effect in findings.values() if effect.code != "bind-type" or not unknown]
-    told += [_effect(built, item, found.own) for item in unknown]
+    told += [_effect(built, item, found.own) for _, item in opened.values() if _is_told(item, found.own)]
     first.written = replace(first.written, effects=tuple(dict.fromkeys(told)))
 
 
 def _settle(found: Expressed, texts: Mapping[ast.expr, tuple[str, ...]]) -> None:
-    """What a round adds is the same for each key but for the key. Raises Refused."""
+    """What a round adds is the same for each key but for the key. Raises Refused.
+
+    A value that is written without its column's type is of that type from now on, as an effect says.
+    """
     for node, said in texts.items():
-        values = {text.partition("=")[2] for text in said}
+        values = {_LOOSE.sub(r"=\1", text).partition("=")[2] for text in said}
         known = found.texts.get(node)
         values |= {known[0].partition("=")[2]} if known is not None else set()
         if len(values) > 1:
@@ -113,6 +121,12 @@ def _settle(found: Expressed, texts: Mapping[ast.expr, tuple[str, ...]]) -> None
             raise Refused("dynamic-sql", f"{message}; name the columns")
         for value in values:
             found.texts[node] = (f"{KEY}={value}",)
+
+
+def _converted(built: Built, text: str) -> Finding:
+    name, line = text.partition("=")[0], built.call.lineno
+    message = f"a key of line {line} may be {name}, whose type converts what is bound: a value of another Python type"
+    return Finding("bind-type", f"{message} raises, or is stored anew.")
 
 
 def arguments(region: Region, form: Form) -> tuple[str, ...]:
@@ -154,13 +168,21 @@ def _check(check: Callable[[], None], found: Expressed, said: Keys) -> None:
         raise Refused("dynamic-sql", f"{message}; name the columns") from None
 
 
-def _effect(built: Built, item: Item, own: Prepared) -> Finding:
-    name = item.source or item.open
+def _is_told(item: Item, own: Prepared) -> bool:
+    """Whether keys are not known, or no key at all does something."""
     model = own.models[own.statement.tables[0][1].lower()]
-    message = (
-        f"the keys of {name} are not known on line {built.call.lineno}: one that is no attribute of {model.name}, "
-    )
-    message += "letter for letter, or is set beside it, raises another error now, or one where the SQL took it; "
+    does = own.statement.kind is Kind.INSERT or any(column.onupdate for column in model.columns)
+    return item.keys is None or (does and not item.loop)
+
+
+def _effect(built: Built, item: Item, own: Prepared) -> Finding:
+    name, line = item.source or item.open, built.call.lineno
+    model = own.models[own.statement.tables[0][1].lower()]
+    if item.keys is not None:
+        return Finding("open-keys", f"{name} without any key {_emptied(own, model)}, on line {line}")
+    message = f"the keys of {name} are not known on line {line}: one that is no attribute of {model.name}, letter for "
+    message += "letter, or is set beside it, raises another error now, or none where another did, or one where the SQL "
+    message += "took it; "
     message += f"no key at all {_emptied(own, model)}; " if not item.loop else ""
     message += "values are bound by the columns' types"
     return Finding("open-keys", message)

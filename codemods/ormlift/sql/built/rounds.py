@@ -23,7 +23,7 @@ _DEPTH = 4
 class Rounds:
     """One loop, on one way."""
 
-    loop: ast.For
+    loop: ast.For | ast.DictComp
     key: str  # the variable of the key; empty where none is a text
     source: str  # the dict whose keys it goes through, as it is called; empty for a list of literals
     keys: tuple[str, ...] | None  # None: not known
@@ -32,7 +32,8 @@ class Rounds:
     @property
     def targets(self) -> frozenset[str]:
         """The variables that each round binds."""
-        return frozenset(n.id for n in ast.walk(self.loop.target) if isinstance(n, ast.Name))
+        target = self.loop.target if isinstance(self.loop, ast.For) else self.loop.generators[0].target
+        return frozenset(n.id for n in ast.walk(target) if isinstance(n, ast.Name))
 
     @property
     def token(self) -> str:
@@ -83,6 +84,43 @@ def rounds_of(loop: ast.stmt, life: Life) -> Rounds | None:
             return Rounds(loop, key, of, None, life)
         case _:
             return Rounds(loop, "", "", (), life)
+
+
+def keys_of_dict(name: str, host: ast.AST, life: Life) -> tuple[str, ...] | None:
+    """The keys that a dict may have which a comprehension makes, and that are set behind it; None: not known."""
+    found = life.flow.definitions.get(name, set())
+    value = only_value(frozenset(found), life.module)
+    nodes = [n for n in ast.walk(host) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    sets = [n for n in nodes if _is_set(n, life)]
+    if not isinstance(value, ast.DictComp) or name in life.flow.captured:
+        return None
+    if not is_unchanged((n for n in nodes if n not in sets), life.module):
+        return None
+    keys = _of_comprehension(value, life)
+    more = [life.module.parents[n] for n in sets]
+    added = [n.slice.value for n in more if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)]
+    plain = keys is not None and len(added) == len(more) and all(isinstance(key, str) for key in added)
+    return tuple(dict.fromkeys((*(keys or ()), *map(str, added)))) if plain else None
+
+
+def _is_set(node: ast.Name, life: Life) -> bool:
+    parent = life.module.parents[node]
+    return isinstance(parent, ast.Subscript) and parent.value is node and isinstance(parent.ctx, ast.Store)
+
+
+def _of_comprehension(node: ast.DictComp, life: Life) -> tuple[str, ...] | None:
+    """The keys of `{k: v for k, v in data.items() if k in NAMES}`."""
+    if len(node.generators) != 1 or not isinstance(node.key, ast.Name):
+        return None
+    (loop,) = node.generators
+    first = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else loop.target
+    if not isinstance(first, ast.Name) or first.id != node.key.id:
+        return None
+    known = texts_of(loop.iter, life) if isinstance(loop.target, ast.Name) else _firsts(loop.iter, life)
+    rounds = Rounds(node, first.id, "", known, life)
+    for test in loop.ifs:
+        rounds.narrow(test, holds=True)
+    return rounds.keys
 
 
 def _unwrapped(node: ast.expr) -> ast.expr:
@@ -147,6 +185,7 @@ def _container(node: ast.Name, life: Life) -> ast.expr | None:
 
 def may_repeat(rounds: Rounds, lists: frozenset[str]) -> bool:
     """Whether no round sees what another has put into the lists, nor makes them or its variables anew."""
+    assert isinstance(rounds.loop, ast.For)
     inside = {n for s in rounds.loop.body for n in (s, *walk_scope(s)) if isinstance(n, ast.Name)}
     bound = any(n.id in rounds.targets and not isinstance(n.ctx, ast.Load) for n in inside if n.id == rounds.key)
     fills = set(_fills(rounds.loop))

@@ -11,7 +11,7 @@ from ormlift.sql.built.evaluate import Evaluator, empty_or_not
 from ormlift.sql.built.gathered import gathered
 from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.names import changed, dict_of, does
-from ormlift.sql.built.rounds import may_repeat, rounds_of
+from ormlift.sql.built.rounds import keys_of_dict, may_repeat, rounds_of
 from ormlift.sql.built.setting import Setter
 from ormlift.sql.built.values import KEY, Item, Items, Part, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
@@ -70,7 +70,8 @@ class Walk:
                 self.mutated |= {name for name, _ in changed(node) if not _is_plain(node)}
             name = dict_of(node)
             if name is not None and name.id in self.names:
-                self.opens.setdefault(name.id, Item(name, self.life.module.statement(name), many=True, open=name.id))
+                place, keys = self.life.module.statement(name), keys_of_dict(name.id, self.life.host, self.life)
+                self.opens.setdefault(name.id, Item(name, place, many=True, open=name.id, keys=keys))
 
     def run(self) -> None:
         """Walk them. Raises Refused where what is built cannot be followed."""
@@ -327,7 +328,7 @@ class _Way:
         self.state[rounds.key] = Words((Part(KEY),))
         self.evaluate.rounds = rounds
         try:
-            self.suite(rounds.loop.body)
+            self.suite(statement.body if isinstance(statement, ast.For) else [])
         except _EndError as end:
             if end.leaves:
                 raise
