@@ -17,6 +17,7 @@ from ormlift.project.facts import read_facts
 from ormlift.project.graph import ImportGraph, import_lines
 from ormlift.project.index import ProjectIndex, link
 from ormlift.project.named import Named
+from ormlift.project.texts import Texts
 from ormlift.rules.examples.cursor_kept import PROJECT
 
 ROWS = [
@@ -101,7 +102,7 @@ def whole_index(files: Mapping[str, str]) -> ProjectIndex:
     """What is known of a project all of whose files are seen."""
     known = link(read_facts(Source(path, text)) for path, text in files.items())
     graph = ImportGraph({path: import_lines(text, path) for path, text in files.items()})
-    return replace(known, imports=graph, named=Named.of(files))
+    return replace(known, imports=graph, named=Named.of(files), texts=Texts.of(files))
 
 
 def planned(text: str, others: Mapping[str, str] | None = None) -> Outcome:

@@ -67,6 +67,11 @@ in the statement. Loops over a dict that fill lists of columns and values pass t
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`, unless the code may change the
 names; then they are written out, and zipped as before. JSON stays text in such a dict.
 
+A call that hands SQL to a function of the project which does nothing but open, execute, fetch, commit and close
+(`rows = query("SELECT ..", (x,), one=True)`) is a site as well: the function's body takes the call's place, decided by
+what the call passes, and becomes the ORM's there. The function stays for those who still call it. One that handles
+errors, returns early or uses a connection of others is left, and so is a call of it (`sql-helper`).
+
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
 not there raises AttributeError where an index raised TypeError (where a handler near by names either, the index stays);
@@ -91,9 +96,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ormlift.model import Reason, Refusal, Rewrite, Site
+from ormlift.rules._cursor_to_orm.helpers import holds_sql
+from ormlift.rules._cursor_to_orm.inlined import helped_sites
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples import (
     cursor_beside,
+    cursor_expanded,
     cursor_given,
     cursor_handed,
     cursor_holes,
@@ -127,8 +135,11 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     for life in single:
         yield _site(life, context)
     other = other_driver(module)
+    helped = {call.call.lineno: site for call, site in helped_sites(module, ID, context.index, context.settings)}
     for stray in strays:
-        yield _outside(stray, other or stray.driver)
+        if stray.line not in helped or stray.end_line > helped[stray.line].end_line:
+            yield _outside(stray, other or stray.driver)
+    yield from helped.values()
 
 
 def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
@@ -186,6 +197,7 @@ def _outside(stray: Stray, other: str) -> Refusal:
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 
 
+_RUNS = (".cursor(", ".execute(", *(name.decode() for name in NEEDLES))
 REASONS = {
     **SQL_REASONS,
     "driver-unknown": (
@@ -195,6 +207,11 @@ REASONS = {
     "connection-from-outside": (
         "The connection or cursor is an attribute or global that the file does not open, or a parameter that nothing "
         "in the file is seen to hand in. Open it in the function that uses it, or hand on a session."
+    ),
+    "sql-helper": (
+        "The SQL is handed to a function of the project that executes it, and that function does more than can stand "
+        "in the call's place: it handles errors, returns early, or uses a connection that is not opened there. Execute "
+        "the SQL where it stands, or let the function take a statement."
     ),
     "asynchronous": "The driver is asynchronous, and not surely aiosqlite (psycopg's async): not rewritten yet.",
     "connection-escapes": (
@@ -360,7 +377,12 @@ CODEMOD = Codemod(
     id=ID,
     title="Raw DB-API cursors to ORM queries on a session",
     explanation=__doc__ or "",
-    needles=((b".cursor(",), (b".execute(",), *((name,) for name in NEEDLES)),
+    needles=(
+        *((needle.encode(),) for needle in _RUNS),
+        *((verb,) for verb in (b"SELECT ", b"INSERT INTO ", b"DELETE FROM ", b"UPDATE ")),
+        *((verb,) for verb in (b"select ", b"insert into ", b"delete from ", b"update ")),
+    ),
+    relevant=lambda text, _: any(needle in text for needle in _RUNS) or holds_sql(text),
     reasons=REASONS,
     effects=EFFECTS,
     find=find,
@@ -376,5 +398,6 @@ CODEMOD = Codemod(
         *cursor_handed.EXAMPLES,
         *cursor_lent.EXAMPLES,
         *cursor_beside.EXAMPLES,
+        *cursor_expanded.EXAMPLES,
     ),
 )
