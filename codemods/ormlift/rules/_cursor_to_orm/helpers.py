@@ -92,14 +92,16 @@ def _callee(call: ast.Call, module: Module, look: Elsewhere, index: ProjectIndex
 
 
 def _executed(function: FunctionNode) -> str:
-    """The one parameter that a function executes."""
+    """The one parameter that a function executes, on a connection that it is not handed."""
     names = {a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
-    found = {
-        node.args[0].id
-        for node in walk_scope(function)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _EXECUTES
-        and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id in names
-    }  # fmt: skip
+    found: set[str] = set()
+    for node in walk_scope(function):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr in (*_EXECUTES, "cursor") and dotted(node.func.value) in names:
+            return ""
+        if node.func.attr in _EXECUTES and node.args and dotted(node.args[0]) in names:
+            found.add(dotted(node.args[0]))
     return found.pop() if len(found) == 1 else ""
 
 
