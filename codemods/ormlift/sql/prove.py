@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ormlift.model import Certificate, Reason, Verdict
 from ormlift.sql.arguments import completed, dumped
 from ormlift.sql.canonical import Canonical
+from ormlift.sql.differ import SURELY, surely_different
 from ormlift.sql.placeholders import on_one_line
 from ormlift.sql.statement import Argument, Fetch, Written
 
@@ -47,6 +48,8 @@ def prove(statement: Statement, written: Written, request: Request) -> Certifica
     if not problem and verdict is not Verdict.DIFFERENT:
         on_server = notes if statement.dialect != "sqlite" else ()
         return Certificate(Verdict.PROVEN, before, compiled, (*dict.fromkeys(steps), *on_server))
+    if verdict is Verdict.UNKNOWN and problem.startswith(SURELY):
+        verdict = Verdict.DIFFERENT
     steps += [problem] if problem else []
     return Certificate(verdict, before, compiled, (*dict.fromkeys(steps), *notes))
 
@@ -150,7 +153,9 @@ class Stage:
             new.keeps_casts = False
             after_shape = new.statement(tree)
         steps.extend(sorted(old.steps | new.steps))
-        return "" if before_shape == after_shape else _first_difference(before_shape, after_shape)
+        if before_shape == after_shape:
+            return ""
+        return surely_different(before_shape, after_shape) or _first_difference(before_shape, after_shape)
 
     @property
     def casts_binds(self) -> bool:
