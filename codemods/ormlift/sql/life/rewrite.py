@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ormlift.model import (
@@ -21,27 +21,22 @@ from ormlift.model import (
     Wrap,
 )
 from ormlift.project.index import ProjectIndex
-from ormlift.schema import SourceKind, Tri
-from ormlift.sql.life.asked import asked_effects
+from ormlift.schema import Tri
 from ormlift.sql.life.awaits import unawaited
-from ormlift.sql.life.batches import batch_effects
-from ormlift.sql.life.bridge import as_writes, bridge_effects, bridge_ops, check_lent, check_whole
+from ormlift.sql.life.bridge import bridge_ops, check_lent, check_whole
+from ormlift.sql.life.checks import check_between, check_uses
 from ormlift.sql.life.closed import check_closed
 from ormlift.sql.life.commits import (
     autocommits,
     check_blocks,
     check_settled,
     check_switches,
-    commit_effects,
-    handed_writes,
     uncommitted,
 )
 from ormlift.sql.life.counted import (
     COUNTED_NAMES,
     FIRST_NAMES,
     check_apart,
-    commit_between,
-    counted_effects,
     counted_lines,
     counted_texts,
     is_counted,
@@ -53,13 +48,11 @@ from ormlift.sql.life.described import Names, described
 from ormlift.sql.life.elsewhere import check_elsewhere
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
-from ormlift.sql.life.handing import check_closes, check_family, check_given, check_kept, given, name_sessions, taken
+from ormlift.sql.life.handing import check_family, check_given, check_kept, given, name_sessions, taken
 from ormlift.sql.life.handlers import driver_handlers
-from ormlift.sql.life.holes import item_list, joins
+from ormlift.sql.life.idle import idle_imports, idle_variables, unused_names
 from ormlift.sql.life.lastid import last_ids
 from ormlift.sql.life.lazy import check_lazy
-from ormlift.sql.life.loose import bound_effect
-from ormlift.sql.life.manager import failure_effects
 from ormlift.sql.life.merged import merged
 from ormlift.sql.life.model import Does, How, Life, Use
 from ormlift.sql.life.names import (
@@ -73,26 +66,24 @@ from ormlift.sql.life.names import (
     free_name,
     model_needs,
 )
-from ormlift.sql.life.nested import nested_effects
-from ormlift.sql.life.opening import Opening, database_effects, opening_of
-from ormlift.sql.life.order import ahead_effects, caught_writes, check_repeated, order_effects
-from ormlift.sql.life.outside import constant_effects, kept_effects, opener_patches
-from ormlift.sql.life.plain import check_any, passed, plain_effect
+from ormlift.sql.life.opening import Opening, opening_of
+from ormlift.sql.life.order import check_repeated
+from ormlift.sql.life.plain import check_any, passed
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
-from ormlift.sql.life.rowkind import is_named_tuple, row_kind
-from ormlift.sql.life.shapes import check_lists, shape_effects
-from ormlift.sql.life.statements import Manner, Prepared, certify, place, taken_effects
+from ormlift.sql.life.rowkind import row_kind
+from ormlift.sql.life.shapes import check_lists
+from ormlift.sql.life.statements import Manner, Prepared, certify, place
 from ormlift.sql.life.stepped import Stepper
 from ormlift.sql.life.style import check_mappings, style_of
 from ormlift.sql.life.text import has_comment, outermost
-from ormlift.sql.life.unread import unread_effects
+from ormlift.sql.life.told import Telling, is_fresh
 from ormlift.sql.life.uses import binds_by_with
 from ormlift.sql.rows.follow import Fact, Follower, Is
 from ormlift.sql.rows.handing import RETURNED
 from ormlift.sql.rows.judge import Keep, Obstacle, judge
 from ormlift.sql.statement import Kind, ResultColumn
-from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
+from ormlift.syntax import Module
 
 _KINDS = {Does.FETCHONE: Is.ROW, Does.FETCHALL: Is.ROWS, Does.FETCHMANY: Is.ROWS, Does.ITERATE: Is.ROWS}
 
@@ -131,13 +122,13 @@ class _Rewriter:
     @property
     def is_fresh(self) -> bool:
         """Whether the code never ran: `.cursor()` of a Session raises."""
-        return self.life.source.kind in (SourceKind.SESSION, SourceKind.SHARED_SESSION)
+        return is_fresh(self.life)
 
     def run(self) -> Rewrite:
         """All of it, or Refused."""
         life = self.life
         check_family(life)
-        _check_uses(life)
+        check_uses(life)
         check_switches(life)
         self.region = region_of(life)
         self.reached = marked_flow(life, self.region.last, self.region.flattened)
@@ -156,13 +147,13 @@ class _Rewriter:
         for prepared in self.prepared:
             check_lists(prepared, life)
             place(prepared, life, self.names)
-            _check_between(prepared, life)
+            check_between(prepared, life)
         check_closed(life)
         check_lazy(life)
         self._settle()
         self._write_statements()
         self._session()
-        self._gather_effects()
+        self._tell()
         ways = [way for p in self.prepared for way in self.stepper.ways(p)]
         certificates = tuple(certify(way) for way in ways)
         check_imports(self.imports, life)
@@ -179,7 +170,7 @@ class _Rewriter:
             max([self.region.lines[1], *lines]),
             ops,
             tuple(sorted(self.imports)),
-            self._unused(),
+            unused_names(life, self.stepper, self.ops),
             tuple(sorted(set(self.effects), key=lambda e: (e.line, e.code, e.message))),
             certificates,
         )
@@ -546,7 +537,7 @@ class _Rewriter:
             lines = [self._call(u.does.value) for u in uses]
             self.ops.append(ReplaceStatement(span(statement), "\n".join(lines)))
         self.ops += [DropFinally(span(t)) for t in region.finals]
-        self.ops += [ReplaceStatement(span(s)) for s in (*self._idle_variables(), *self._idle_imports())]
+        self.ops += [ReplaceStatement(span(s)) for s in (*idle_variables(life, self.prepared), *idle_imports(life))]
         for use in life.where(Does.COMMIT, Does.ROLLBACK, Does.TEST, Does.SESSION):
             if use.receiver is not None and not use.cursor and use.said != session:
                 self.ops.append(ReplaceExpr(span(use.receiver), session))
@@ -573,53 +564,6 @@ class _Rewriter:
                 if self.module.text(item.optional_vars) != self.manner.session:
                     self.ops.append(ReplaceExpr(self.module.span(item.optional_vars), self.manner.session))
 
-    def _idle_variables(self) -> set[ast.stmt]:
-        """Assignments of SQL and parameters that nothing reads any more."""
-        if not isinstance(self.life.host, FunctionNode):
-            return set()
-        called = {n for p in self.prepared for a in _arguments(p.execution.call) for n in ast.walk(a)}
-        names = [v for p in self.prepared for v in p.variables if v.id not in self.life.flow.captured]
-        left = {name: self.module.statement(name) for name in names if self._does_nothing(self.module.statement(name))}
-        while True:  # what is read by one that stays, stays
-            gone = called.union(*(set(ast.walk(s)) for s in left.values()))
-            stays = [name for name in left if not self._loads(name) <= gone]
-            if not stays:
-                return set(left.values())
-            for name in stays:
-                del left[name]
-
-    def _loads(self, name: ast.Name) -> set[ast.AST]:
-        """Where what is bound to a name here may be read."""
-        reaching = self.life.flow.reaching.items()
-        return {n for (n, key), d in reaching if key == name.id and name in d and n is not name}
-
-    def _does_nothing(self, statement: ast.stmt) -> bool:
-        """Whether an assignment can go without a trace: it calls nothing, but to join placeholders."""
-        value = statement.value if isinstance(statement, ast.Assign) else None
-        if value is not None and joins(value):
-            return True
-        calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
-        joined = {n for c in calls if joins(c) for n in ast.walk(c)}
-        return all(c in joined or dotted(c.func) == "str" or _formats(c) or self._is_list_of(c) for c in calls)
-
-    def _is_list_of(self, call: ast.Call) -> bool:
-        """`tuple(ids)` of a list whose placeholders were counted, and which is passed itself now."""
-        said = item_list(call, self.module)
-        lists = {p.parameters.texts[key] for p in self.prepared for key in p.parameters.many}
-        return said in lists and said != self.module.text(call) and said.isidentifier()
-
-    def _idle_imports(self) -> Iterator[ast.stmt]:
-        """Imports inside the function of what opened the connection, where nothing else reads them."""
-        name = dotted(self.life.call.func).partition(".")[0]
-        loads = [n for n in ast.walk(self.life.host) if isinstance(n, ast.Name) and n.id == name]
-        if not isinstance(self.life.host, FunctionNode) or any(n not in ast.walk(self.life.call) for n in loads):
-            return
-        if self.life.how in (How.KEPT, How.HANDED):
-            return
-        for node in walk_scope(self.life.host):
-            if isinstance(node, ast.Import | ast.ImportFrom) and set(import_targets(node)) == {name}:
-                yield node
-
     def _settle(self) -> None:
         """A write that is left for others to commit on a kept connection is committed by the scope, or at once."""
         shared = self.life.how is How.KEPT and not self.life.given
@@ -636,142 +580,19 @@ class _Rewriter:
         reads = {p.execution.node for p in self.prepared if p.statement.kind is Kind.SELECT}
         return marked_flow(self.life, self.region.last, self.region.flattened, reads)
 
-    # Effects
-
-    def _gather_effects(self) -> None:
+    def _tell(self) -> None:
+        """The effects, and the handlers that learn SQLAlchemy's errors."""
         life = self.life
+        ways = [way for p in self.prepared for way in self.stepper.ways(p)]
+        telling = Telling(life, self.prepared, ways, self.region, self.opening, self.index, self.settings)
+        self.effects += telling.effects(self._transactions())
+        if self.is_fresh:
+            return
         calls = [*(p.execution.call for p in self.prepared), *(use.node for use in life.where(Does.HANDS))]
         handlers = driver_handlers(life, calls, self.index)
-        writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
-        writes += [*handed_writes(life), *as_writes(life)]
-        self.effects += [*self.opening.effects, *bridge_effects(life)]
-        self.effects += [e for p in self.prepared for e in asked_effects(p)]
-        self.effects += [bound_effect(p) for p in self.prepared if p.bound]
-        self.effects += [_counted_effect(p) for p in self.prepared if p.parameters.counted]
-        self.effects += [e for p in self.prepared if p.counted for e in counted_effects(p.execution, life)]
-        self.effects += [e for p in self.prepared for e in (*taken_effects(p), *unread_effects(p, life))]
-        self.effects += [plain_effect(p) for p in self.prepared if p.stays is not None]
-        self.effects += batch_effects(life)
-        if self.is_fresh:
-            first = life.where(Does.CURSOR, Does.CURSOR_BLOCK)[0].line
-            message = f"{life.name} is a Session, whose .cursor() raises AttributeError here; from now on the code runs"
-            self.effects.append(Effect("cursor-on-session", first, message))
-        else:
-            self.ops += handlers.ops
-            self.imports |= set(handlers.imports)
-            self.effects += handlers.effects
-            self.effects += [_given_effect(life)] if life.given else []
-            if life.how is not How.HANDED:
-                self.effects += database_effects(life, self.index, self.settings)
-                self.effects += opener_patches(life, self.index)
-        reached = self._transactions()
-        self.effects += constant_effects(life, self.index)
-        self.effects += kept_effects(life, self.index)
-        self.effects += commit_effects(life, self.region, reached, writes, scope_commits=self.opening.commits)
-        self.effects += nested_effects(life, self.region)
-        self.effects += failure_effects(life, self.region, writes, scope=self.opening.commits_on_failure)
-        ways = [way for p in self.prepared for way in self.stepper.ways(p)]
-        self.effects += [e for p in ways for e in (*order_effects(p, self.module, self.index), *shape_effects(p, life))]
-        self.effects += ahead_effects(self.prepared, life)
-        if autocommits(life) is Tri.YES:
-            self.effects += caught_writes(life, writes)
-        if life.how not in (How.WITH, How.WITH_PAIR, How.HANDED) and not self.is_fresh:
-            self.effects += _closer_effects(life)
-
-    def _unused(self) -> tuple[str, ...]:
-        """Imported names that the old text used: the driver, the helper."""
-        names = set(taken(self.life, self.life.session).unused)
-        names |= {dotted(self.life.call.func).partition(".")[0]} if self.life.how is not How.HANDED else set()
-        own = set(self.life.flow.definitions) if isinstance(self.life.host, FunctionNode) else set()
-        for use in self.life.uses:
-            statement = self.module.statement(use.node)
-            if use.does in (Does.SETTING, Does.CURSOR, Does.CLOSE, Does.EXECUTE, Does.CURSOR_BLOCK):
-                whole = statement if use.does is Does.SETTING else use.node
-                names |= {n.id for n in ast.walk(whole) if isinstance(n, ast.Name)}
-        if self.life.how not in (How.KEPT, How.HANDED):
-            names |= {n.id for n in ast.walk(self.life.call) if isinstance(n, ast.Name)}
-        if self.life.how is How.CLOSING:
-            names |= {"closing", "contextlib"}
-        names |= self.stepper.left
-        replaced = [op.span for op in self.ops if isinstance(op, ReplaceExpr | ReplaceStatement)]
-        names |= {"json"} if any("json." in self.module.lines[s.line - 1] for s in replaced) else set()
-        return tuple(sorted((names - own) & set(self.module.imports)))
-
-
-def _check_uses(life: Life) -> None:
-    """Refuse what can't be followed."""
-    if isinstance(life.origin, ast.AsyncWith) and life.how is not How.KEPT and not life.is_async:
-        raise Refused("asynchronous", f"the connection of line {life.line} is asynchronous; leave it raw for now")
-    for use in life.uses:
-        line = use.line
-        check_closes(use, life)
-        match use.does:
-            case Does.CLOSE if life.how is How.KEPT and use.said in life.kept:
-                message = f"line {line} closes {use.said}, which is kept outside of this function; close it elsewhere"
-                raise Refused("connection-escapes", message)
-            case Does.ESCAPES:
-                what = f"{use.said or 'the cursor'} is handed on or used on line {line}"
-                message = f"{what} in a way that a session cannot take over; keep it inside this function"
-                raise Refused("connection-escapes", message)
-            case Does.MANY:
-                message = f"line {line} uses executescript, callproc or a batch of another form, which stay as they are"
-                raise Refused("execute-many", f"{message}; execute one by one, or leave it raw")
-            case Does.SETTING:
-                _check_setting(use, life)
-            case _:
-                pass
-    if is_named_tuple(life):
-        message = f"the cursors of line {life.line} give named tuples; read the rows by index"
-        raise Refused("row-use", message)
-
-
-def _check_setting(use: Use, life: Life) -> None:
-    statement = life.module.statement(use.node)
-    text = life.module.text(statement)
-    known = ("row_factory", "autocommit", "isolation_level = None", "set_session(autocommit=True)", "arraysize")
-    if not any(k in text for k in known) or (".row_factory" in text and not text.endswith(".Row")):
-        raise Refused(
-            "connection-setting", f"line {use.line} sets `{text}` on the connection; say it on the engine instead"
-        )
-
-
-def _check_between(prepared: Prepared, life: Life) -> None:
-    """A commit between an execute and its fetch would close the result."""
-    between = commit_between(prepared.execution, life) if prepared.execution.form is Form.RESULT else None
-    if between is not None:
-        message = f"line {between[0].line} commits before line {between[1].line} has fetched; fetch first"
-        raise Refused("commit-before-fetch", message)
-
-
-def _formats(call: ast.Call) -> bool:
-    """`"..".format(..)`."""
-    func = call.func
-    return isinstance(func, ast.Attribute) and func.attr == "format" and isinstance(func.value, ast.Constant)
-
-
-def _given_effect(life: Life) -> Effect:
-    names = " and ".join(sorted(life.kept))
-    message = f"@{dotted(life.call.func)} hands in {names}, which nothing uses from here on; take them and it out"
-    return Effect("connection-given", life.line, message)
-
-
-def _counted_effect(prepared: Prepared) -> Effect:
-    count, name = len(prepared.statement.slots), prepared.parameters.counted
-    message = f"the driver raised where {name} held more or fewer than {count}; now more are passed over"
-    return Effect("parameter-count", prepared.execution.line, message)
-
-
-def _closer_effects(life: Life) -> Iterator[Effect]:
-    for use in life.where(Does.CLOSE):
-        if isinstance(use.call, ast.Call) and not (
-            isinstance(use.call.func, ast.Attribute) and use.call.func.attr == "close"
-        ):
-            name = dotted(use.call.func)
-            yield Effect("closer", use.line, f"{name}() is taken to close the connection and to do nothing else")
-
-
-def _arguments(call: ast.Call) -> Iterable[ast.expr]:
-    return [*call.args, *(k.value for k in call.keywords)]
+        self.ops += handlers.ops
+        self.imports |= set(handlers.imports)
+        self.effects += handlers.effects
 
 
 def _lines(op: Op) -> tuple[int, int]:
