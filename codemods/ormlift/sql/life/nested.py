@@ -20,7 +20,7 @@ from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.region import Region, region_of
 from ormlift.syntax import FunctionNode, Module, dotted
 
-_RUNS = ("execute", "executemany", "executescript", "execute_fetchall")
+_RUNS = ("execute", "executemany", "executescript", "execute_fetchall", "execute_insert")
 _ENDS = ("commit", "rollback")
 
 

@@ -44,7 +44,8 @@ def opening_of(life: Life, index: ProjectIndex, settings: Settings, line: int) -
     chosen = chosen or _factory(index, path, is_async=life.is_async)
     if chosen is None:
         message = "no scope is configured for this file, and none was found"
-        raise Refused("no-scope", f'{message}; set `session-scope = "module:name"` in the configuration')
+        way = "add a `[[scopes]]` whose `where` fits it" if settings.scopes else 'set `session-scope = "module:name"`'
+        raise Refused("no-scope", f"{message}; {way} in the configuration")
     named = name_scope(life.module, life.host, line, chosen)
     if isinstance(named, Reason):
         raise Refused(named.code, named.message)

@@ -134,6 +134,8 @@ class Collector:
             self._add(Use(Does.TEST, call, name))
         elif attribute.attr in _FETCHING_CALLS and self.life.is_async:
             self._fetched(call, name, _FETCHING_CALLS[attribute.attr])
+        elif attribute.attr == "execute_insert" and self.life.is_async:
+            self._inserted(call, name)
         elif attribute.attr in _CONNECTION_CALLS and not (self.is_session and attribute.attr == "execute"):
             self._connection_call(_CONNECTION_CALLS[attribute.attr], call, name)
         else:
@@ -159,6 +161,42 @@ class Collector:
         """aiosqlite's `await db.execute_fetchall(..)`: both in one."""
         self._add(Use(self._awaited(call, Does.EXECUTE), self._whole(call), name))
         self._add(Use(does, self._whole(call), None))
+
+    def _inserted(self, call: ast.Call, name: Receiver) -> None:
+        """aiosqlite's `await db.execute_insert(..)`, which gives a row of the last id alone."""
+        whole = self._whole(call)
+        parent = self.module.parents[whole]
+        cells: list[ast.expr] | None = None
+        key = ""
+        match parent:
+            case ast.Expr():
+                cells = []
+            case ast.Subscript(value=row, slice=ast.Constant(value=0)) if row is whole:
+                cells = [parent]
+            case ast.Assign(targets=[ast.Name(id=key) as target]):
+                cells = self._cells(target)
+                self.mine.add(target)
+            case _:
+                pass
+        does = self._awaited(call, Does.EXECUTE) if cells is not None else Does.ESCAPES
+        self._add(Use(does, whole, name, key))
+        for cell in cells or []:
+            assert isinstance(cell, ast.Subscript)
+            self._add(Use(Does.LASTROWID, cell, cell.value if isinstance(cell.value, ast.Name) else None, key))
+
+    def _cells(self, row: ast.Name) -> list[ast.expr] | None:
+        """Where the one value of a row is read that a variable holds; None where the row is used for more."""
+        found: list[ast.expr] = []
+        for node in walk_scope(self.life.host):
+            if not isinstance(node, ast.Name) or node.id != row.id or row not in self.flow.of(node):
+                continue
+            parent = self.module.parents[node]
+            match parent:
+                case ast.Subscript(slice=ast.Constant(value=0), ctx=ast.Load()) if self.flow.of(node) == {row}:
+                    found.append(parent)
+                case _:
+                    return None
+        return None if row.id in self.flow.captured else found
 
     def _new_cursor(self, call: ast.Call, name: Receiver) -> None:
         whole = self._whole(call)
