@@ -105,6 +105,44 @@ SAME = {
         'session.execute(text("DELETE FROM items USING UNNEST(:ids) AS t(item) WHERE items.id = t.item"), '
         '{"ids": [1, 3]})'
     ),
+    "a series for a table": _all(
+        "SELECT d, COUNT(i.id) AS n FROM generate_series(1, 5) AS d LEFT JOIN items i ON i.id = d GROUP BY d ORDER BY d"
+    ),
+    "a series of days": _all(
+        "SELECT d::date AS day, COUNT(i.id) AS n FROM generate_series('2024-01-01'::timestamp, "
+        "'2024-01-03'::timestamp, "
+        "'1 day'::interval) AS d LEFT JOIN items i ON i.made::date = d::date GROUP BY d ORDER BY d"
+    ),
+    "elements of a document": _all(
+        "SELECT i.id, e.value, t FROM items i, jsonb_array_elements(i.data->'l') e, "
+        "jsonb_array_elements_text(i.data->'l') "
+        "AS t ORDER BY i.id, e.value, t"
+    ),
+    "a key of an element": _all(
+        "SELECT e->>'x' AS x, e FROM items i, jsonb_array_elements(i.data->'l') AS e ORDER BY 2"
+    ),
+    "keys of a document": _all(
+        "SELECT i.id, k FROM items i CROSS JOIN LATERAL jsonb_object_keys(i.data) AS k WHERE i.id "
+        "IN (1, 3) ORDER BY 1, k"
+    ),
+    "keys and values": _all(
+        "SELECT i.id, e.key, e.value FROM items i JOIN LATERAL jsonb_each(i.data) AS e ON true WHERE i.id IN (1, 3) "
+        "ORDER BY i.id, e.key"
+    ),
+    "elements, or none": _all(
+        "SELECT i.id, e.v FROM items i LEFT JOIN LATERAL jsonb_array_elements_text(i.data->'l') AS "
+        "e(v) ON true WHERE i.id "
+        "< 3 ORDER BY i.id, e.v"
+    ),
+    "an element that is looked for": _all(
+        "SELECT COUNT(*) AS n FROM items i WHERE EXISTS (SELECT 1 FROM "
+        "jsonb_array_elements_text(i.data->'l') AS t WHERE "
+        "t = :v)",
+        '{"v": "1"}',
+    ),
+    "changed by a series": _run(
+        "UPDATE items SET label = s.n::text FROM generate_series(1, 3) AS s(n) WHERE items.id = s.n"
+    ),
     "grouped by a function with a value": _all(
         "SELECT COALESCE(label, 'none') AS tier, COUNT(*) AS n FROM items GROUP BY COALESCE(label, 'none') ORDER BY n"
     ),
@@ -296,6 +334,11 @@ STAYS = {
         "sql-not-supported",
     ),
     "a list of values without a name": ("SELECT t FROM UNNEST(:id) AS t JOIN items i ON i.id = t", "sql-not-supported"),
+    "a function that nothing is known of": ("SELECT t.a FROM items i, own_rows(i.id) AS t", "sql-not-supported"),
+    "typed columns of a function": (
+        "SELECT x.a FROM jsonb_to_recordset('[]') AS x(a int) JOIN items i ON i.id = x.a",
+        "sql-not-supported",
+    ),
     "a key to group by that is used again": (
         "SELECT data->>'a' AS a, upper(data->>'a') AS b FROM items GROUP BY data->>'a'",
         "sql-not-supported",

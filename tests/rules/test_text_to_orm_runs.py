@@ -68,6 +68,24 @@ SAME: dict[str, tuple[str, set[str]]] = {
 """,
         set(),
     ),
+    "elements of a document": (
+        """
+    with SessionLocal() as session:
+        sql = "SELECT a.id, j.value FROM authors a, json_each(a.metadata) AS j ORDER BY a.id, j.key"
+        rows = session.execute(text(sql))
+        few = session.execute(
+            text("SELECT a.id FROM authors a WHERE a.id IN (SELECT value FROM json_each(:ids))"), {"ids": "[1, 3]"}
+        ).all()
+        lacks = session.execute(
+            text(
+                "SELECT a.id, COUNT(j.key) AS n FROM authors a LEFT JOIN json_each(a.metadata) j GROUP BY "
+                "a.id ORDER BY 1"
+            )
+        ).all()
+        return [tuple(row) for row in rows], few, lacks
+""",
+        set(),
+    ),
     "no row is None": (
         """
     with SessionLocal() as session:

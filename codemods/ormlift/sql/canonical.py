@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ormlift.sql.forms import Forms, Shape, number
 from ormlift.sql.read import is_aggregate, output_column, own_nodes
 from ormlift.sql.stars import star_columns
+from ormlift.sql.tablefunctions import columns_of, is_function
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -283,6 +284,9 @@ class Canonical(Forms):
             numbered = tree.args.get("offset")
             columns = [*columns, *([numbered] if type(numbered).__name__ == "Identifier" else [])]
             return Table(("unnest", held, bool(numbered)), tuple(c.name.lower() for c in columns))
+        if is_function(tree):
+            given = tuple(self.form(item) for item in tree.this.expressions)
+            return Table(("called", str(tree.this.this).lower(), given), columns_of(tree, self.dialect))
         if type(tree).__name__ == "Subquery":
             columns = tree.args["alias"].args.get("columns") or [] if tree.args.get("alias") is not None else []
             names = tuple(column.name.lower() for column in columns) or tuple(self.outputs(tree.this))

@@ -12,7 +12,8 @@ from ormlift.sql.layout import Atom, Items, Node, Pair, call, method
 from ormlift.sql.operands import slot_of
 from ormlift.sql.read import own_nodes
 from ormlift.sql.scope import ColumnRef, Refused, Scope, unsupported
-from ormlift.sql.unnested import unnested
+from ormlift.sql.tablefunctions import is_function
+from ormlift.sql.unnested import functional, unnested
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -53,6 +54,8 @@ class Changes:
                 raise unsupported("A change by joined tables")
             if isinstance(table, exp.Unnest):
                 entity = unnested(table, self.scope, self.write, self.names)
+            elif is_function(table):
+                entity = functional(table, self.scope, self.write, self.names, outer=False)
             else:
                 entity = self.scope.add(table)
             columns = own_nodes(self.tree, exp.Column, "where")

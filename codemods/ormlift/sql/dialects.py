@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ormlift.sql.tablefunctions import with_columns
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -69,6 +71,7 @@ def parse(sql: str, name: str) -> list[exp.Expr | None]:
             if tree is not None:
                 _cast_spans(tree)
         trees = [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
+        trees = [with_columns(tree) if tree is not None else None for tree in trees]
     return [tree.transform(_membership) if tree is not None else None for tree in trees]
 
 

@@ -10,6 +10,7 @@ from ormlift.model import Reason
 from ormlift.sql.dialects import unread
 from ormlift.sql.placeholders import Piece, numbered, pieces
 from ormlift.sql.statement import Kind, Slot, Statement
+from ormlift.sql.tablefunctions import is_function
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,9 @@ def _statement(sql: str, normal: str, dialect: str, keys: list[int | str], tree:
         return Reason("sql-not-parsed", "The placeholders cannot be told from the SQL around them; write it by hand.")
     slots = tuple(Slot(index, key, uses[f"p{index}"]) for index, key in enumerate(keys))
     common = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    named = [table for table in _in_order(tree) if isinstance(table, exp.Table) and table.name]
+    named = [
+        table for table in _in_order(tree) if isinstance(table, exp.Table) and table.name and not is_function(table)
+    ]
     tables = dict.fromkeys((t.db, t.name) for t in named if t.db or t.name.lower() not in common)
     return Statement(sql, normal, kind, dialect, slots, tuple(tables), tree)
 

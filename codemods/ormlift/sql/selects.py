@@ -12,7 +12,8 @@ from ormlift.sql.read import is_aggregate, output_column, own_nodes
 from ormlift.sql.repeated import repeated
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.stars import star_columns
-from ormlift.sql.unnested import unnested
+from ormlift.sql.tablefunctions import is_function
+from ormlift.sql.unnested import functional, unnested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,8 @@ class SelectWriter:
         plain = not any(join.args.get(part) for join in joins for part in ("on", "side", "using"))
         for join in joins:
             self._join(join, parts, plain=plain)
-        if joins and plain and (self._would_correlate() or not self._linked()):
+        called = any(is_function(join.this) for join in joins)  # it may need the tables before it
+        if joins and plain and (called or self._would_correlate() or not self._linked()):
             parts.joins = [("join", e.node, [call(self.names.sa("true"))]) for e in self.scope.entities[1:]]
         return parts
 
@@ -161,6 +163,8 @@ class SelectWriter:
 
         if isinstance(table, exp.Unnest) and not outer:
             return unnested(table, self.scope, self.write, self.names)
+        if is_function(table):
+            return functional(table, self.scope, self.write, self.names, outer=outer)
         if not isinstance(table, exp.Subquery):
             return self.scope.add(table, outer=outer)
         if table.args.get("joins") or table.args.get("pivots"):
