@@ -283,6 +283,104 @@ def test_before_and_after_do_the_same(world: World, text: str, call: Call) -> No
     assert not any(s.status is Status.REWRITTEN for s in getattr(again, "sites", ()))
 
 
+_KEPT = """_conn = None
+
+
+def get_db():
+    global _conn
+    if _conn is None:
+        _conn = sqlite3.connect(DB_PATH)
+    return _conn
+
+
+"""
+_UNNAMED: dict[str, tuple[str, list[Call]]] = {
+    "a query at once": (
+        """def titles(stage):
+    return [r[0] for r in open_db().execute("SELECT title FROM jobs WHERE stage = ? ORDER BY id", (stage,)).fetchall()]
+
+
+def count():
+    return open_db().execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
+""",
+        [lambda s: s["titles"](2), lambda s: s["count"]()],
+    ),
+    "a kept connection that is asked for at each use": (
+        _KEPT
+        + f"""def add(ticket):
+    if get_db().execute("SELECT 1 FROM jobs WHERE ticket = ?", (ticket,)).fetchone() is not None:
+        return None
+    get_db().execute({_INSERT}, (ticket, "new"))
+    get_db().commit()
+    return ticket
+""",
+        [lambda s: s["add"]("T-9"), lambda s: s["add"]("T-1")],
+    ),
+    "a helper that uses it so": (
+        _KEPT
+        + """def query(sql, args=(), one=False):
+    cur = get_db().execute(sql, args)
+    found = cur.fetchall()
+    cur.close()
+    return (found[0] if found else None) if one else found
+
+
+def title(n):
+    row = query("SELECT title FROM jobs WHERE id = ?", (n,), one=True)
+    return row[0] if row else None
+""",
+        [lambda s: s["title"](1), lambda s: s["title"](99)],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [(text, call) for text, calls in _UNNAMED.values() for call in calls],
+    ids=[name for name, (_, calls) in _UNNAMED.items() for _ in calls],
+)
+def test_connections_without_a_name(world: World, text: str, call: Call) -> None:
+    test_before_and_after_do_the_same(world, text, call)
+
+
+_UNNAMED_STAYS: dict[str, str] = {
+    "two connections, of which one writes": f"""def job(n):
+    open_db().execute({_INSERT}, (f"T-{{n}}9", "x"))
+    open_db().commit()
+""",
+    "a name for it as well": _KEPT
+    + """def job(n):
+    db = get_db()
+    get_db().row_factory = sqlite3.Row
+    row = get_db().execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()
+    db.row_factory = None
+    return row["title"]
+""",
+    "rows that are read one by one": _KEPT
+    + """def job(n):
+    out = []
+    # in turn
+    for row in get_db().execute("SELECT title FROM jobs WHERE id >= ?", (n,)):
+        # a remark
+        out.append(row[0])
+    return out
+""",
+}
+
+
+@pytest.mark.parametrize("text", _UNNAMED_STAYS.values(), ids=_UNNAMED_STAYS)
+def test_connections_without_a_name_that_stay(world: World, text: str) -> None:
+    test_stays_as_it_is(world, text)
+
+
+def test_a_write_that_nobody_commits_is_told() -> None:
+    """It was lost with its connection; the scope commits it."""
+    text = f"{_HEAD}def add(ticket):\n    open_db().execute({_INSERT}, (ticket, 'x'))\n"
+    outcome = planned(text)
+    effects = [e.code for s in getattr(outcome, "sites", ()) for e in s.effects]
+    assert "commit-at-exit" in effects
+
+
 OTHER = "import sqlite3\n\nfrom app.db import open_db\n\n\n" + _QUERY + _RUN
 
 

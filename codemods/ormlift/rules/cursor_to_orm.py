@@ -70,7 +70,8 @@ names; then they are written out, and zipped as before. JSON stays text in such 
 A call that hands SQL to a function of the project which does nothing but open, execute, fetch, commit and close
 (`rows = query("SELECT ..", (x,), one=True)`) is a site as well: the function's body takes the call's place, decided by
 what the call passes, and becomes the ORM's there. The function stays for those who still call it. One that handles
-errors, returns early or uses a connection of others is left, and so is a call of it (`sql-helper`).
+errors, returns early or uses a connection of others is left, and so is a call of it (`sql-helper`). A connection that
+is used where it is opened (`get_db().execute(..)`) is taken as if it had a name.
 
 Taken for granted, and not named site by site: a parameter with an annotation is of that type (`x: int` is never None
 unless it says so); errors that nobody catches by the driver's name come as SQLAlchemy's, and a column of a row that is
@@ -98,6 +99,7 @@ from dataclasses import replace
 from ormlift.model import Reason, Refusal, Rewrite, Site
 from ormlift.rules._cursor_to_orm.helpers import holds_sql
 from ormlift.rules._cursor_to_orm.inlined import helped_sites
+from ormlift.rules._cursor_to_orm.unnamed import unnamed_sites
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples import (
     cursor_beside,
@@ -135,11 +137,12 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     for life in single:
         yield _site(life, context)
     other = other_driver(module)
-    helped = {call.call.lineno: site for call, site in helped_sites(module, ID, context.index, context.settings)}
+    found = [site for _, site in helped_sites(module, ID, context.index, context.settings)]
+    found += unnamed_sites(module, ID, context.index, context.settings) if strays else []
     for stray in strays:
-        if stray.line not in helped or stray.end_line > helped[stray.line].end_line:
+        if not any(site.line <= stray.line and stray.end_line <= site.end_line for site in found):
             yield _outside(stray, other or stray.driver)
-    yield from helped.values()
+    yield from found
 
 
 def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ormlift.rules._cursor_to_orm.fold import Folder, Make, NotPlain, copied, settled
+from ormlift.rules._cursor_to_orm.fold import Folder, Make, NotPlain, copied, named, settled
 from ormlift.rules._cursor_to_orm.helpers import Helped, defaults, passed
 from ormlift.sql.life.pure import acts
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
@@ -71,7 +71,7 @@ class Expander:
             message = "what it is given can't be evaluated inside it"
             raise NotPlain(message)
         folder = Folder(self.given)
-        body = folder.body(copied(function.body))
+        body = named(folder.body(copied(function.body)))
         self.given = folder.known
         return body
 

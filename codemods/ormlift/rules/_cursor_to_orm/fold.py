@@ -215,3 +215,22 @@ def copied(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     first = body[0]
     is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     return [copy.deepcopy(s) for s in (body[1:] if is_text else body)]
+
+
+_USED = frozenset(["execute", "executemany", "cursor", "commit", "rollback", "close"])
+
+
+def named(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The body with a name for a connection that is used where it is opened, once."""
+    inside = [n for s in body for n in ast.walk(s)]
+    receivers = [n.func for n in inside if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    found = [f for f in receivers if f.attr in _USED and isinstance(f.value, ast.Call) and not _is_used(f.value.func)]
+    names = {n.id for n in inside if isinstance(n, ast.Name)}
+    if len(found) != 1 or "conn" in names:
+        return body
+    opened, found[0].value = found[0].value, ast.Name("conn", ast.Load())
+    return [ast.Assign([ast.Name("conn", ast.Store())], opened, lineno=0), *body]
+
+
+def _is_used(func: ast.expr) -> bool:
+    return isinstance(func, ast.Attribute) and func.attr in _USED

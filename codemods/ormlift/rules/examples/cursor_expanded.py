@@ -69,6 +69,27 @@ def tickets(stage):
         project=_PROJECT_WITH_SQL,
     ),
     Example(
+        title="a connection used where it is opened",
+        before="""\
+from app.db import open_db
+
+
+def titles(stage):
+    return [r[0] for r in open_db().execute("SELECT title FROM jobs WHERE stage = ?", (stage,)).fetchall()]
+""",
+        after="""\
+from app.db import session_scope
+from app.models import Job
+from sqlalchemy import select
+
+
+def titles(stage):
+    with session_scope() as session:
+        return [r.title for r in session.execute(select(Job.title).where(Job.stage == stage)).all()]
+""",
+        project=_PROJECT,
+    ),
+    Example(
         title="SQL handed to a function that handles errors",
         before="""\
 from app.sql import logged
