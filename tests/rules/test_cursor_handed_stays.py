@@ -175,25 +175,6 @@ def main():
 """,
         "still reads from",
     ),
-    "commits while the caller iterates": (
-        """def move(conn, n):
-    conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
-    conn.commit()
-
-
-def main():
-    conn = sqlite3.connect(DB_PATH)
-    cur = conn.cursor()
-    cur.execute("SELECT id FROM jobs")
-    while True:
-        row = cur.fetchone()
-        if row is None:
-            break
-        move(conn, row[0])
-    conn.close()
-""",
-        "commits before line",
-    ),
     "gives back the cursor": (
         """def ask(conn, n):
     return conn.execute("SELECT stage FROM jobs WHERE id = ?", (n,))
@@ -297,20 +278,6 @@ def main(n):
     conn.close()
 """,
         "among the parameters of a statement",
-    ),
-    "one statement of the function has no ORM form": (
-        """def move(conn, n):
-    conn.executescript("DELETE FROM jobs; DELETE FROM jobs;")
-
-
-def main(n):
-    conn = sqlite3.connect(DB_PATH)
-    conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
-    move(conn, n)
-    conn.commit()
-    conn.close()
-""",
-        "executescript",
     ),
     "a default connection": (
         """def move(n, conn=None):

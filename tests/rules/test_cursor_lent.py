@@ -44,7 +44,7 @@ def _plan(text: str) -> list[tuple[str, tuple[str, ...]]]:
 def _parted(text: str) -> tuple[str, str]:
     """The first function, and its helpers in a file of their own."""
     first, _, helpers = text.partition(_TAIL.splitlines()[-1] + "\n")
-    names = "run, run_it, keep"
+    names = "run, run_it, keep, fetched, maybe_fetched, counted, all_of"
     return f"from app.helpers import {names}\n{first}    return row[0]\n" if helpers else text, helpers
 
 
@@ -101,6 +101,10 @@ def test_what_is_no_plain_function_keeps_it_raw(name: str) -> None:
 
 
 _CALLS = {
+    "a function that reads what is executed here": "    rows = fetched(cur)\n",
+    "a function that reads what may be executed here": "    rows = maybe_fetched(cur, n)\n",
+    "a function that counts what is executed here": "    count = counted(cur)\n",
+    "a function that goes through what is executed here": "    rows = all_of(cur)\n",
     "starred": '    run(*[conn, cur], "DELETE FROM jobs")\n    run(conn, *[cur, "DELETE FROM jobs"])\n',
     "a method": '    self.run(conn, cur, "DELETE FROM jobs")\n',
     "by a mapping": '    run(conn, cur, **{"sql": "DELETE FROM jobs"})\n',
@@ -116,6 +120,10 @@ _CALLS = {
 @pytest.mark.parametrize("name", list(_CALLS))
 def test_calls_that_are_not_followed_keep_it_raw(name: str) -> None:
     more = "\n\ndef run_it(conn, cur, sql):\n    cur.execute(sql)\n    sql(cur)\n"
+    more += "\n\ndef fetched(cur):\n    return cur.fetchall()\n"
+    more += "\n\ndef maybe_fetched(cur, n):\n    if n:\n        cur.execute('')\n    return cur.fetchall()\n"
+    more += "\n\ndef counted(cur):\n    print(cur.rowcount)\n    cur.execute('')\n"
+    more += "\n\ndef all_of(cur):\n    found = [row for row in cur]\n    cur.execute('')\n    return found\n"
     more += "\n\ndef keep(cur):\n    cur.execute('')\n    return cur\n"
     assert _first(_HEAD + _CALLS[name] + _TAIL + _RUN + more)[0] == "connection-escapes"
 
@@ -181,7 +189,7 @@ def test_rows_that_may_come_otherwise_stay(name: str) -> None:
 
 _ENGINES = {
     "a listener": '\n\n@event.listens_for(engine, "connect")\ndef up(c, r):\n    pass\n',
-    "another driver": '\n\nother = create_engine("sqlite+pysqlcipher:///x")\n',
+    "another driver": '\n\nengine = create_engine("sqlite+pysqlcipher:///x")\n',
     "sessions of two phases": "\n\nMaker = sessionmaker(bind=engine, twophase=True)\n",
 }
 
@@ -190,7 +198,9 @@ _ENGINES = {
 def test_engines_of_another_kind_stay(name: str) -> None:
     text = _HEAD + _CALL + _TAIL + _RUN
     assert _first(text)[0] == ""
-    held = {**PROJECT, "app/db.py": PROJECT["app/db.py"] + _ENGINES[name], "app/jobs.py": text}
+    db = PROJECT["app/db.py"] + _ENGINES[name]
+    db = db.replace('"sqlite:///', '"sqlite+pysqlcipher:///') if name == "another driver" else db
+    held = {**PROJECT, "app/db.py": db, "app/jobs.py": text}
     index = link(read_facts(Source(path, body)) for path, body in held.items())
     settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
     (site, *_) = plan_file(Source("app/jobs.py", text), index, settings).sites

@@ -10,14 +10,13 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ormlift.project.sessions import Definitions
 from ormlift.syntax import FunctionNode, dotted, every_node, import_targets
 
 NEEDLE = b".execute("
-_TAKES = re.compile(r"def \w+\([^)]*\b(?:c|cu|cur|curs|\w*cursor|conn|\w*_conn|connection|con|cnx|db|\w*_db|dbh)\b")
 _NAMED = re.compile(r"(?:c|cu|cur|curs|\w*cursor|\w*conn|\w*connection|con|cnx|\w*db|dbh)", re.I)
 _MEMORY = re.compile(
     r"LAST_INSERT_ID|LAST_INSERT_ROWID|\bCHANGES\s*\(|ROW_COUNT\s*\(|FOUND_ROWS|CONNECTION_ID|LASTVAL|CURRVAL|BACKEND_PID"
@@ -78,7 +77,7 @@ class Helper:
 
 def may_help(text: str) -> bool:
     """Whether a file may hold such a function, going by its text."""
-    return any(word in text for word in (".execute(", ".executemany(")) and _TAKES.search(text) is not None
+    return "def " in text and any(word in text for word in (".execute(", ".executemany(", ".executescript("))
 
 
 def read_helpers(definitions: Definitions) -> Iterator[Helper]:
@@ -118,13 +117,15 @@ def read_helper(function: FunctionNode) -> Helper | None:
     """What one function does with connections and cursors; None where it takes none, or runs otherwise than at once."""
     arguments = function.args
     places = tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args))
-    named = [n for n in (*places, *(a.arg for a in arguments.kwonlyargs)) if _NAMED.fullmatch(n)]
+    every = (*places, *(a.arg for a in arguments.kwonlyargs))
+    nodes = every_node(function)
+    used = {dotted(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in _TELLS}
+    named = [n for n in every if n in used or _NAMED.fullmatch(n)]
     if not named or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
         return None
-    nodes = every_node(function)
     if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) or _sees_all(n) for n in nodes):
         return None
-    reader = _Reader(function, nodes, {*places, *(a.arg for a in arguments.kwonlyargs)})
+    reader = _Reader(function, nodes, set(every))
     taken = tuple((name, tuple(reader.deeds(name))) for name in named)
     settles, memory = reader.settles(named), remembered(*nodes)
     return Helper(function.name, function.lineno, places, taken, settles, memory, first_words(*nodes))
@@ -148,7 +149,9 @@ def _sees_all(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and dotted(node.func) in ("locals", "vars", "eval", "exec", "globals")
 
 
+_TELLS = frozenset(["execute", "executemany", "executescript", "cursor", "commit", "rollback"])
 _RUNS = frozenset(["execute", "executemany", "executescript"])
+_READS = (Does.FETCHES, Does.ASKS, Does.TELLS)
 _FETCHES = frozenset(["fetchone", "fetchall", "fetchmany"])
 _ENDS = {"commit": Does.COMMITS, "rollback": Does.ROLLS_BACK}
 _ASKED = {"rowcount": Does.ASKS, "lastrowid": Does.TELLS, "description": Does.FETCHES}
@@ -171,8 +174,9 @@ class _Reader:
         if len(bound) > own or any(_binds(node, name) for node in self.nodes):
             yield Deed(Does.KEEPS, self.function.lineno)
         for node in mine:
-            if isinstance(node.ctx, ast.Load):
-                yield from self._use(node, own=own)
+            for deed in self._use(node, own=own) if isinstance(node.ctx, ast.Load) else ():
+                reads = deed.does in _READS and not own and self._reads(node)
+                yield replace(deed, does=Does.KEEPS) if reads and not self._is_executed(node) else deed
         self.busy.discard(name)
 
     def _use(self, node: ast.expr, *, own: bool) -> Iterator[Deed]:
@@ -199,6 +203,35 @@ class _Reader:
                 pass
             case _:
                 yield keeps
+
+    def _reads(self, node: ast.Name) -> bool:
+        """Whether this reads a result of the cursor itself, not of one that is made there and then."""
+        parent = self.parents[node]
+        return not isinstance(parent, ast.Attribute) or parent.attr not in (*_RUNS, "cursor")
+
+    def _is_executed(self, node: ast.Name) -> bool:
+        """Whether the function itself has surely executed on the cursor before it reads: what the caller did is not."""
+        inner: ast.AST = node
+        while inner is not self.function:
+            around = self.parents[inner]
+            for suite in _suites(around):
+                before = suite[: suite.index(inner)] if isinstance(inner, ast.stmt) and inner in suite else []
+                if any(self._executes(statement, node.id) for statement in before):
+                    return True
+            inner = around
+        return False
+
+    def _executes(self, statement: ast.AST, name: str) -> bool:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=said), attr=attr))):
+                return said == name and attr in _RUNS
+            case ast.Assign(value=ast.Call(func=ast.Attribute(value=ast.Name(id=said), attr=attr))):
+                return said == name and attr in _RUNS
+            case ast.Try(body=body, handlers=handlers):
+                ends = all(_leaves(h.body) or isinstance(h.body[-1], ast.Return) for h in handlers)
+                return ends and any(self._executes(s, name) for s in body)
+            case _:
+                return False
 
     def _is_nested(self, node: ast.AST) -> bool:
         """Whether something may read it later: a function in the function, a generator."""
@@ -309,6 +342,13 @@ class _Reader:
 
 def _is_plain(statement: ast.AST) -> bool:
     return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.List | ast.Tuple | ast.JoinedStr)
+
+
+def _suites(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for field in ("body", "orelse", "finalbody"):
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            yield value
 
 
 def _is_commit(node: ast.expr, named: list[str]) -> bool:

@@ -158,8 +158,8 @@ def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
     lent = {life: site for life, site in alone.items() if isinstance(site, Rewrite)}
     for life, site in zip(listed, sites, strict=True):
         line = shown_line(life, context.index) if life.how is How.HANDED else life.line
-        if life in lent:
-            yield lent[life]
+        if life in lent or (life in alone and runs(life)):
+            yield alone[life]
         elif runs(life) and (line or not lent):
             yield _left(life, site, sites[culprit], line or life.line)
 

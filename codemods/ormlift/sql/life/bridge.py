@@ -24,6 +24,8 @@ from ormlift.sql.versions import older
 
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 _UNUSUAL = frozenset({"twophase", "autocommit"})  # options of a factory that make its connection another
+_USUAL = {"sqlite": "sqlite3", "postgresql": "psycopg2", "mysql": "MySQLdb", "mariadb": "MySQLdb"}  # where none is said
+_DRIVERS = {"pysqlite": "sqlite3", "mysqldb": "MySQLdb", "mysqlconnector": "mysql.connector"}
 _LISTENS = frozenset({"connect", "first_connect", "do_connect", "checkout", "begin"})
 
 
@@ -48,11 +50,14 @@ def _stands_in_the_way(lent: Lent, life: Life, index: ProjectIndex) -> str:
     driver = life.source.driver
     if not driver or autocommits(life) is Tri.YES:
         return "whose driver is not known" if not driver else "which commits each statement by itself"
+    if any(use.cursor for use in life.where(Does.SETTING)):
+        return "which may need what is set on the cursor"
     if Act.COUNTS in lent.acts and driver not in EXECUTE_RETURNS_COUNT:
         return "which keeps what execute() gives"
     if any(said.name in _UNUSUAL or _UNUSUAL & {name for name, _ in said.options} for said in index.factories):
         return "and the sessions do not keep their transactions as one connection does"
-    if any(_is_of_another(engine.url, driver) for engine in index.engines):
+    known = {_driver_of(engine.url) for engine in index.engines} - {""}
+    if known and driver not in known:
         return f"which uses {driver}, and the engine uses another driver"
     listens = any(x.event in _LISTENS and "pool" not in x.target.lower() for f in index.facts for x in f.listeners)
     if listens and not opens_engine(life, index):
@@ -62,15 +67,13 @@ def _stands_in_the_way(lent: Lent, life: Life, index: ProjectIndex) -> str:
     return ""
 
 
-def _is_of_another(url: str, driver: str) -> bool:
-    """Whether an engine's URL names another driver than the raw code uses."""
+def _driver_of(url: str) -> str:
+    """The driver that an engine's URL names; empty where it can't be read, or is asynchronous."""
     head = url.strip("frbFRB'\"").partition("://")[0]
     dialect, named, said = head.partition("+")
-    if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
-        return False
-    usual = {"sqlite": "sqlite3", "postgresql": "psycopg2", "mysql": "MySQLdb", "mariadb": "MySQLdb"}
-    names = {"pysqlite": "sqlite3", "mysqldb": "MySQLdb", "mysqlconnector": "mysql.connector"}
-    return (names.get(said, said) if named else usual[dialect]) != driver
+    if dialect not in _USUAL or said in ("aiosqlite", "asyncpg", "aiomysql", "asyncmy"):
+        return ""
+    return _DRIVERS.get(said, said) if named else _USUAL[dialect]
 
 
 def _gives_plain_rows(life: Life, index: ProjectIndex) -> bool:

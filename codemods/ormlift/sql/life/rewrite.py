@@ -45,6 +45,7 @@ from ormlift.sql.life.counted import (
     rows_key,
 )
 from ormlift.sql.life.described import Names, described
+from ormlift.sql.life.driven import driven
 from ormlift.sql.life.elsewhere import check_elsewhere
 from ormlift.sql.life.executions import Execution, Form, check_nested, executions, marked_flow
 from ormlift.sql.life.flow import Flow
@@ -348,7 +349,7 @@ class _Rewriter:
             )
         for judgement in judge(
             follower, texts, fresh=self.is_fresh, dicts=dicts, plain=passed(self.prepared, plainly=True),
-            bound=passed(self.prepared, plainly=False), zipped=zipped,
+            bound=passed(self.prepared, plainly=False), zipped=zipped, driven=driven(self.life),
         ):  # fmt: skip
             match judgement:
                 case ReplaceExpr():

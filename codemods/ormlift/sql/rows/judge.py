@@ -52,14 +52,15 @@ def judge(
     plain: Collection[ast.AST] = (),
     bound: Collection[ast.AST] = (),
     zipped: Collection[ast.AST] = (),
+    driven: Collection[ast.AST] = (),
 ) -> Iterator[Judgement]:
     """Judge every use. `texts`: fetches that become another expression; `fresh`: there is no behaviour to keep.
 
     `dicts` are the rows of which `dict(zip(names, row))` is made, with that call; that of `zipped` ones stays. `plain`
     are the parameters of SQL that stays, `bound` those of other statements: what takes values, or JSON, as the driver
-    gave them.
+    gave them. `driven` goes to the driver itself, which takes no rows of SQLAlchemy's either.
     """
-    judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound, zipped)
+    judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound, zipped, driven)
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -93,6 +94,7 @@ class Judge:
     plain: Collection[ast.AST] = ()
     bound: Collection[ast.AST] = ()
     zipped: Collection[ast.AST] = ()
+    driven: Collection[ast.AST] = ()
 
     def _text(self, node: ast.expr) -> str:
         """The new text of an expression, which something is to be asked of."""
@@ -374,7 +376,7 @@ class Judge:
         column = seen.fact.column
         if not column.changes_type:
             return
-        if seen.node in self.plain and not self.fresh:
+        if (seen.node in self.plain or seen.node in self.driven) and not self.fresh:
             yield Keep(seen.fact.columns, seen.fact.cell)
             return
         if (decoder := self._decoder(seen.node, column)) is not None:
@@ -452,6 +454,11 @@ class Judge:
         yield Effect("result-type", line, f"{name}, used here, was {was} and is {now} now")
 
     def _leaves(self, seen: Seen) -> Iterator[Judgement]:
+        if seen.node in self.driven:
+            yield self._obstacle(
+                seen, "row-leaves", "hands a row as a whole to what stays raw, whose driver takes tuples"
+            )
+            return
         if seen.fact.mapping:
             yield from self._handed_on(seen)
             return
