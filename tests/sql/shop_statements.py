@@ -189,6 +189,23 @@ SHOP: tuple[Case, ...] = (
     C("SELECT id FROM orders WHERE customer_id <> ALL (SELECT referrer_id FROM customers)", on="pm"),
     C("SELECT id FROM products WHERE stock >= ALL (SELECT stock FROM products)", on="pm"),
     C("SELECT SUBSTRING(name FROM 2 FOR 3), SUBSTRING(name FROM ?) FROM customers ORDER BY id", (2,), on="pm"),
+    C("SELECT id, SUM(stock) OVER w AS s FROM products WINDOW w AS (PARTITION BY active ORDER BY id) ORDER BY id"),
+    C(
+        "SELECT id, SUM(stock) OVER v AS s, MAX(stock) OVER w AS m FROM products WINDOW w AS (PARTITION"
+        " BY active), v AS (w ORDER BY id)"
+    ),
+    C(
+        "SELECT x.id FROM (SELECT id, COUNT(*) OVER (w ORDER BY id) AS n FROM orders WINDOW w AS"
+        " (PARTITION BY status)) x WHERE x.n > ?",
+        (1,),
+    ),
+    C("SELECT id FROM orders UNION SELECT id + 1 FROM orders EXCEPT SELECT 2 ORDER BY id", on="p"),
+    C("SELECT id FROM orders UNION ALL (SELECT id FROM products UNION SELECT id FROM customers) ORDER BY id", on="p"),
+    C("SELECT id FROM orders WHERE id IN (SELECT id FROM products EXCEPT SELECT ? EXCEPT SELECT 2)", (1,), on="p"),
+    C(
+        "(SELECT id FROM orders ORDER BY id LIMIT 1) UNION ALL (SELECT id FROM orders ORDER BY id DESC LIMIT 2)",
+        on="pm",
+    ),
     C("SELECT COALESCE(city, 'none') AS town, COUNT(*) AS n FROM customers GROUP BY COALESCE(city, 'none')"),
     C("SELECT c.*, o.id AS order_id FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY o.id"),
     # Subqueries

@@ -37,7 +37,7 @@ from .world import MODELS, Job, evaluate, parsed, raw, request, written
         ("SELECT day FROM jobs UNION SELECT name FROM jobs", "sql-not-supported", "types"),
         ("SELECT (SELECT id, n FROM jobs) FROM users", "sql-not-supported", "several columns"),
         ("SELECT * FROM (SELECT COUNT(*) FROM jobs) x", "sql-not-supported", "without a name"),
-        ("SELECT sum(n) OVER w FROM jobs WINDOW w AS (ORDER BY id)", "sql-not-supported", "WINDOW"),
+        ("SELECT sum(n) OVER v FROM jobs WINDOW w AS (ORDER BY id)", "sql-not-supported", "window"),
         (
             "SELECT j.id FROM jobs j RIGHT JOIN users u ON u.id = j.n JOIN tags t ON t.job_id = j.id",
             "sql-not-supported",

@@ -72,7 +72,36 @@ def parse(sql: str, name: str) -> list[exp.Expr | None]:
                 _cast_spans(tree)
         trees = [tree.transform(_quantified).transform(_arrow) if tree is not None else None for tree in trees]
         trees = [with_columns(tree) if tree is not None else None for tree in trees]
-    return [tree.transform(_membership) if tree is not None else None for tree in trees]
+    return [tree.transform(_membership).transform(_unnamed) if tree is not None else None for tree in trees]
+
+
+def _unnamed(node: exp.Expr) -> exp.Expr:
+    """`SUM(a) OVER w .. WINDOW w AS (..)` says the window where it is used."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Select) or not node.args.get("windows"):
+        return node
+    named: dict[str, exp.Expr] = {}
+    for window in node.args["windows"]:
+        named[window.this.name.lower()] = _spelled_out(window, named)
+    for used in [n for n in node.find_all(exp.Window) if n.find_ancestor(exp.Select) is node and n.args.get("over")]:
+        used.replace(_spelled_out(used, named))
+    node.set("windows", None)
+    return node
+
+
+def _spelled_out(window: exp.Expr, named: Mapping[str, exp.Expr]) -> exp.Expr:
+    """A window with what another one of a name says."""
+    base = named.get(window.alias.lower()) if window.args.get("alias") is not None else None
+    if base is None:
+        return window.copy()
+    found = window.copy()
+    found.set("alias", None)
+    for part in ("partition_by", "order", "spec"):
+        if base.args.get(part) and not found.args.get(part):
+            held = base.args[part]
+            found.set(part, [item.copy() for item in held] if isinstance(held, list) else held.copy())
+    return found
 
 
 def _membership(node: exp.Expr) -> exp.Expr:

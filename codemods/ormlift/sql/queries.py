@@ -146,7 +146,10 @@ class Queries:
         holder = Scope(self.names.request, self.names, tree, parent)
         if tree.args.get("with_"):
             self.common(tree.args["with_"], holder)
-        members = [self.built(member, holder, labels if not place else ()) for place, member in enumerate(_flat(tree))]
+        members = [
+            self.built(member, holder, labels if not place else ())
+            for place, member in enumerate(_flat(tree, self.binder.statement.dialect))
+        ]
         if len({len(member.items) for member in members}) > 1:
             raise Refused("sql-not-parsed", "The queries of the set operation differ in columns; mend the statement.")
         self._same_types(members)
@@ -189,26 +192,31 @@ class Queries:
         return node
 
 
-def _flat(tree: exp.SetOperation) -> list[exp.Expr]:
+def _flat(tree: exp.SetOperation, dialect: str) -> list[exp.Expr]:
     from sqlglot import exp
 
     left, right = tree.this, tree.args["expression"]
     if isinstance(left, exp.SetOperation):
         same = type(left) is type(tree) and left.args.get("distinct") == tree.args.get("distinct")
-        if not same or isinstance(tree, exp.Except) or any(left.args.get(p) for p in ("order", "limit", "offset")):
-            raise unsupported("Several set operations in one statement")
-        return [*_flat(left), *_bare([right])]
-    return _bare([left, right])
+        if (
+            same
+            and not isinstance(tree, exp.Except)
+            and not any(left.args.get(p) for p in ("order", "limit", "offset"))
+        ):
+            return [*_flat(left, dialect), *_bare([right], dialect)]
+    return _bare([left, right], dialect)
 
 
-def _bare(members: list[exp.Expr]) -> list[exp.Expr]:
+def _bare(members: list[exp.Expr], dialect: str) -> list[exp.Expr]:
+    """Queries of a set operation. SQLite takes no brackets around them, and MySQL none around a set operation."""
     from sqlglot import exp
 
     for member in members:
         inner = member.this if isinstance(member, exp.Subquery) else member
-        if not isinstance(inner, exp.Select):
+        if not isinstance(inner, exp.Select) and not (isinstance(inner, exp.SetOperation) and dialect == "postgresql"):
             raise unsupported("Several set operations in one statement")
-        if any(inner.args.get(part) for part in ("order", "limit", "offset", "with_")):
+        parts = ("with_",) if dialect != "sqlite" else ("order", "limit", "offset", "with_")
+        if any(inner.args.get(part) for part in parts):
             raise unsupported("ORDER BY or LIMIT in a query of a set operation")
     return members
 
