@@ -56,12 +56,26 @@ def signed(data, by=None):
     return data
 
 
+def put_more(sets, params, customer=None, title=None):
+    if title:
+        sets.append("title = ?")
+        params.append(title)
+    elif customer:
+        sets.append("customer = ?")
+        params.append(customer)
+    else:
+        sets += ["count = ?", "rush = ?"]
+        params.extend([8, True])
+    return sets, params
+
+
 def joined(conditions):
     if not conditions:
         return ""
     return " WHERE " + " AND ".join(conditions)
 """
-HEAD = "from app.db import open_db\nfrom app.parts import add_least, add_stage, joined, signed, timed, timed_set\n\n\n"
+NAMES = "add_least, add_stage, joined, put_more, signed, timed, timed_set"
+HEAD = f"from app.db import open_db\nfrom app.parts import {NAMES}\n\n\n"
 OPEN = "def f(a, b, c):\n    conn = open_db()\n"
 END = "    conn.commit()\n    conn.close()\n"
 # name -> `f(a, b, c)`
@@ -137,6 +151,26 @@ SAME: dict[str, str] = {
 """
     + END
     + "    return rows\n",
+    "a condition that a function adds on some way": OPEN
+    + """\
+    conditions = ["id > 0"]
+    params = []
+    add_stage(conditions, params, a)
+    if b:
+        add_least(conditions, params, 1)
+    where = joined(conditions)
+    rows = [row[0] for row in conn.execute(f"SELECT id FROM jobs{where} ORDER BY id", params)]
+"""
+    + END
+    + "    return rows\n",
+    "what a function adds on some way to what it returns": OPEN
+    + """\
+    sets, params = ["stage = 4"], []
+    sets, params = put_more(sets, params, title=b)
+    params.append(c)
+    conn.execute(f"UPDATE jobs SET {', '.join(sets)} WHERE id = ?", params)
+"""
+    + END,
     "a dict that a function fills": OPEN
     + """\
     data = signed({"stage": a or 1}, b)
@@ -292,7 +326,22 @@ STAYS: dict[str, tuple[str, str]] = {
         PARTS + "\n\ndef other():\n    global TIME\n    TIME = 'title = 2'\n",
         ADDED,
     ),
-    "a function that adds on some way": (PARTS, LEAST.replace("add_least(", "add_stage(")),
+    "a function that adds on some way, by an attribute": (
+        PARTS,
+        LEAST.replace("add_least(", "add_stage(").replace("params, a)", "params, a.x)"),
+    ),
+    "a function that adds on some way, by a call": (
+        PARTS.replace("if stage is not None", "if isinstance(stage, int)"),
+        LEAST.replace("add_least(", "add_stage("),
+    ),
+    "a function that returns amid on some way": (
+        PARTS.replace("    if stage is not None:\n", "    if stage is None:\n        return\n    if stage:\n"),
+        LEAST.replace("add_least(", "add_stage("),
+    ),
+    "a parameter that is made in the function": (
+        PARTS.replace("params += [least]", "params += [f'{conditions[0]}']"),
+        LEAST,
+    ),
     "a function whose argument does something": (PARTS, LEAST.replace("params, a)", "params, b.pop())")),
     "a function that keeps the list": (
         PARTS.replace("def add_least", "KEPT = []\n\n\ndef add_least").replace(

@@ -62,7 +62,8 @@ appended: leave the function first where there is nothing to change. A text of c
 becomes such a list too; an ORDER BY that branches choose becomes an expression, one of several texts a statement.
 
 A function of the project that only fills lists, dicts and texts is evaluated where it is called; what it adds stands
-in the statement. Loops over a dict that fill lists of columns and values pass the dict as it is.
+in the statement, or where it was called if it adds on some ways only. Loops over a dict that fill lists of columns and
+values pass the dict as it is; others stay loops and fill a dict: `sets[key] = value`, for keys that the code names.
 
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`, unless the code may change the
 names; then they are written out, and zipped as before. JSON stays text in such a dict.

@@ -175,9 +175,14 @@ def walked(calls: dict[ast.Call, tuple[ast.expr, ast.expr | None]], life: Life, 
     if not isinstance(life.host, FunctionNode):
         return None
     nodes = [node for pair in calls.values() for node in pair if node is not None]
-    walk = Walk(life, built_from(nodes, life.host), calls, helpers_of(life.module, index))
+    helpers, names = helpers_of(life.module, index), built_from(nodes, life.host)
+    walk = Walk(life, names, calls, helpers)
     try:
         walk.run()
+        helpers.inlined |= walk.to_inline()
+        if helpers.inlined:
+            walk = Walk(life, names, calls, helpers)
+            walk.run()
     except Refused:
         return None
     return walk if all(call in walk.found for call in calls) else None

@@ -165,6 +165,17 @@ def _marked(held: Items, node: ast.expr) -> Items:
     return Items(tuple(i if i.home else replace(i, foreign=True) for i in held.items))
 
 
+def _said(node: ast.expr, text: Text | None) -> str:
+    """A constant as it is written. Raises where it is none."""
+    if isinstance(node, ast.Constant) and not isinstance(node.value, str):
+        return repr(node.value)
+    if text is None:
+        raise _GaveUpError
+    plain = all(part.item is None and part.many is None and not part.region for part in text)
+    said = repr("".join(part.text for part in text)) if plain else ""
+    return said if '"' in said or "\\" in said else said.replace("'", '"')
+
+
 class _Inner(Evaluator):
     """Evaluates in the body; what it says of code is the caller's."""
 
@@ -177,16 +188,13 @@ class _Inner(Evaluator):
     def item(self, node: ast.expr, place: ast.stmt, key: str = "") -> Item:  # noqa: ARG002
         """One item: what the caller passes, or a constant."""
         body, text = self.body, self.text(node)
+        foreign = body.place not in body.caller.helpers.inlined
         name = node.id if isinstance(node, ast.Name) else ""
         passed = body.single.get(name)
         if passed is not None and name not in body.helper.defaults:
-            return Item(passed, body.place, text, key=key, foreign=True)
-        constant = passed or node
-        said = repr(constant.value) if isinstance(constant, ast.Constant) else ""
-        if not said and text is None:
-            raise _GaveUpError
-        anchor = ast.copy_location(ast.Constant(None), body.call)
-        return Item(anchor, body.place, text, key=key, said=said, foreign=True)
+            return Item(passed, body.place, text, key=key, foreign=foreign)
+        anchor = body.caller.helpers.anchor(body.call, node, body.place)
+        return Item(anchor, body.place, text, key=key, said=_said(passed or node, text), foreign=foreign)
 
     def several(self, node: ast.expr, place: ast.stmt) -> tuple[Item, ...]:
         """Items that are known."""

@@ -105,6 +105,9 @@ class Editor:
     def _sort_helped(self, statement: ast.stmt, names: set[str]) -> None:
         """What a function has put into lists stands in the statement; what was in them stays."""
         regions = [name for name in names if name in self.group.regions]
+        if statement in self.group.walk.helpers.inlined and regions and not unpacked(statement) - names:
+            self.turned.append(statement)
+            return
         if (regions and not self.group.walk.helped[statement]) or unpacked(statement) - names:
             raise self._refused(f"line {statement.lineno} has a function fill more than the SQL, or another list")
         self.gone.append(statement)

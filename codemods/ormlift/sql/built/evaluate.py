@@ -88,6 +88,9 @@ class Evaluator:
                 return self._joined(joint, made)
             case ast.Call(func=ast.Attribute(value=template, attr="format"), args=args, keywords=keywords):
                 return self._formatted(template, args, {k.arg: k.value for k in keywords})
+            case ast.Call() if self.is_helper(node):
+                words = self._returned(node)
+                return words.parts if isinstance(words, Words) else None
             case ast.Call(args=[inner], keywords=[]) if is_text(node, self.life.module):
                 return self.text(inner)
             case _:
@@ -172,7 +175,8 @@ class Evaluator:
             region = name + OF_VALUES if name and name in marks else name
             inside = region if region == before else ""
             parts += [Part(joint, region=inside, joint=bool(inside))] if number else []
-            parts += [replace(part, item=item if region else None, region=region) for part in text]
+            foreign = item.node if item is not None and item.foreign else None
+            parts += [replace(p, item=item if region else None, region=region, foreign=foreign) for p in text]
             before = region
         return tuple(parts)
 
@@ -200,7 +204,8 @@ class Evaluator:
             ):
                 return self._comprehended(elt, target, source)
             case ast.Call() if self.is_helper(node):
-                return self._entries("", self._returned(node))
+                made = self._returned(node)
+                return self._entries("", made if isinstance(made, Items) else None)
             case _:
                 return None
 
@@ -260,13 +265,12 @@ class Evaluator:
         helper = self.helpers.of(call)
         return called(helper, call, place, self) if helper is not None else None
 
-    def _returned(self, call: ast.Call) -> Items | None:
-        """The list that a call amid an expression returns, and nothing else."""
+    def _returned(self, call: ast.Call) -> Value | None:
+        """What a call amid an expression returns that does nothing else."""
         found = self.called(call, self.life.module.statement(call))
         if found is None or found.changed or len(found.returned) != 1 or any(found.shared):
             return None
-        (value,) = found.returned
-        return value if isinstance(value, Items) else None
+        return found.returned[0]
 
     def through(self, name: str, parts: Text) -> Text:
         """The text of a variable, which knows it; a name that is put together of several parts is one."""
@@ -289,7 +293,7 @@ class Evaluator:
                 return _all(self._element(element, place) for element in elts)
             case ast.Call() if self.is_helper(node):
                 made = self._returned(node)
-                return made.items if made is not None else None
+                return made.items if isinstance(made, Items) else None
             case ast.Name() | ast.ListComp() | ast.Call(func=ast.Attribute(value=ast.Name(), attr="keys"), args=[]):
                 return self._of_dict(node)
             case ast.Call(func=ast.Name(id="list" | "tuple"), args=[], keywords=[]):

@@ -11,6 +11,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.sql.built.names import CHANGES
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
+ANCHOR = "an expression of another function"
 _MOST = 40  # statements
 _STATEMENTS = (
     ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.If, ast.Return, ast.Pass
@@ -42,6 +43,10 @@ class Helpers:
 
     look: Callable[[ast.Call], Callee | None]
     patched: Callable[[str], bool]
+    inlined: set[ast.stmt] = field(default_factory=set)  # calls that become what the function does there
+    anchors: dict[tuple[ast.Call, ast.expr], ast.Constant] = field(default_factory=dict)  # what stands for an
+    # expression of a function, in the file of the call
+    places: dict[ast.expr, ast.stmt] = field(default_factory=dict)  # the statement of each of those
     _known: dict[ast.Call, Helper | None] = field(default_factory=dict)
 
     def of(self, call: ast.Call) -> Helper | None:
@@ -55,6 +60,13 @@ class Helpers:
         helper = self.of(node) if isinstance(node, ast.Call) and _is_plain(node) else None
         if helper is not None:
             yield from (name for name, _ in helper.changes())
+
+    def anchor(self, call: ast.Call, node: ast.expr, place: ast.stmt) -> ast.Constant:
+        """What stands for an expression of the function, at the call."""
+        if (call, node) not in self.anchors:
+            anchor = ast.copy_location(ast.Constant(ANCHOR), call)
+            self.anchors[call, node], self.places[anchor] = anchor, place
+        return self.anchors[call, node]
 
     def _find(self, call: ast.Call) -> Helper | None:
         if not dotted(call.func) or not _is_plain(call):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ormlift.sql.built.helpers import ANCHOR
 from ormlift.sql.built.values import KEY, Item, Part
 from ormlift.sql.built.walk import Seen
 from ormlift.sql.life.holes import item_list
@@ -105,6 +106,8 @@ def put_together(pieces: Sequence[Piece], module: Module, line: int) -> tuple[st
             if item.said:
                 said[place] = item.said
                 continue
+            if isinstance(item.node, ast.Constant) and item.node.value == ANCHOR:
+                raise Refused("dynamic-sql", f"a parameter of line {line} is made in another function; pass it")
             if nodes.setdefault(place, item.node) is not item.node:
                 message = f"the parameter {place} of line {line} is set once more; give it another name"
                 raise Refused("dynamic-sql", message)

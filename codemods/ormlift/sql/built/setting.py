@@ -24,7 +24,7 @@ class Setter:
 
     def execute(self, statement: ast.stmt, names: Iterable[str]) -> None:
         """Execute a statement that binds or changes these variables."""
-        bound, call = _targets(statement), _call_of(statement)
+        bound, call = _targets(statement), call_of(statement)
         given = set() if call is None else set(self.evaluate.helpers.given(call))
         self.state.update(dict.fromkeys(set(names) - given - set(bound)))  # bound beside it, as by `:=`
         if call is not None and self.evaluate.is_helper(call):
@@ -41,7 +41,7 @@ class Setter:
         self.state.update(dict.fromkeys(names) if found is None else found.changed)
         if found is None:
             return
-        if any(owner and [owner] != list(bound[n : n + 1]) for n, owner in enumerate(found.shared)):
+        if bound and any(owner and [owner] != list(bound[n : n + 1]) for n, owner in enumerate(found.shared)):
             self.lost(statement)  # two names for one list
         fits = len(found.returned) == len(bound)
         for n, name in enumerate(bound):
@@ -146,7 +146,7 @@ def _targets(statement: ast.stmt) -> tuple[str, ...]:
             return ()
 
 
-def _call_of(statement: ast.stmt) -> ast.Call | None:
+def call_of(statement: ast.stmt) -> ast.Call | None:
     """The call whose value is bound, or dropped."""
     match statement:
         case ast.Assign(targets=[ast.Name() | ast.Tuple()], value=ast.Call() as call):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ormlift.sql.built.built import Group
 from ormlift.sql.built.express import Expressed, is_single
+from ormlift.sql.built.inlined import Inliner
 from ormlift.sql.built.regions import Is, Region
 from ormlift.sql.built.values import KEY
 from ormlift.sql.layout import Atom, Node, Pair, lay_out
@@ -38,6 +39,8 @@ class Turner:
         """What becomes of one statement. Raises Refused."""
         if is_unpacking(statement):
             return self._unpacked(statement)
+        if statement in self.group.walk.helpers.inlined:
+            return Inliner(self.group, self.texts, statement, self.put).text()
         name = next(n for n in self.group.walk.touched[statement] if n in self.group.regions)
         region = self.group.regions[name]
         if region.text:
@@ -137,6 +140,12 @@ class Turner:
         loop = next(a for a in self.module.ancestors(statement) if isinstance(a, ast.For))
         target = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else loop.target
         return self.module.text(target)
+
+    def put(self, region: Region, text: str, statement: ast.stmt) -> str:
+        """The statement that adds one condition or assignment."""
+        if region.named:
+            return self._set(statement, region, *_pair(text))
+        return self._laid(Bracketed(f"{region.name}.append", "(", (Atom(text),), ")"), statement, "")
 
     def _laid(self, node: Node, statement: ast.stmt, head: str) -> str:
         return lay_out(node, line_length(self.module) - self.module.span(statement).col, len(head))

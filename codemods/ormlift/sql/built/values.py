@@ -36,6 +36,7 @@ class Part:
     joint: bool = False  # what joins two items
     many: ast.expr | None = None  # a placeholder for each item of this list
     chunk: Item | None = None  # the expression whose value it is of, in a variable
+    foreign: ast.expr | None = None  # what has been put there by a function that is called
     held: str = ""  # the innermost variable that it has come through
     fixed: bool = False  # one of several texts that the code says where it cannot be changed: of a loop, a mapping
 

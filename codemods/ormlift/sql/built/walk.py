@@ -89,6 +89,15 @@ class Walk:
                 if key not in fixed:
                     pending.append({**way.forced, **dict.fromkeys(way.asked[:number], False), key: True})
 
+    def to_inline(self) -> set[ast.stmt]:
+        """The calls of functions that add to the SQL on some of the ways only."""
+        found: set[ast.stmt] = set()
+        for seen in self.found.values():
+            added = [{part.foreign for part in one.text if part.foreign in self.helpers.places} for one in seen]
+            some = {node for nodes in added for node in nodes if not all(node in others for others in added)}
+            found |= {self.helpers.places[node] for node in some}
+        return found
+
     def _cover(self) -> None:
         """Too many ways: none of the branches, all of them, each alone, and all but one."""
         self.found.clear()
