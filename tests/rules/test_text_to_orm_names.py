@@ -211,7 +211,13 @@ def test_every_name_is_the_same_before_and_after(name: str, world: World) -> Non
 RUN = '    return session.execute(text(f"SELECT id FROM books ORDER BY {name}, id")).scalars().all()\n'
 STAYS: dict[str, str] = {
     "any name": "def run(session, name):\n" + RUN,
-    "a default": 'def run(session, name="id"):\n' + RUN,
+    "a default that is more than a name": 'def run(session, name="id DESC"):\n' + RUN,
+    "a default, and a call with what may be more": 'def run(session, name="id"):\n' + RUN + "\n\nrun(1, GROWN[0])\n",
+    "a default, and a call with more": 'def run(session, name="id"):\n' + RUN + '\n\nrun(1, name="id DESC")\n',
+    "a default, and a call with a mapping": 'def run(session, name="id"):\n' + RUN + "\n\nrun(1, **ORDERS)\n",
+    "a default, and a call with a list": 'def run(session, name="id"):\n' + RUN + "\n\nrun(*KNOWN)\n",
+    "a default that is changed": 'def run(session, n, name="id"):\n    name += n\n' + RUN,
+    "a default that is no column": 'def run(session, name="isbn"):\n' + RUN,
     "a test and another": "def run(session, name, n):\n    if n and name not in KNOWN:\n        raise ValueError\n"
     + RUN,
     "a test of another name": "def run(session, name, n):\n    if n not in KNOWN:\n        raise ValueError\n" + RUN,
@@ -268,3 +274,37 @@ def test_it_stays(name: str) -> None:
     outcome = plan(HEAD + STAYS[name])
     assert isinstance(outcome, Refused), outcome
     assert {site.reason.code for site in sites(outcome) if site.reason is not None} == {"dynamic-sql"}
+
+
+OPEN = """\
+def found(session, low, order="title"):
+    sql = text("SELECT * FROM books WHERE count > :low ORDER BY {} DESC, id".format(order))
+    return [row.id for row in session.execute(sql, dict(low=low))]
+
+
+def run(session, name, n):
+    return [found(session, n or 0), found(session, 1, "count"), found(session, low=2, order="id")]
+"""
+
+
+def test_a_parameter_with_a_default_is_a_name_as_far_as_the_file_shows(world: World) -> None:
+    text = HEAD + OPEN + GO
+    after, found = rewritten(text)
+    assert "getattr(Book, order).desc()" in after
+    assert effects(found) == {"autoflush", "open-name"}
+    (site,) = [s for s in found if "open-name" in effects([s])]
+    assert [c.verdict for c in site.certificates] == [Verdict.PROVEN] * 3
+    before, now = world.run(text), world.run(after)
+    assert before.error == ""
+    assert before == now
+
+
+def test_effect_open_name_is_what_happens(world: World) -> None:
+    """What the file does not show was SQL, and is no attribute."""
+    after, _ = rewritten(HEAD + OPEN + GO)
+    before, now = (
+        world.run(text.replace("append(run(session, name, n))", "append(found(session, 1, 'id ASC, title'))"))
+        for text in (HEAD + OPEN + GO, after)
+    )
+    assert before.error == ""
+    assert now.error == "AttributeError"

@@ -111,6 +111,11 @@ class Entity:
     new: bool = False  # the row that a conflict kept from being inserted: `stmt.excluded`
 
     @property
+    def columns(self) -> list[MappedColumn]:
+        """The columns that `*` gives: without those that stand for a name of the code."""
+        return [column for column in self.model.columns if NAMED not in column.name]
+
+    @property
     def node(self) -> Node:
         """What stands for it in FROM."""
         return self.source or Atom(self.said)

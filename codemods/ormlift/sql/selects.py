@@ -347,12 +347,12 @@ class SelectWriter:
                     "star-columns", f"`{model.name}` could not be read in full; `*` gives its mapped columns."
                 )
         if self.scope.using and not owner:
-            tables = [(entity.alias, [column.name.lower() for column in entity.model.columns]) for entity in entities]
+            tables = [(entity.alias, [column.name.lower() for column in entity.columns]) for entity in entities]
             self._starred(star_columns(tables, self.scope.using, self.dialect), parts)
             return
         for entity in entities:
-            whole = len(entity.model.columns) > SPELLED_OUT
-            self._starred([(entity.alias, column.name) for column in entity.model.columns], parts, whole=whole)
+            whole = len(entity.columns) > SPELLED_OUT
+            self._starred([(entity.alias, column.name) for column in entity.columns], parts, whole=whole)
             if whole:
                 parts.columns.append(Atom(entity.said if entity.model.is_table else f"{entity.said}.__table__"))
 

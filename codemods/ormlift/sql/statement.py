@@ -205,5 +205,7 @@ EFFECTS: Mapping[str, str] = {
     "logged-sql": "The SQL is logged or printed, and is what SQLAlchemy makes of the statement now.",
     "open-keys": "A dict of unknown keys is set or inserted: a key that is no attribute of the model, one that the "
     "statement names too, or no key at all raise other errors now, and no SQL in a key is executed any more.",
+    "open-name": "A parameter is put into the SQL as a column's name, as its default and the calls in the file show. "
+    "What is no attribute of the model raises AttributeError now, and no SQL in it is executed any more.",
     "json-null": "None written to a JSON column is stored as JSON null, no longer as SQL NULL.",
 }

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.rounds import Rounds
 from ormlift.sql.built.values import KEY, Called, Item, Items, Keyed, Part, State, Text, Value, Words
+from ormlift.sql.life.assumed import assumed
 from ormlift.sql.life.choices import texts_of
 from ormlift.sql.life.holes import listed
 from ormlift.sql.life.literals import sql_text
@@ -114,6 +115,7 @@ class Evaluator:
         if not isinstance(node, ast.Name | ast.Subscript | ast.Call):
             return None
         words = tuple(dict.fromkeys(texts_of(node, self.life) or ()))
+        words = words or (isinstance(node, ast.Name) and assumed(node, self.life)) or ()
         if not words:
             return None
         name = node.id if isinstance(node, ast.Name) else ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ormlift.model import Effect
 from ormlift.sql.columntypes import kind_of
+from ormlift.sql.life.assumed import given_to
 from ormlift.sql.life.literals import value_facts
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
-from ormlift.syntax import FunctionNode, dotted
 
 if TYPE_CHECKING:
     from ormlift.sql.life.statements import Prepared
@@ -59,21 +58,4 @@ def _may_be_text(node: ast.expr, life: Life) -> bool:
         stated = (life.module.parents.get(d) for d in definitions)
         values = [s.value for s in stated if isinstance(s, ast.Assign | ast.AnnAssign) and s.value is not None]
         return any(value_facts(value, life).type in _TEXTS for value in values)
-    return any(value_facts(given, life).type in _TEXTS for given in _given(node.id, life))
-
-
-def _given(name: str, life: Life) -> Iterator[ast.expr]:
-    """What a parameter of the function takes: its default, and what calls in the file pass."""
-    host = life.host
-    if not isinstance(host, FunctionNode):
-        return
-    listed = [*host.args.posonlyargs, *host.args.args]
-    defaults = dict(zip([a.arg for a in listed][::-1], host.args.defaults[::-1], strict=False))
-    if name in defaults:
-        yield defaults[name]
-    names = [a.arg for a in listed]
-    place = names.index(name) - (names[:1] in (["self"], ["cls"])) if name in names else len(names)
-    for call in life.module.calls:
-        if dotted(call.func).rpartition(".")[2] == host.name:
-            yield from (k.value for k in call.keywords if k.arg == name)
-            yield from call.args[place : place + 1]
+    return any(value_facts(given, life).type in _TEXTS for given in given_to(node.id, life))

@@ -131,6 +131,7 @@ class Life:
     cursors: set[str] = field(default_factory=set)  # variables that hold cursors
     inits: list[ast.stmt] = field(default_factory=list)  # `conn = None` before it
     is_async: bool = False  # its calls are awaited
+    assumed: dict[str, tuple[str, ...]] = field(default_factory=dict)  # parameters that hold names, as the file shows
     holes: dict[str, Hole] = field(default_factory=dict)  # what is put into SQL text, by the mark that stands for it
     constants: dict[tuple[str, str], None] = field(default_factory=dict)  # whose text was taken: class or none, name
     texts: dict[ast.expr, Text] = field(default_factory=dict)  # SQL that is another than the expression's own text

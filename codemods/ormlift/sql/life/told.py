@@ -10,6 +10,7 @@ from ormlift.model import Effect, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
+from ormlift.sql.life.assumed import assumed_effects
 from ormlift.sql.life.batches import batch_effects
 from ormlift.sql.life.bridge import as_writes, bridge_effects
 from ormlift.sql.life.commits import autocommits, commit_effects, handed_writes
@@ -69,6 +70,7 @@ class Telling:
             yield from order_effects(way, life.module, self.index)
             yield from shape_effects(way, life)
         yield from ahead_effects(self.prepared, life)
+        yield from assumed_effects(life, self.prepared[0].execution.line)
 
     def _of_transactions(self, reached: Flow) -> Iterator[Effect]:
         life, region = self.life, self.region

@@ -12,6 +12,7 @@ from ormlift.sql.built.built import Built
 from ormlift.sql.built.express import Expressed, Spreads, express, manner_of, spreads_of
 from ormlift.sql.built.placed import check_placed
 from ormlift.sql.layout import lay_out
+from ormlift.sql.life.assumed import assumed_effects
 from ormlift.sql.life.executions import Form
 from ormlift.sql.life.literals import Parameters, Text
 from ormlift.sql.life.loose import bound_effect
@@ -454,6 +455,7 @@ class Rewriter:
             yield from many_effects(prepared, site)
             yield from autocommit_effects(site, prepared, self.settings)
         yield from (replace(effect, line=site.line) for effect in constant_effects(site.life, self.index))
+        yield from assumed_effects(site.life, site.line)
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
