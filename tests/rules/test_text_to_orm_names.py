@@ -277,13 +277,13 @@ def test_it_stays(name: str) -> None:
 
 
 OPEN = """\
-def found(session, low, order="title"):
+def ordered(session, low, order="title"):
     sql = text("SELECT * FROM books WHERE count > :low ORDER BY {} DESC, id".format(order))
     return [row.id for row in session.execute(sql, dict(low=low))]
 
 
 def run(session, name, n):
-    return [found(session, n or 0), found(session, 1, "count"), found(session, low=2, order="id")]
+    return [ordered(session, n or 0), ordered(session, 1, "count"), ordered(session, low=2, order="id")]
 """
 
 
@@ -303,7 +303,7 @@ def test_effect_open_name_is_what_happens(world: World) -> None:
     """What the file does not show was SQL, and is no attribute."""
     after, _ = rewritten(HEAD + OPEN + GO)
     before, now = (
-        world.run(text.replace("append(run(session, name, n))", "append(found(session, 1, 'id ASC, title'))"))
+        world.run(text.replace("append(run(session, name, n))", "append(ordered(session, 1, 'id ASC, title'))"))
         for text in (HEAD + OPEN + GO, after)
     )
     assert before.error == ""
