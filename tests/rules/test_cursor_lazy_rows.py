@@ -55,3 +55,62 @@ def test_rows_read_before_the_close_are_the_same(world: World, name: str) -> Non
     for call in (_f(), _f(1)):
         old, new = world.run(_HEAD + text, call), world.run(after, call)
         assert (old.error, new.error, new.result) == (None, None, old.result)
+
+
+_YIELDS = """def rows():
+    conn = open_db()
+    cur = conn.execute("SELECT id, count FROM jobs ORDER BY id")
+{body}
+    conn.close()
+
+
+def f():
+    out = []
+    for number, count in rows():
+        other = sqlite3.connect("jobs.db", timeout=0)
+        try:
+            other.execute("UPDATE jobs SET count = 77 WHERE id = ?", (number + 1,))
+            other.commit()
+            out.append((number, count))
+        except sqlite3.OperationalError:
+            out.append("locked")
+        finally:
+            other.close()
+    return out
+"""
+_AMID = {
+    "in a loop": "for row in cur:\n    yield row[0], row[1]",
+    "in a loop over fetchone": "row = cur.fetchone()\nwhile row:\n    yield row[0], row[1]\n    row = cur.fetchone()",
+    "between two fetches": "one = cur.fetchone()\nyield one[0], one[1]\ntwo = cur.fetchone()\nyield two[0], two[1]",
+}
+_BEHIND_ALL = {
+    "all fetched": "for row in cur.fetchall():\n    yield row[0], row[1]",
+    "a list": "for row in list(cur):\n    yield row[0], row[1]",
+    "behind the loop": "out = []\nfor row in cur:\n    out.append((row[0], row[1]))\nyield from out",
+}
+
+
+def _lines(body: str) -> str:
+    return _YIELDS.format(body="\n".join(f"    {line}" for line in body.splitlines()))
+
+
+@pytest.mark.parametrize("name", list(_AMID))
+def test_a_yield_amid_the_rows_is_told(world: World, name: str) -> None:
+    text = _lines(_AMID[name])
+    after, effects, _ = _planned(text)
+    assert "reads-ahead" in effects
+    head, _, rest = after.partition("def f():")  # its own connection stays as it is here
+    old, new = world.run(_HEAD + text, _f()), world.run(head + "def f():" + text.partition("def f():")[2], _f())
+    assert rest
+    assert "locked" in old.result
+    assert "locked" not in new.result
+
+
+@pytest.mark.parametrize("name", list(_BEHIND_ALL))
+def test_a_yield_behind_all_rows_is_the_same(world: World, name: str) -> None:
+    text = _lines(_BEHIND_ALL[name])
+    after, effects, _ = _planned(text)
+    assert "reads-ahead" not in effects
+    assert "session.execute(" in after
+    old, new = world.run(_HEAD + text, _f()), world.run(after, _f())
+    assert (old.error, new.error, new.result) == (None, None, old.result)

@@ -34,6 +34,9 @@ _MANAGERS = re.compile(
 )
 
 
+_KEEPING = frozenset({"memoize", "memoized", "memo", "singleton", "once", "run_once"})
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
     """A function or method that returns or yields something, and what it does to a session that it is handed."""
@@ -60,6 +63,11 @@ class FunctionFacts:
     def is_scope(self) -> bool:
         """Whether it is a context manager function."""
         return bool({"contextmanager", "asynccontextmanager"} & set(self.decorators))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what it returns is kept and handed out again: `@lru_cache`."""
+        return any("cache" in d.lower() or d.lower() in _KEEPING for d in self.decorators)
 
 
 @dataclass(frozen=True, slots=True)

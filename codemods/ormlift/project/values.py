@@ -341,7 +341,7 @@ class Values:
             if kind not in SESSIONS:
                 return None
             kind = SourceKind.GENERATOR
-        elif inner.stored and kind is SourceKind.SESSION:
+        elif (inner.stored or function.is_kept) and kind is SourceKind.SESSION:
             kind = SourceKind.SHARED_SESSION
         handed = replace(
             inner.handed,
@@ -352,7 +352,7 @@ class Values:
             kind=kind,
             owner=function.owner,
             is_async=function.is_async,
-            shared=inner.handed.shared or inner.stored,
+            shared=inner.handed.shared or inner.stored or function.is_kept,
             refuses=refusing(function, path) or inner.handed.refuses,
             work=(*inner.handed.work, *((path, line, text) for line, text in function.work)),
         )

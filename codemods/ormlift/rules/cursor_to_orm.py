@@ -351,8 +351,9 @@ EFFECTS = {
         "see what it did, and no longer where it was. Give them variables first."
     ),
     "reads-ahead": (
-        "A table is written while its rows are read, by the code or by a function of the file that a loop calls: a raw "
-        "cursor may meet what was written, or find the database locked; a session has all rows before."
+        "A table is written while its rows are read, by the code, a function that a loop calls, or who reads from "
+        "a generator: a raw cursor may meet what was written, or find the database locked; a session has all rows "
+        "before."
     ),
     "shared-connection": (
         "The raw connection is kept where others find it. A session has a transaction of its own: it does not see what "

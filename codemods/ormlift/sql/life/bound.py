@@ -28,6 +28,31 @@ def is_bound(definition: ast.AST, use: ast.AST, module: Module) -> bool:
     return False
 
 
+def is_always_bound(name: str, use: ast.AST, host: ast.AST, module: Module) -> bool:
+    """Whether a statement before a use, in a suite around it, binds the name whatever way is taken."""
+    statement: ast.AST = module.statement(use)
+    while isinstance(statement, ast.stmt) and statement is not host:
+        suite = module.suite(statement)
+        if any(_always(before, name) for before in suite[: suite.index(statement)]):
+            return True
+        statement = module.parents[statement]
+        while not isinstance(statement, ast.stmt | ast.Module):
+            statement = module.parents[statement]
+    return False
+
+
+def _always(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement surely binds a name: an assignment, or an if whose branches all do."""
+    if isinstance(statement, ast.Assign):
+        return any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        return any(_always(s, name) for s in statement.body)
+    if not isinstance(statement, ast.If):
+        return False
+    branches = (statement.body, statement.orelse)
+    return all(leaves(branch) or any(_always(s, name) for s in branch) for branch in branches)
+
+
 def _runs(statement: ast.stmt, block: ast.AST, module: Module) -> bool:
     """Whether what comes behind a block has been through a statement of it."""
     match block:

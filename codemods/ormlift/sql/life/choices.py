@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 
-from ormlift.sql.life.bound import is_shared, leaves
+from ormlift.sql.life.bound import is_always_bound, is_bound, is_shared, leaves
 from ormlift.sql.life.literals import constant_value, is_enclosed, only_value
 from ormlift.sql.life.model import Life
 from ormlift.syntax import dotted, module_level
@@ -28,6 +28,8 @@ def choices(node: ast.expr, life: Life, depth: int = _DEPTH) -> Texts | None:
     found: list[str] = []
     if not life.flow.of(node) and node.id not in life.flow.definitions:
         return _of_comprehension(node, life)
+    if not _is_bound(node, life):
+        return None
     for definition in life.flow.of(node):
         given = _of_definition(definition, life, depth)
         given = given if given is not None else _passed(definition, node, life)
@@ -35,6 +37,14 @@ def choices(node: ast.expr, life: Life, depth: int = _DEPTH) -> Texts | None:
             return None
         found += given
     return tuple(dict.fromkeys(found)) or None
+
+
+def _is_bound(node: ast.Name, life: Life) -> bool:
+    """Whether a name surely holds something where it is read."""
+    definitions = life.flow.of(node)
+    if any(isinstance(d, ast.arg) or is_bound(d, node, life.module) for d in definitions):
+        return True
+    return is_always_bound(node.id, node, life.host, life.module)
 
 
 def _of_definition(definition: ast.AST, life: Life, depth: int) -> Texts | None:
@@ -160,6 +170,7 @@ def _held(node: ast.expr, life: Life) -> ast.expr | None:
     elif node.id in life.flow.definitions or is_enclosed(node.id, life):
         return None
     else:
+        life.constants["", node.id] = None
         value, scope = constant_value(node.id, list(module_level(life.module.tree)), life.module), life.module.tree
     return value if value is not None and _is_only_read(node.id, scope, life) else None
 

@@ -15,7 +15,7 @@ from ormlift.sql.life.reached import writing_calls
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.statements import Prepared
 from ormlift.sql.statement import Fetch, Kind
-from ormlift.syntax import Module, dotted
+from ormlift.syntax import Module, dotted, walk_scope
 
 
 def order_effects(prepared: Prepared, module: Module, index: ProjectIndex) -> Iterator[Effect]:
@@ -69,10 +69,36 @@ def ahead_effects(prepared: Iterable[Prepared], life: Life) -> Iterator[Effect]:
                     message = f"writes to the table that {reads} line {use.line} reads: all its rows are read before"
                     yield Effect("reads-ahead", writer.execution.line, message)
             yield from (_called(c, use.line) for c in _handed_inside(use, loops, life))
+            if step and not _takes_all(use, life.module):
+                yield from _yielding(reader.execution, use, loops, life)
             if step and use.does is Does.ITERATE:
                 yield from (
                     _called(call, use.line) for loop in loops for call in writing_calls(_body(loop), life.module)
                 )
+
+
+def _takes_all(use: Use, module: Module) -> bool:
+    """Whether a use reads all rows at once: fetchall(), `list(cur)`, `[.. for row in cur]`."""
+    match module.parents[use.node]:
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "frozenset" | "dict" | "sorted")):
+            return True
+        case ast.comprehension() as part:
+            return not isinstance(module.parents[part], ast.GeneratorExp)
+        case _:
+            return use.does is Does.FETCHALL
+
+
+def _yielding(execution: Execution, use: Use, loops: set[ast.AST], life: Life) -> Iterator[Effect]:
+    """A generator hands over amid a cursor's rows: what its caller writes then is met, or finds the database locked."""
+    for node in walk_scope(life.host):
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            inside = loops & set(life.module.ancestors(node))
+            if inside or execution.line < node.lineno < use.line:
+                message = f"yields before line {use.line} has read all rows, and a session has them: what the caller"
+                yield Effect(
+                    "reads-ahead", node.lineno, f"{message} writes meanwhile found the database locked, or was met"
+                )
+                return
 
 
 def _body(loop: ast.AST) -> list[ast.stmt]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from ormlift.sql.life.bound import is_shared, leaves
+from ormlift.sql.life.bound import is_always_bound, is_shared
 from ormlift.sql.life.holes import HELD
 from ormlift.sql.life.literals import is_stable
 from ormlift.sql.life.refuse import Refused
@@ -19,7 +19,7 @@ def check_ways(site: Textual, ways: Sequence[Way], prepared: Iterable[Prepared])
     """Refuse where a text is used for more, or where its parameters may not be known yet. Raises Refused."""
     flow, name = site.life.flow, ways[0].definition.id
     gone = set(ast.walk(site.call))
-    if not _is_surely_bound(name, site) or is_shared(name, site.life.host):
+    if not is_always_bound(name, site.call, site.life.host, site.module) or is_shared(name, site.life.host):
         message = f"{name} may not be bound on line {site.line}, or another function binds it; bind it on every way"
         raise Refused("text-options", message)
     for way in ways:
@@ -64,33 +64,7 @@ def _is_stale(name: str, site: Textual) -> bool:
     module = site.module
     if not any(isinstance(a, ast.For | ast.AsyncFor | ast.While) for a in module.ancestors(site.call)):
         return False
-    return not _is_surely_bound(name, site)
-
-
-def _is_surely_bound(name: str, site: Textual) -> bool:
-    """Whether a statement before the site, in a suite around it, binds the name whatever way is taken."""
-    module = site.module
-    statement: ast.AST = module.statement(site.call)
-    while isinstance(statement, ast.stmt) and statement is not site.life.host:
-        suite = module.suite(statement)
-        if any(_always(before, name) for before in suite[: suite.index(statement)]):
-            return True
-        statement = module.parents[statement]
-        while not isinstance(statement, ast.stmt | ast.Module):
-            statement = module.parents[statement]
-    return False
-
-
-def _always(statement: ast.stmt, name: str) -> bool:
-    """Whether a statement surely binds a name: an assignment, or an if whose branches all do."""
-    if isinstance(statement, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
-    if isinstance(statement, ast.With | ast.AsyncWith):
-        return any(_always(s, name) for s in statement.body)
-    if not isinstance(statement, ast.If):
-        return False
-    branches = (statement.body, statement.orelse)
-    return all(leaves(branch) or any(_always(s, name) for s in branch) for branch in branches)
+    return not is_always_bound(name, site.call, site.life.host, site.module)
 
 
 def is_known(node: ast.expr, place: ast.AST, site: Textual) -> bool:
