@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ormlift.model import Planned, Settings, Source
+from ormlift.model import Outcome, Planned, Settings, Source
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
@@ -309,10 +309,14 @@ _CALLS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 }
 
 
-def _after(program: str, server: Server, *, opens: bool = False) -> str:
+def _outcome(program: str, server: Server) -> Outcome:
     files = {"app/models.py": _MODELS, "app/db.py": _DB.format(url=server.url), "app/parcels.py": program}
     settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect=server.driver.dialect)
-    outcome = plan_file(Source("app/parcels.py", program), whole_index(files), settings)
+    return plan_file(Source("app/parcels.py", program), whole_index(files), settings)
+
+
+def _after(program: str, server: Server, *, opens: bool = False) -> str:
+    outcome = _outcome(program, server)
     assert isinstance(outcome, Planned), outcome
     assert opens or server.driver.opened not in outcome.after.text
     return outcome.after.text
@@ -428,3 +432,33 @@ def test_dicts_of_a_cursor_that_is_made_elsewhere_are_dicts(server: Server, body
     assert new == old
     assert all(isinstance(row, dict) for row in new)
     assert rows == same
+
+
+_IN = """def f(stages, codes):
+    conn = OPEN
+    cur = conn.cursor()
+    cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage IN %s ORDER BY id", (tuple(stages),))
+    found = cur.fetchall()
+    cur.execute(
+        "UPDATE ormlift_parcels SET stage = %(to)s WHERE code NOT IN %(codes)s", {"to": 9, "codes": tuple(codes)}
+    )
+    count = cur.rowcount
+    conn.commit()
+    conn.close()
+    return [tuple(row) for row in found], count
+"""
+
+
+def test_a_tuple_for_one_placeholder(server: Server) -> None:
+    """psycopg2 and PyMySQL write it out; of the others the text stays as it is."""
+    before = server.text(_IN)
+    writes_out = server.driver.head.split()[1] in ("psycopg2", "pymysql")
+    outcome = _outcome(before, server)
+    if not writes_out:
+        assert not isinstance(outcome, Planned) or "in_(" not in outcome.after.text
+        return
+    after = _after(before, server)
+    assert "Parcel.stage.in_(tuple(stages))" in after
+    for arguments in (([1, 2], ["A"]), ([7], ["none"]), ((2, None), ["A", "B"]), ([2], ["A", None])):
+        results = [server.run(text, lambda s, a=arguments: s["f"](*a)) for text in (before, after)]
+        assert results[0] == results[1], arguments

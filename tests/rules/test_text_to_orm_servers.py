@@ -54,6 +54,10 @@ SAME = {
         ),
         False,
     ),
+    "a tuple for one parameter": (
+        'return session.execute(text("SELECT id FROM items WHERE id IN :ids ORDER BY id"), {"ids": (1, 3)}).all()',
+        True,
+    ),
     "null parameters": (
         'name = None\n    return session.execute(text("SELECT id FROM items WHERE label = :n"), {"n": name}).all()',
         False,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ormlift.model import Certificate, Effect, ImportNeed, Reason, Settings, Span
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import MappedClass, SourceKind, Tri
+from ormlift.sql.inlists import DRIVERS, with_brackets
 from ormlift.sql.life.awaits import awaited_text, is_async_loop
 from ormlift.sql.life.commits import autocommits
 from ormlift.sql.life.counted import check_counted, is_counted, is_first, is_over_commit, rows_key
@@ -91,12 +92,16 @@ def prepare(execution: Execution, life: Life, index: ProjectIndex, settings: Set
         passed = _passed(call, keys_of(sql, style, dialect), filled, dialect, life)
     if passed is not None and not passed.passed and style != "qmark" and not filled:
         style = ""
+    tuples: frozenset[int | str] = frozenset()
+    if life.source.driver in DRIVERS:
+        sql, tuples = with_brackets(sql, style, dialect)
     statement = read_statement(sql, style, dialect, execution)
-    if passed is None and dialect == "mysql" and len(statement.slots) == 1 and not filled:
+    if passed is None and dialect == "mysql" and not tuples and len(statement.slots) == 1 and not filled:
         passed = lone_value(call, life)
     if passed is None:
         message = f"the parameters on line {execution.line} are not written one by one; write them as a tuple"
         raise Refused("parameters-unknown", message)
+    passed = replace(passed, many=passed.many | tuples)
     if passed.many:
         slots = tuple(replace(slot, many=slot.key in passed.many) for slot in statement.slots)
         statement = replace(statement, slots=slots)

@@ -10,6 +10,7 @@ from ormlift.model import Reason, Settings
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.sql.built.named import named_models
+from ormlift.sql.inlists import with_brackets
 from ormlift.sql.life.dquotes import with_texts
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.holes import HELD, Filled, Hole, fill
@@ -46,7 +47,8 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
         raise Refused("dynamic-sql", message)
     execution = Execution(Use(Does.EXECUTE, site.call, None), site.call)
     dialect = told_dialect(clause.sql.value) or _dialect(index, settings)
-    text = _expanded(clause.sql.value, clause.expanding)
+    expanding = clause.expanding | _tuples(clause.sql.value, dialect)
+    text = _expanded(clause.sql.value, expanding)
     holes = {mark: told(hole, site.life, index) for mark, hole in [*site.life.holes.items()] if mark in text}
     read = _read(site, text, holes, dialect, execution)
     _check_catalog(read.statement, site)
@@ -57,7 +59,7 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     check_extra(given.parameters, keys, site)
     asked = _with_held(asked_of(given, keys), read.filled)
     lists = {f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.many}
-    many = {slot.index for slot in read.statement.slots if slot.key in clause.expanding | lists}
+    many = {slot.index for slot in read.statement.slots if slot.key in expanding | lists}
     statement = _with_lists(read.statement, many)
     check_parameters(statement, asked, execution)
     variables = (*clause.variables, *clause.sql.variables, *given.parameters.variables)
@@ -66,7 +68,7 @@ def prepare(site: Textual, clause: Clause, index: ProjectIndex, settings: Settin
     statement, texts = with_texts(statement, models)
     bound = tuple(filled.text for filled in read.filled if filled.bound)
     loose = frozenset(f"{HELD}{n}" for n, hole in enumerate(read.filled) if hole.loose)
-    asked = replace(asked, many=frozenset(clause.expanding & {str(key) for key in keys}) | lists, loose=loose)
+    asked = replace(asked, many=frozenset(expanding & {str(key) for key in keys}) | lists, loose=loose)
     plain = lowered_aliases(statement)
     return Prepared(execution, plain, asked, models, variables, chosen, given.head, bound, texts=texts)
 
@@ -114,6 +116,12 @@ def _expanded(sql: str, names: frozenset[str]) -> str:
     for name in names:
         sql = re.sub(rf"(\bIN\s*):{re.escape(name)}\b", rf"\1(:{name})", sql, flags=re.IGNORECASE)
     return sql
+
+
+def _tuples(sql: str, dialect: str) -> frozenset[str]:
+    """The parameters that the driver writes out as tuples."""
+    found = with_brackets(sql, "named", dialect)[1] if dialect != "sqlite" else frozenset[int | str]()
+    return frozenset(key for key in found if isinstance(key, str))
 
 
 def _with_lists(statement: Statement, many: set[int]) -> Statement:
