@@ -94,12 +94,12 @@ today, and runs after the rewrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
-from ormlift.model import Reason, Refusal, Rewrite, Site
+from ormlift.model import Reason, Refusal, Site
 from ormlift.rules._cursor_to_orm.helpers import holds_sql
 from ormlift.rules._cursor_to_orm.inlined import helped_sites
+from ormlift.rules._cursor_to_orm.together import site_of, together
 from ormlift.rules._cursor_to_orm.unnamed import unnamed_sites
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples import (
@@ -115,12 +115,8 @@ from ormlift.rules.examples import (
 )
 from ormlift.rules.examples.cursor_to_orm import EXAMPLES
 from ormlift.sql.life.drivers import other_driver
-from ormlift.sql.life.find import find_lives, runs
-from ormlift.sql.life.lent import apart
-from ormlift.sql.life.model import How, Life
-from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.rewrite import rewrite_life
-from ormlift.sql.life.strays import NEEDLES, Stray, shown_line
+from ormlift.sql.life.find import find_lives
+from ormlift.sql.life.strays import NEEDLES, Stray
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.syntax import Module
@@ -134,9 +130,9 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     families = {life.family: life.family.lives for life in lives if life.family is not None}
     single = [life for life in lives if life.family is None]
     for family in families.values():
-        yield from _together(family, context)
+        yield from together(family, ID, context)
     for life in single:
-        yield _site(life, context)
+        yield site_of(life, ID, context)
     other = other_driver(module)
     found = [site for _, site in helped_sites(module, ID, context.index, context.settings)]
     found += unnamed_sites(module, ID, context.index, context.settings) if strays else []
@@ -144,46 +140,6 @@ def find(module: Module, context: Context) -> Iterator[Site]:
         if not any(site.line <= stray.line and stray.end_line <= site.end_line for site in found):
             yield _outside(stray, other or stray.driver)
     yield from found
-
-
-def _together(lives: Sequence[Life], context: Context) -> Iterator[Site]:
-    """The lives of one family: all of them rewritten, or none, for the reason of the first that can't be."""
-    listed = sorted(lives, key=lambda life: life.line)
-    sites = [_site(life, context) for life in listed]
-    culprit = next((n for n, site in enumerate(sites) if isinstance(site, Refusal)), None)
-    if culprit is None:
-        lines = [site.line for site in sites]
-        yield from (replace(s, mates=tuple(n for n in lines if n != s.line)) for s in sites if isinstance(s, Rewrite))
-        return
-    alone = {life: _site(life, context) for life in listed if apart(life, context.index)}
-    lent = {life: site for life, site in alone.items() if isinstance(site, Rewrite)}
-    for life, site in zip(listed, sites, strict=True):
-        line = shown_line(life, context.index) if life.how is How.HANDED else life.line
-        if life in lent or (life in alone and runs(life)):
-            yield alone[life]
-        elif runs(life) and (line or not lent):
-            yield _left(life, site, sites[culprit], line or life.line)
-
-
-def _left(life: Life, site: Site, culprit: Site, line: int) -> Refusal:
-    """The refusal of a life, which may be that it could be rewritten if another one of its family could."""
-    if isinstance(site, Refusal):
-        return replace(site, line=line)
-    assert isinstance(culprit, Refusal)
-    message = f"{life.name} goes together with line {culprit.line}, which stays: {culprit.reason.message}"
-    return Refusal(ID, line, _last_line(life), Reason(culprit.reason.code, message))
-
-
-def _site(life: Life, context: Context) -> Site:
-    try:
-        return rewrite_life(life, ID, context.index, context.settings)
-    except Refused as refused:
-        return Refusal(ID, life.line, _last_line(life), refused.reason)
-
-
-def _last_line(life: Life) -> int:
-    ends = [use.node.end_lineno or use.line for use in life.uses]
-    return max(ends if life.how in (How.KEPT, How.HANDED) else [life.call.end_lineno or life.line, *ends])
 
 
 def _outside(stray: Stray, other: str) -> Refusal:

@@ -196,22 +196,24 @@ def _only_binder(module: Module, name: str) -> ast.AST | None:
 
 def binders_of(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
     """The nodes among these that bind or delete a name."""
-    for node in nodes:
-        match node:
-            case ast.Name(id=bound, ctx=ast.Store() | ast.Del()) | ast.arg(arg=bound):
-                found = bound == name
-            case ast.FunctionDef(name=bound) | ast.AsyncFunctionDef(name=bound) | ast.ClassDef(name=bound):
-                found = bound == name
-            case ast.ExceptHandler(name=bound) | ast.MatchAs(name=bound) | ast.MatchStar(name=bound):
-                found = bound == name
-            case ast.MatchMapping(rest=bound):
-                found = bound == name
-            case ast.Import() | ast.ImportFrom():
-                found = name in import_targets(node)
-            case _:
-                found = False
-        if found:
-            yield node
+    return (node for node in nodes if name in names_bound(node))
+
+
+def names_bound(node: ast.AST) -> Iterable[str | None]:
+    """The names that a node binds or deletes."""
+    match node:
+        case ast.Name(id=bound, ctx=ast.Store() | ast.Del()) | ast.arg(arg=bound):
+            return (bound,)
+        case ast.FunctionDef(name=bound) | ast.AsyncFunctionDef(name=bound) | ast.ClassDef(name=bound):
+            return (bound,)
+        case ast.ExceptHandler(name=named) | ast.MatchAs(name=named) | ast.MatchStar(name=named):
+            return (named,)
+        case ast.MatchMapping(rest=named):
+            return (named,)
+        case ast.Import() | ast.ImportFrom():
+            return import_targets(node)
+        case _:
+            return ()
 
 
 def _made_by(binder: ast.Name, module: Module) -> Sequence[str] | None:

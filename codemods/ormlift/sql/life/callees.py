@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
-from ormlift.project.escape.elsewhere import binders_of
+from ormlift.project.escape.elsewhere import names_bound
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.sql.life.model import Handing
@@ -43,6 +43,7 @@ class Callees:
         self.module = module
         self.index = index
         self._troubles: dict[FunctionNode, str] = {}
+        self._scopes: dict[ast.AST, dict[str, list[ast.AST]]] = {}
 
     def handing(self, given: ast.expr, *, is_cursor: bool) -> Handing | None:
         """What an argument is handed to; None where it is none, or of a call that can't be followed."""
@@ -110,14 +111,29 @@ class Callees:
         """The one node that binds a name as it is seen at a node; None where several do, or none."""
         for around in self.module.ancestors(at):
             if isinstance(around, FunctionNode | ast.Lambda):
-                binders = list(binders_of(walk_scope(around), name))
+                binders = self._binders(around).get(name)
                 if binders:
                     return binders[0] if len(binders) == 1 else None
-        globals_: list[ast.Global | ast.Nonlocal] = [*self.module.nodes(ast.Global), *self.module.nodes(ast.Nonlocal)]
-        if any(name in node.names for node in globals_):
+        if name in self._shared:
             return None
-        binders = list(binders_of(walk_scope(self.module.tree), name))
+        binders = self._binders(self.module.tree).get(name, [])
         return binders[0] if len(binders) == 1 else None
+
+    @cached_property
+    def _shared(self) -> set[str]:
+        """Names that functions bind for others."""
+        found = {name for node in self.module.nodes(ast.Global) for name in node.names}
+        return found | {name for node in self.module.nodes(ast.Nonlocal) for name in node.names}
+
+    def _binders(self, scope: ast.AST) -> dict[str, list[ast.AST]]:
+        """By name, the nodes that bind it in a scope."""
+        if scope not in self._scopes:
+            found: dict[str, list[ast.AST]] = {}
+            for node in walk_scope(scope):
+                for name in filter(None, names_bound(node)):
+                    found.setdefault(name, []).append(node)
+            self._scopes[scope] = found
+        return self._scopes[scope]
 
     def _owner(self, receiver: ast.expr) -> ast.ClassDef | None:
         """The class that a receiver is an object of, or is itself."""
@@ -149,7 +165,7 @@ class Callees:
         return owner if listed and listed[0] is parameter else None
 
     def _method(self, owner: ast.ClassDef, name: str, depth: int = 4) -> FunctionNode | None:
-        binders = list(binders_of(walk_scope(owner), name))
+        binders = self._binders(owner).get(name, [])
         if binders:
             (first, *more) = binders
             return first if isinstance(first, FunctionNode) and not more and first in owner.body else None
@@ -258,7 +274,7 @@ class Callees:
             return "is a method of a class with bases that are not seen here"
         for other in self.module.nodes(ast.ClassDef):
             related = other is not owner and self._related(other, owner)
-            if related and list(binders_of(walk_scope(other), function.name)):
+            if related and self._binders(other).get(function.name):
                 return f"is defined again in the class {other.name}"
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ormlift.sql.life.lent import Lent
     from ormlift.sql.life.literals import Text
     from ormlift.sql.life.nested import Nested
+    from ormlift.sql.life.statements import Prepared
 
 Host = FunctionNode | ast.Module
 Receiver = ast.Name | ast.Attribute
@@ -143,6 +144,7 @@ class Life:
     nested: list[Nested] = field(default_factory=list)  # calls out of it and of it, amid an uncommitted write
     callees: Callees | None = None  # the functions of the file that it may be handed to
     parameters: Mapping[ast.arg, bool] = field(default_factory=dict)  # of a handed one: whether each is a cursor
+    prepared: Sequence[Prepared] = ()  # its statements, once they are written
     family: Family | None = None  # those that are of the same connections, and go together
     session: str = ""  # what the session is called, once that is chosen
     enters_open: bool = False  # of a handed one: whether a transaction may be open when it begins

@@ -262,7 +262,9 @@ class _Rewriter:
                         texts[use.node] = unawaited(use, name, self.module)
                     elif use.receiver is not None:
                         texts[use.receiver] = name
-            check_any(self.prepared)
+            self.life.prepared = self.prepared
+            if self.life.family is None:
+                check_any(self.prepared)
             row_edits, row_effects, keeps = self._rows(texts)
             if self._keep(keeps):
                 rounds, edits = 2, {}
