@@ -887,17 +887,6 @@ def main():
     conn.commit()
     conn.close()
 """,
-    "it makes the table that the caller writes": """def prepare(cur):
-    cur.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, stage INTEGER)")
-
-
-def main(n):
-    conn = sqlite3.connect(DB_PATH)
-    prepare(conn.cursor())
-    conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
-    conn.commit()
-    conn.close()
-""",
     "asynchronous, and not awaited at once": """import asyncio
 
 import aiosqlite
