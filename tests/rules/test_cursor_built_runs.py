@@ -300,6 +300,20 @@ def f(a, b, c):
     conn.commit()
     conn.close()
 """,
+    "a list whose variable holds the text then": OPEN
+    + """\
+    where = ["id > ?"]
+    args = [0]
+    if a is not None:
+        where.append("stage = ?")
+        args.append(a)
+    if b:
+        where.append("customer IS NULL")
+    where = " AND ".join(where)
+    args = tuple(args)
+    rows = [row[0] for row in conn.execute("SELECT id FROM jobs WHERE {}".format(where), args)]
+"""
+    + CLOSE,
     "a test that is asked twice": OPEN
     + """\
     conditions = ["id > 0"]

@@ -278,7 +278,8 @@ def _check_held(built: Built, held: Sequence[dict[tuple[str, bool], tuple[ast.ex
         for name, region in built.regions.items():
             now = lists.get((name.removesuffix(OF_VALUES), region.text)) if region.what is not Is.NAME else None
             items = [p.part.item for p in way if p.part.region == name and p.part.item is not None]
-            unknown = now is None and not all(item.open for item in items)
+            other = lists.get((name.removesuffix(OF_VALUES), not region.text))  # the text, of a list; it goes
+            unknown = now is None and other is None and not all(item.open for item in items)
             if unknown or (now is not None and list(now) != built.items_of(way, region)):
                 message = f"{name} has changed by line {built.call.lineno}, since it was joined into the SQL"
                 raise Refused("dynamic-sql", f"{message}; join it last")
