@@ -462,3 +462,31 @@ def test_a_tuple_for_one_placeholder(server: Server) -> None:
     for arguments in (([1, 2], ["A"]), ([7], ["none"]), ((2, None), ["A", "B"]), ([2], ["A", None])):
         results = [server.run(text, lambda s, a=arguments: s["f"](*a)) for text in (before, after)]
         assert results[0] == results[1], arguments
+
+
+_ASKED = """def f(stage):
+    found = None
+    try:
+        conn = OPEN
+        if conn.is_connected():
+            cur = conn.cursor()
+            cur.execute("SELECT id, code FROM ormlift_parcels WHERE stage = %s ORDER BY id", (stage,))
+            found = [row[1] for row in cur.fetchall()]
+            cur.execute("UPDATE ormlift_parcels SET stage = stage + 1 WHERE stage = %s", (stage,))
+            conn.commit()
+    finally:
+        if conn.is_connected():
+            cur.close()
+            conn.close()
+    return found
+"""
+
+
+@pytest.mark.parametrize("server", ["mysql.connector"], indirect=True)
+def test_a_connection_that_is_asked_whether_it_is_open(server: Server) -> None:
+    before = server.text(_ASKED)
+    after = _after(before, server)
+    assert "if session.is_active:" in after
+    for stage in (2, 7):
+        results = [server.run(text, lambda s, n=stage: s["f"](n)) for text in (before, after)]
+        assert results[0] == results[1]

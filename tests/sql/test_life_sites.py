@@ -62,7 +62,7 @@ class A:
 def f():
     return open_db().execute('SELECT id FROM jobs').fetchall()
 """,
-        ["connection-from-outside"],
+        [""],
     ),
     "with closing": (
         """

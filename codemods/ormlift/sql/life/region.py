@@ -166,6 +166,8 @@ def _settle_tests(life: Life, region: Region) -> None:
     """`if conn: conn.close()` goes, `if conn: conn.rollback()` loses its if; other tests stay, on the session."""
     for use in life.where(Does.TEST):
         statement = life.module.statement(use.node)
+        if _stays_asked(statement, use, life):
+            continue  # it becomes `session.is_active`
         if not isinstance(statement, ast.If) or statement.orelse or not _is_whole_test(statement.test, life):
             if isinstance(use.node, ast.Call):
                 message = f"line {use.line} asks whether the connection is open; remove the question"
@@ -176,7 +178,7 @@ def _settle_tests(life: Life, region: Region) -> None:
             continue
         inner = list(_simple_uses(statement.body, life))
         if not all(_is_simple(s, life) for s in statement.body):
-            if use.cursor or life.inits or isinstance(use.node, ast.Call):
+            if use.cursor or life.inits:
                 message = f"line {use.line} asks whether there is a connection; remove the question"
                 raise Refused("unclear-connection", message)
             continue
@@ -185,6 +187,13 @@ def _settle_tests(life: Life, region: Region) -> None:
             region.flattened[statement] = kept
         else:
             region.removed.add(statement)
+
+
+def _stays_asked(statement: ast.stmt, use: Use, life: Life) -> bool:
+    """Whether `if conn.is_connected():` stands before more than what closes."""
+    if not isinstance(statement, ast.If) or statement.test is not use.node or not isinstance(use.node, ast.Call):
+        return False
+    return not life.inits and not all(_is_simple(s, life) for s in statement.body)
 
 
 def _is_whole_test(test: ast.expr, life: Life) -> bool:

@@ -71,7 +71,7 @@ from ormlift.sql.life.opening import Opening, opening_of
 from ormlift.sql.life.order import check_repeated
 from ormlift.sql.life.plain import check_any, passed
 from ormlift.sql.life.refuse import Refused
-from ormlift.sql.life.region import Region, region_of
+from ormlift.sql.life.region import Region, inside, region_of
 from ormlift.sql.life.rowkind import row_kind
 from ormlift.sql.life.shapes import check_lists
 from ormlift.sql.life.statements import Manner, Prepared, certify, place
@@ -542,7 +542,10 @@ class _Rewriter:
         self.ops += [DropFinally(span(t)) for t in region.finals]
         self.ops += [ReplaceStatement(span(s)) for s in (*idle_variables(life, self.prepared), *idle_imports(life))]
         for use in life.where(Does.COMMIT, Does.ROLLBACK, Does.TEST, Does.SESSION):
-            if use.receiver is not None and not use.cursor and use.said != session:
+            if use.does is Does.TEST and isinstance(use.node, ast.Call):
+                if not inside(use.node, region.removed | set(region.flattened), self.module):
+                    self.ops.append(ReplaceExpr(span(use.node), f"{session}.is_active"))
+            elif use.receiver is not None and not use.cursor and use.said != session:
                 self.ops.append(ReplaceExpr(span(use.receiver), session))
         for use in life.where(Does.BLOCK):
             self.ops.append(ReplaceExpr(span(use.node), f"{session}.begin()"))
