@@ -125,7 +125,7 @@ def _survey(project: Project, request: Request, progress: Progress, workers: Wor
         settings = replace(settings, sqlalchemy=pinned(requirements(project), "sqlalchemy"))
     if any(c.looks_elsewhere for c in codemods):
         index = replace(index, texts=_texts(project, files, index, settings))
-    if any(c.id == "cursor-to-orm" for c in codemods):
+    if any(c.id in ("cursor-to-orm", "text-to-orm") for c in codemods):
         index = replace(index, named=_named(files))
     if any(c.looks_outside for c in codemods):
         index = replace(index, outside=_outside(files, index))

@@ -271,6 +271,44 @@ def f(conn, cursor, statement, parameters, context, many):
         seen.append(1)
         conn.execute("UPDATE totals SET n = 4 WHERE id = 1")
 """,
+    "values by their names": """
+TEMPLATE = "UPDATE totals SET n = {number}, told = '{0}' WHERE id = 2"
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET n = %(n)d, told = '%(t)s' WHERE id = 1" % {"t": "it", "n": target.id})
+    conn.execute(TEMPLATE.format("x", number=target.id))
+    sql = "UPDATE totals SET n = %s WHERE id = {}"
+    conn.execute(sql.format(3) % target.id)
+""",
+    "what the code escapes for others than SQL": """
+import html
+from urllib.parse import quote
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % html.escape(target.title))
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 2" % target.title.replace("'", ""))
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 3" % quote(target.title).replace("%", "_"))
+""",
+    "a method that only its class calls": """
+class Totals:
+    def _touch(self, c, target):
+        c.execute("UPDATE totals SET n = 5 WHERE id = %s" % target.user_id)
+
+    def heard(self, mapper, connection, target):
+        self._touch(connection, target)
+
+
+event.listen(Post, "after_insert", Totals().heard)
+
+
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    Totals()._touch(conn, target)
+""",
     "an annotated connection": """
 from sqlalchemy.engine import Connection
 
@@ -469,16 +507,30 @@ def f(mapper, conn, target):
     ),
     "a value that is escaped": (
         """
-def quote(value):
-    return value.replace("'", "")
+@event.listens_for(Post, "after_insert")
+def f(mapper, conn, target):
+    title = target.title.replace("%", "%%")
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % title)
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 2" % conn.connection.escape_string(target.title))
+""",
+        {"dynamic-sql"},
+    ),
+    "a method that others may call": (
+        """
+class Totals:
+    def touch(self, conn, target):
+        conn.execute("UPDATE totals SET n = 5 WHERE id = %s" % target.id)
 
 
 @event.listens_for(Post, "after_insert")
 def f(mapper, conn, target):
-    title = quote(target.title)
-    conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % title)
+    Totals().touch(conn, target)
+
+
+def other(given):
+    given.touch(seen, None)
 """,
-        {"dynamic-sql"},
+        {"connection-from-outside"},
     ),
     "a value that may be many": (
         """

@@ -10,7 +10,14 @@ from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import Module, dotted
 
-_ESCAPES = re.compile(r"escape|quote|mogrify|literal|adapt", re.IGNORECASE)
+_ESCAPES = re.compile(
+    r"(?:^|_)(?:escape(?:_?string|_?sql|_?literal)?|sql_?escape|quote(?:_?string|_?sql|_?literal)?|mogrify|adapt)$"
+    r"|^literal$|^quotedstring$",
+    re.IGNORECASE,
+)
+_DOUBLED = frozenset([("'", "''"), ("'", "\\'"), ("\\", "\\\\"), ('"', '\\"'), ("%", "%%")])
+# What these escape is no SQL: a value that is stored so.
+_OTHERS = ("urllib", "html", "markupsafe", "shlex", "re.", "cgi", "xml", "jinja2", "werkzeug", "flask", "bleach")
 
 
 def unescaped(node: ast.expr) -> ast.expr:
@@ -29,7 +36,7 @@ def unescaped(node: ast.expr) -> ast.expr:
 def check_escaped(values: Iterable[ast.expr], flow: Flow, module: Module) -> None:
     """Refuse values that are escaped, here or where their names are bound. Raises Refused."""
     for node in values:
-        found = next((n for n in (*ast.walk(node), *_bound(node, flow, module)) if _is_escaping(n)), None)
+        found = next((n for n in (*ast.walk(node), *_bound(node, flow, module)) if _is_escaping(n, module)), None)
         if found is not None:
             message = f"line {getattr(found, 'lineno', node.lineno)} escapes a value for SQL, which a parameter is not"
             raise Refused("dynamic-sql", f"{message}; pass it as it is, as a parameter")
@@ -44,12 +51,14 @@ def _bound(node: ast.expr, flow: Flow, module: Module) -> Iterator[ast.AST]:
                 yield from ast.walk(parent.value)
 
 
-def _is_escaping(node: ast.AST) -> bool:
+def _is_escaping(node: ast.AST, module: Module) -> bool:
     match node:
-        case ast.Call(func=ast.Attribute(attr="replace"), args=[ast.Constant(value=str(old)), *_]):
-            return old in ("'", "\\")
+        case ast.Call(func=ast.Attribute(attr="replace"), args=[ast.Constant(value=old), ast.Constant(value=new)]):
+            return (old, new) in _DOUBLED
         case ast.Call(func=func):
             name = func.attr if isinstance(func, ast.Attribute) else dotted(func)
-            return bool(_ESCAPES.search(name))
+            head = dotted(func).partition(".")[0]
+            other = f"{module.imports.get(head, '')}.".startswith(_OTHERS)
+            return bool(_ESCAPES.search(name)) and not other
         case _:
             return False

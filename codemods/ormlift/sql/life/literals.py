@@ -57,7 +57,7 @@ def sql_text(node: ast.expr, life: Life, depth: int = _DEPTH) -> Text | None:
             return _added(sql_text(left, life, depth - 1), sql_text(right, life, depth - 1), left, right, life)
         case ast.BinOp(op=ast.Mod(), left=left, right=right):
             return _percent(left, right, life, depth)
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(template)), attr="format")):
+        case ast.Call(func=ast.Attribute(value=template, attr="format")):
             return _format(template, node, life, depth)
         case ast.Call(func=ast.Attribute(attr="join")):
             return _listed(node, life)
@@ -131,26 +131,61 @@ def _marked(hole: Hole, life: Life) -> Text:
 def _percent(left: ast.expr, right: ast.expr, life: Life, depth: int) -> Text | None:
     """`"..." % (a, b)`."""
     template = sql_text(left, life, depth - 1)
-    values = right.elts if isinstance(right, ast.Tuple) else [right]
-    parts = re.split(r"(%[sd%])", template.value) if template is not None else []
+    parts = re.split(r"(%(?:\(\w+\))?[sd]|%%)", template.value) if template is not None else []
     if template is None or any("%" in part for part in parts[::2]):
         return None
-    if sum(part in ("%s", "%d") for part in parts) != len(values):
+    keys = [part[1:-1].strip("()") for part in parts[1::2] if part != "%%"]
+    given = _given(keys, right, life)
+    if given is None:
         return None
-    given = iter(values)
-    filled = [_percented(p, given, life, depth) for p in parts]
-    whole = _joined(filled)
+    values = iter(given)
+    whole = _joined([_percented(p, values, life, depth) for p in parts])
     return whole and Text(whole.value, (*template.variables, *whole.variables))
 
 
+def _given(keys: Sequence[str], node: ast.expr, life: Life) -> Sequence[ast.expr] | None:
+    """The values that `% node` puts in, one for each placeholder; None where they are not said one by one."""
+    named = _keyed(node)
+    if named is not None and all(keys):
+        return [named[key] for key in keys] if set(keys) <= set(named) else None
+    held = only_value(life.flow.of(node), life.module) if isinstance(node, ast.Name) else node
+    values = node.elts if isinstance(node, ast.Tuple) else [node]
+    several = isinstance(held, ast.Tuple) and held is not node  # a variable of them
+    return None if any(keys) or several or len(values) != len(keys) else values
+
+
+def _keyed(node: ast.expr) -> dict[str, ast.expr] | None:
+    """The items of a dict that is written out, in braces or by dict()."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            found = {k.value: v for k, v in pairs if isinstance(k, ast.Constant) and isinstance(k.value, str)}
+            return found if len(found) == len(keys) else None
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            named = {k.arg: k.value for k in keywords if k.arg}
+            return named if len(named) == len(keywords) else None
+        case _:
+            return None
+
+
 def _percented(part: str, given: Iterator[ast.expr], life: Life, depth: int) -> Text | None:
-    if part == "%d":
+    if part == "%%" or not part.startswith("%"):
+        return Text("%" if part == "%%" else part)
+    if part.endswith("d"):
         return _marked(Hole(next(given), many=False, known="int"), life)
-    return _put(next(given), life, depth) if part == "%s" else Text("%" if part == "%%" else part)
+    return _put(next(given), life, depth)
 
 
-def _format(template: str, call: ast.Call, life: Life, depth: int) -> Text | None:
-    """`"...".format(a, b=c)`."""
+def _format(node: ast.expr, call: ast.Call, life: Life, depth: int) -> Text | None:
+    """`"...".format(a, b=c)`, of a text or of what holds one."""
+    template = sql_text(node, life, depth - 1)
+    if template is None or any(mark in template.value for mark in life.holes):
+        return None
+    whole = _formatted(template.value, call, life, depth)
+    return whole and Text(whole.value, (*template.variables, *whole.variables))
+
+
+def _formatted(template: str, call: ast.Call, life: Life, depth: int) -> Text | None:
     named = {k.arg: k.value for k in call.keywords if k.arg}
     if len(named) != len(call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
         return None

@@ -74,16 +74,20 @@ def _given_by_calls(parameter: Parameter, module: Module, index: ProjectIndex) -
     function = parameter.function
     place = place_of(function, parameter.arg, module)
     yield from _given_in(module, function.name, parameter.arg.arg, place, module.enclosing_class(function))
-    if module.enclosing_class(function) is None and module.enclosing_function(function) is None:
-        for path in index.imports.takers(module.source.path, function.name):
-            other = index.texts.module(path) if not is_test_path(path) else module
-            if other is None:
-                yield None  # a file that is not held in memory calls it, with what is not known
-            elif other is not module:
-                yield from _given_elsewhere(other, parameter, place)
-        for mention in index.named.elsewhere(function.name, module.source.path) or ():
-            if mention.loose and not is_test_path(mention.path):
-                yield None  # `module.function(..)`
+    if module.enclosing_function(function) is not None:
+        return
+    mentions = index.named.elsewhere(function.name, module.source.path)
+    if module.enclosing_class(function) is not None:
+        if mentions is None or any(not is_test_path(m.path) for m in mentions):
+            yield None  # a method that other files name, or may
+        return
+    yield from (None for m in mentions or () if m.loose and not is_test_path(m.path))  # `module.function(..)`
+    for path in index.imports.takers(module.source.path, function.name):
+        other = index.texts.module(path) if not is_test_path(path) else module
+        if other is None:
+            yield None  # a file that is not held in memory calls it, with what is not known
+        elif other is not module:
+            yield from _given_elsewhere(other, parameter, place)
 
 
 def _given_elsewhere(module: Module, parameter: Parameter, place: int) -> Iterator[Given | None]:

@@ -66,7 +66,11 @@ def _is_idle(name: ast.Name, gone: set[ast.AST], site: Textual) -> bool:
 def _makes_text(call: ast.Call, site: Textual, moved: Collection[ast.AST]) -> bool:
     """Whether a call makes a text(), or what is bound to it: nothing else happens in it."""
     name = dotted(call.func).rpartition(".")[2] or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
-    if name == "format" and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
+    if (
+        name == "format"
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Constant | ast.Name)
+    ):
         return not any(acts(a) and a not in moved for a in (*call.args, *(k.value for k in call.keywords)))
     if name == "str" and len(call.args) == 1 and call.args[0] in moved:
         return True

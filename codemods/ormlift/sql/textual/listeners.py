@@ -131,7 +131,9 @@ def _stored(node: ast.expr) -> ast.expr:
 def _names(node: ast.expr, function: FunctionNode, module: Module) -> bool:
     """Whether what is registered is the function: by its name, or as a method of the class around it."""
     owner = module.enclosing_class(function)
-    head, _, last = dotted(node).rpartition(".")
-    if last != function.name:
+    if owner is None:
+        return isinstance(node, ast.Name) and node.id == function.name
+    if not isinstance(node, ast.Attribute) or node.attr != function.name:
         return False
-    return head in ("self", "cls", owner.name) if owner is not None else not head
+    made = node.value.func if isinstance(node.value, ast.Call) else node.value  # `Listeners().after_insert`
+    return dotted(made) in ("self", "cls", owner.name)
