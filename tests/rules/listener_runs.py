@@ -5,6 +5,7 @@ Each program is loaded in a process of its own, on tables that are made anew, an
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -49,6 +50,7 @@ def ran(job: dict[str, Any]) -> list[str]:
         if os.environ.get("LISTENER_RUNS_TELL"):
             traceback.print_exc()
     db.close_all_sessions()
+    gc.collect()  # what an error left open
     held = []
     with db.engine.connect() as connection:
         for table in TABLES:

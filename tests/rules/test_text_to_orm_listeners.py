@@ -716,3 +716,20 @@ def test_what_commits_by_itself_from_now_on_is_told(name: str) -> None:
     if not skipped("1.4", "sqlite"):
         ran = runs({"before": {PATH: program(body)}, "after": {PATH: outcome.after.text}}, "1.4", "sqlite")
         assert ran["before"] != ran["after"]
+
+
+@pytest.mark.parametrize("read", ['r["price"]', "r.price", "r[0]", 'dict(r)["price"]', "[r[k] for k in r.keys()]"])
+def test_a_value_of_another_type_is_told_however_a_row_of_1_4_is_read(read: str) -> None:
+    body = f"""
+def go():
+    with engine.begin() as conn:
+        conn.execute("UPDATE posts SET price = 2.5 WHERE id = 11")
+        return [{read} for r in conn.execute("SELECT price FROM posts WHERE id = 11")]
+"""
+    outcome = plan(program(body), {}, "1.4")
+    assert isinstance(outcome, Planned), outcome
+    assert {effect.code for site in outcome.sites for effect in site.effects} == {"result-type"}
+    if not skipped("1.4", "sqlite"):
+        ran = runs({"before": {PATH: program(body)}, "after": {PATH: outcome.after.text}}, "1.4", "sqlite")
+        assert "float 2.5" in ran["before"][0]
+        assert "Decimal" in ran["after"][0]

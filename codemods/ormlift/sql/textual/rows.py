@@ -68,6 +68,10 @@ class ResultFollower(Follower):
                 yield node, replace(fact, mapping=True, sequence=False)
             elif index is not None:
                 yield node, replace(fact, kind=Is.CELL, cell=index)
+        elif fact.kind is Is.ROW and around.stands is Stands.LABELLED and not fact.mapping:  # of SQLAlchemy 1.x
+            index = self._column(str(around.key), fact)
+            if index is not None and isinstance(node, ast.expr):
+                yield node, replace(fact, kind=Is.CELL, cell=index)
         elif fact.kind is Is.ROW and around.stands is Stands.METHOD and around.key in ("_asdict", "_tuple", "tuple"):
             assert isinstance(node, ast.expr)
             named = around.key == "_asdict"
