@@ -1,12 +1,16 @@
 """Lives whose connection or cursor is handed on: what stays as it is, and what is told of those that do not."""
 
 import pytest
-from ormlift.model import Planned, Settings, Source
+from ormlift.model import Planned, Settings, SiteReport, Source
 from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
 from ormlift.rules.cursor_to_orm import CODEMOD
 from ormlift.rules.examples.cursor_to_orm import PROJECT
+
+from tests.rules.cursor_runs import World, world
+
+__all__ = ["world"]
 
 _SELECT = 'cur.execute("SELECT stage FROM jobs WHERE id = ?", (n,))'
 _HEAD = f"""import sqlite3
@@ -66,7 +70,6 @@ _KEEPS = {
     "is a generator": "    cur.execute(sql, params)\n    yield cur.rowcount\n",
     "sets the connection up": "    conn.row_factory = None\n    cur.execute(sql, params)\n",
     "changes the mode": "    conn.isolation_level = None\n    cur.execute(sql, params)\n",
-    "opens a block of the connection": "    with conn:\n        cur.execute(sql, params)\n",
     "asks what it is": "    assert isinstance(conn, sqlite3.Connection)\n    cur.execute(sql, params)\n",
     "hands it to a library": "    pandas.read_sql(sql, conn)\n    cur.execute(sql, params)\n",
     "binds it anew": "    cur = conn.cursor()\n    cur.execute(sql, params)\n    return cur\n",
@@ -101,6 +104,9 @@ def test_what_is_no_plain_function_keeps_it_raw(name: str) -> None:
 
 
 _CALLS = {
+    "a row as the parameters": "    run(conn, cur, 'DELETE FROM jobs WHERE id = ?', row)\n",
+    "a row in a list": "    rows = [row]\n    run(conn, cur, 'DELETE FROM jobs WHERE id = ?', rows[0])\n",
+    "a row put into a list": "    rows = []\n    rows.append(row)\n    run(conn, cur, 'DELETE FROM jobs', rows)\n",
     "a function that reads what is executed here": "    rows = fetched(cur)\n",
     "a function that reads what may be executed here": "    rows = maybe_fetched(cur, n)\n",
     "a function that counts what is executed here": "    count = counted(cur)\n",
@@ -125,7 +131,8 @@ def test_calls_that_are_not_followed_keep_it_raw(name: str) -> None:
     more += "\n\ndef counted(cur):\n    print(cur.rowcount)\n    cur.execute('')\n"
     more += "\n\ndef all_of(cur):\n    found = [row for row in cur]\n    cur.execute('')\n    return found\n"
     more += "\n\ndef keep(cur):\n    cur.execute('')\n    return cur\n"
-    assert _first(_HEAD + _CALLS[name] + _TAIL + _RUN + more)[0] == "connection-escapes"
+    code = "row-leaves" if name.startswith("a row") else "connection-escapes"
+    assert _first(_HEAD + _CALLS[name] + _TAIL + _RUN + more)[0] == code
 
 
 _READS = {
@@ -246,10 +253,13 @@ def run(conn, cur, sql, params=(), commit=False):
     if commit:
         conn.commit()
 """
+_BLOCK = "\n\ndef run(conn, cur, sql, params=()):\n    with conn:\n        cur.execute(sql, params)\n"
 _LEFT = {"raw-connection", "commit-at-exit"}
 _TOLD = {
     "a helper that may leave a write": (_CALL, _RUN, _LEFT),
     "a helper that commits": (_CALL.replace("(n,)", "(n,), commit=True"), _COMMITS, {"raw-connection"}),
+    "a helper that commits by a block": (_CALL, _BLOCK, {"raw-connection"}),
+    "a helper that leaves its block": (_CALL, _BLOCK + "    cur.execute(sql, params)\n", _LEFT),
     "a helper that is told not to": (
         _CALL.replace("(n,)", "(n,), commit=0"),
         _COMMITS,
@@ -289,3 +299,97 @@ def test_below_1_4_24_the_connection_has_its_old_name() -> None:
         outcome = plan_file(Source("app/jobs.py", text), index, settings)
         assert isinstance(outcome, Planned)
         assert f"conn = session.connection().connection.{name}\n" in outcome.after.text
+
+
+_FACTORY = """from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+engine = create_engine("postgresql+DRIVER://localhost/app")
+SessionLocal = sessionmaker(bind=engine)
+"""
+_UNCOMMITTED = """import DRIVER
+from app.helpers import run
+
+
+def f(n):
+    with DRIVER.connect(OPTIONS) as conn:
+        cur = conn.cursor()
+        cur.execute("SELECT stage FROM jobs WHERE id = %s", (n,))
+        row = cur.fetchone()
+        WRITE
+    return row[0]
+"""
+_WRITES = {
+    "lent": 'run(conn, cur, "UPDATE jobs SET stage = 9 WHERE id = %s", (n,))',
+    "its own": 'cur.execute("UPDATE jobs SET stage = 9 WHERE id = %s", (n,))',
+}
+
+
+def _without_scope(text: str, driver: str) -> SiteReport:
+    text = text.replace("DRIVER", driver)
+    held = {**PROJECT, "app/db.py": _FACTORY.replace("DRIVER", driver), "app/helpers.py": _RUN, "app/jobs.py": text}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="postgresql")
+    (site,) = plan_file(Source("app/jobs.py", text), index, settings).sites
+    return site
+
+
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+@pytest.mark.parametrize("name", list(_WRITES))
+def test_what_a_block_commits_stays_where_no_scope_does(driver: str, name: str) -> None:
+    text = _UNCOMMITTED.replace("WRITE", _WRITES[name]).replace("OPTIONS", "'dbname=app'")
+    site = _without_scope(text, driver)
+    assert site.reason is not None
+    assert site.reason.code == "commit-at-exit"
+
+
+@pytest.mark.parametrize("name", list(_WRITES))
+def test_what_may_be_committed_at_once_is_told_where_no_scope_does(name: str) -> None:
+    text = _UNCOMMITTED.replace("WRITE", _WRITES[name]).replace("OPTIONS", "**HOW")
+    text = text.replace("with DRIVER.connect(**HOW) as conn:", "if n:\n        conn = DRIVER.connect(**HOW)")
+    site = _without_scope(text, "psycopg2")
+    assert site.reason is None
+    assert "autocommit" in {effect.code for effect in site.effects}
+
+
+_TYPED = """import sqlite3
+from app.db import DB_PATH
+from app.helpers import run
+
+
+def f(n):
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    cur.execute("SELECT COLUMN, id FROM jobs WHERE id = ?", (n,))
+    row = cur.fetchone()
+    GIVEN
+    run(conn, cur, "UPDATE jobs SET COLUMN = ? WHERE id <> ?", PASSED)
+    conn.commit()
+    conn.close()
+    return None
+"""
+_WAYS_OF_VALUES = {
+    "at once": ("pass", "(row[0], n)"),
+    "by a name": ("value = row[0]", "(value, n)"),
+    "in a tuple": ("passed = (row[0], n)", "passed"),
+    "put into a list": ("passed = []\n    passed.append(row[0])\n    passed.append(n)", "passed"),
+    "taken apart": ("value, _ = row", "(value, n)"),
+    "or another": ("value = row[0] if n != 4 else None", "(value or None, n)"),
+}
+
+
+@pytest.mark.parametrize("column", ["marks", "passed_at", "rush", "customer"])
+@pytest.mark.parametrize("name", list(_WAYS_OF_VALUES))
+def test_values_come_to_the_driver_as_it_gave_them(world: World, name: str, column: str) -> None:
+    given, passed = _WAYS_OF_VALUES[name]
+    (world.root / "app/helpers.py").write_text(_RUN)
+    before = _TYPED.replace("COLUMN", column).replace("GIVEN", given).replace("PASSED", passed)
+    held = {**PROJECT, "app/helpers.py": _RUN, "app/jobs.py": before}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
+    outcome = plan_file(Source("app/jobs.py", before), index, settings)
+    assert isinstance(outcome, Planned)
+    for n in (1, 2, 3, 4):
+        old, new = (world.run(text, lambda s, n=n: s["f"](n)) for text in (before, outcome.after.text))
+        assert type(new.error) is type(old.error) or "IntegrityError" in repr(old.error)
+        assert new.rows == old.rows

@@ -107,6 +107,10 @@ def move_two(db, cursor, first, second):
     return "moved"
 
 
+def many(cursor, sql, rows):
+    cursor.executemany(sql, rows)
+
+
 def through(db, c, sql, params=()):
     return run_with_retry(db, c, sql, params)
 '''
@@ -136,7 +140,7 @@ class Base:
     def program(self, body: str, *, apart: bool) -> str:
         """A program whose helpers stand in a file of their own, or in its own."""
         head = f"import {self.driver}\n"
-        named = "end, move_two, rows_of, run, run_with_retry, save, through, try_it, undo"
+        named = "end, many, move_two, rows_of, run, run_with_retry, save, through, try_it, undo"
         head += f"from app.helpers import {named}\n\n\n" if apart else f"{self.helpers}\n\n"
         return head + self.text(body)
 
@@ -445,6 +449,105 @@ _SAME: dict[str, str] = {
     conn.close()
     return row and row[0]
 """,
+    "in a comprehension, an assert and a text": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    counts = [run_with_retry(conn, cur, {_SET}, (n, code)) for n in (7, 8)]
+    assert run(cur, {_SET}, (3, "B")) == 1
+    text = f"{{run(cur, {_SET.replace('"', "'")}, (4, 'B'))}}"
+    conn.commit()
+    conn.close()
+    return counts, text, row and row[0]
+""",
+    "behind another condition": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    if code == "B":
+        pass
+    elif run_with_retry(conn, cur, {_SET}, (40, code)) == 1:
+        conn.commit()
+    conn.close()
+    return row and row[0]
+""",
+    "rows of a helper that are written": _HEAD
+    + f"""    for name, stage in rows_of(cur, "SELECT code, stage FROM ormlift_lent ORDER BY id"):
+        cur.execute({_SET}, (stage + 1, name))
+    conn.commit()
+    conn.close()
+""",
+    "a cursor that is made there": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    run(conn.cursor(), {_SET}, (9, code))
+    conn.commit()
+    conn.close()
+    return row and row[0]
+""",
+    "in a finally": _HEAD
+    + f"""    try:
+        cur.execute({_SET}, (9, code))
+        int("x")
+    except ValueError:
+        conn.rollback()
+    finally:
+        run_with_retry(conn, cur, {_SET}, (5, code), commit=True)
+        conn.close()
+""",
+    "commits and rollbacks by turns": _HEAD
+    + f"""    out = []
+    for n in range(4):
+        cur.execute({_SET}, (n, code))
+        out.append(run(cur, "UPDATE ormlift_lent SET stage = stage + 100 WHERE code = %s", (code,)))
+        if n % 2:
+            conn.commit()
+        else:
+            conn.rollback()
+        cur.execute({_STAGE})
+        row = cur.fetchone()
+        out.append(row and row[0])
+    conn.close()
+    return out
+""",
+    "two calls in one statement": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    n = run_with_retry(conn, cur, {_SET}, (9, code)) + run_with_retry(conn, cur, {_SET}, (9, "B"), commit=True)
+    conn.close()
+    return n, row and row[0]
+""",
+    "behind a colon": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    if row: run_with_retry(conn, cur, {_SET}, (9, code), commit=True)
+    conn.close()
+    return row and row[0]
+""",
+    "values of rows, one by one": _HEAD
+    + """    cur.execute("SELECT stage, code FROM ormlift_lent ORDER BY id")
+    params = []
+    for row in cur.fetchall():
+        params.append((row[0] + 5, row[1]))
+    many(cur, "UPDATE ormlift_lent SET stage = %s WHERE code = %s", params)
+    conn.commit()
+    conn.close()
+""",
+    "a row taken apart": _HEAD
+    + """    cur.execute("SELECT stage, code FROM ormlift_lent WHERE code = %s", (code,))
+    row = cur.fetchone()
+    if row:
+        run(cur, "UPDATE ormlift_lent SET stage = %s + 5 WHERE code = %s AND stage < %s", (*row, 99))
+        run(cur, "UPDATE ormlift_lent SET stage = stage + %s WHERE code = %s", list(row))
+    conn.commit()
+    conn.close()
+""",
+    "commits while rows are read": _HEAD
+    + f"""    cur.execute("SELECT code, stage FROM ormlift_lent ORDER BY id")
+    rows = cur.fetchall()
+    cur.execute({_SET}, (4, "B"))
+    for name, stage in rows:
+        save(conn, {_SET}, (stage + 30, name))
+    conn.close()
+""",
     "an early return": _HEAD
     + f"""    cur.execute({_STAGE})
     row = cur.fetchone()
@@ -498,6 +601,8 @@ def f(code, conn=None, cur=None):
 @pytest.mark.parametrize("apart", [True, False], ids=["in a file of its own", "in the same file"])
 @pytest.mark.parametrize("name", list(_SAME))
 def test_before_and_after_do_the_same(base: Base, name: str, *, apart: bool) -> None:
+    if not apart and base.driver not in ("sqlite3", "pymysql"):
+        pytest.skip("two drivers will do")
     before = base.program(_SAME[name], apart=apart)
     after = base.after(before)
     assert "connection()" in after

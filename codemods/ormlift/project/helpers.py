@@ -42,6 +42,7 @@ class Does(StrEnum):
     FETCHES = "fetches"
     COMMITS = "commits"
     ROLLS_BACK = "rolls back"
+    BLOCKS = "blocks"  # `with conn:`
     HANDS_ON = "hands on"  # to a function by name
     CALLS = "calls"  # hands it to a function that is a parameter
     KEEPS = "keeps"  # anything else
@@ -197,6 +198,8 @@ class _Reader:
             case ast.keyword():
                 call = self.parents[parent]
                 yield self._handed(call, node, parent.arg) if isinstance(call, ast.Call) and parent.arg else keeps
+            case ast.withitem(optional_vars=None) if not own:
+                yield Deed(Does.BLOCKS, node.lineno)
             case ast.If(test=test) | ast.IfExp(test=test) | ast.UnaryOp(op=ast.Not(), operand=test) if test is node:
                 pass
             case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
@@ -302,11 +305,12 @@ class _Reader:
 
     def settles(self, named: list[str]) -> str:
         """Whether it surely ends with a commit: `*`, or the parameter that says so; empty where that is not sure."""
-        commits = [n for n in self.nodes if isinstance(n, ast.Expr) and _is_commit(n.value, named)]
+        commits = [n for n in self.nodes if isinstance(n, ast.stmt) and _is_commit(n, named)]
         runs = [n.lineno for n in self.nodes if isinstance(n, ast.Call) and _runs(n, named)]
         returns = [n.lineno for n in self.nodes if isinstance(n, ast.Return)]
         for commit in commits:
-            if all(line < commit.lineno for line in runs) and all(line > commit.lineno for line in returns):
+            end = commit.end_lineno or commit.lineno
+            if all(line <= end for line in runs) and all(line >= commit.lineno for line in returns):
                 found = self._condition(commit)
                 if found is not None:
                     return found or "*"
@@ -351,8 +355,15 @@ def _suites(node: ast.AST) -> Iterator[list[ast.stmt]]:
             yield value
 
 
-def _is_commit(node: ast.expr, named: list[str]) -> bool:
-    return isinstance(node, ast.Call) and dotted(node.func) in {f"{name}.commit" for name in named}
+def _is_commit(node: ast.stmt, named: list[str]) -> bool:
+    """Whether a statement commits when it ends: `conn.commit()`, `with conn:`."""
+    match node:
+        case ast.Expr(value=ast.Call(func=func)):
+            return dotted(func) in {f"{name}.commit" for name in named}
+        case ast.With(items=[ast.withitem(context_expr=ast.Name(id=name), optional_vars=None)]):
+            return name in named
+        case _:
+            return False
 
 
 def _runs(node: ast.Call, named: list[str]) -> bool:

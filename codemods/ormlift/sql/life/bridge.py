@@ -13,7 +13,7 @@ from ormlift.project.helpers import Does as Act
 from ormlift.project.index import ProjectIndex
 from ormlift.schema import Tri
 from ormlift.sql.life.commits import autocommits
-from ormlift.sql.life.drivers import DIALECTS, EXECUTE_RETURNS_COUNT
+from ormlift.sql.life.drivers import COMMITTING_BLOCK, DIALECTS, EXECUTE_RETURNS_COUNT
 from ormlift.sql.life.executions import Execution
 from ormlift.sql.life.lent import Lent
 from ormlift.sql.life.model import Does, Life
@@ -50,6 +50,8 @@ def _stands_in_the_way(lent: Lent, life: Life, index: ProjectIndex) -> str:
     driver = life.source.driver
     if not driver or autocommits(life) is Tri.YES:
         return "whose driver is not known" if not driver else "which commits each statement by itself"
+    if Act.BLOCKS in lent.acts and driver not in COMMITTING_BLOCK:
+        return "whose `with` closes it"
     if any(use.cursor for use in life.where(Does.SETTING)):
         return "which may need what is set on the cursor"
     if Act.COUNTS in lent.acts and driver not in EXECUTE_RETURNS_COUNT:

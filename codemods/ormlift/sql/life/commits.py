@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ormlift.model import Effect
 from ormlift.schema import SourceKind, Tri
-from ormlift.sql.life.drivers import COMMITTING_BLOCK
+from ormlift.sql.life.drivers import COMMITTING_BLOCK, COMMITTING_CONNECT
 from ormlift.sql.life.executions import OPEN, TRANSACTION, Execution
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.model import Does, How, Life, Use
@@ -142,13 +142,15 @@ def commit_effects(
         if before is Tri.UNKNOWN and scope_commits is Tri.NO:
             message = f"the block of line {life.line} may commit at its end what line {line} writes, and the scope not"
             raise Refused("commit-at-exit", f"{message}; configure a scope that commits, or commit in the block")
-        if before is Tri.YES or before is scope_commits is Tri.NO:
+        if before is Tri.YES:
             continue
         if auto is Tri.UNKNOWN and not life.where(Does.COMMIT):
             message = (
                 "nothing here commits what this line writes; it cannot be told whether the connection does by itself"
             )
             yield Effect("autocommit", line, message)
+        elif before is scope_commits is Tri.NO:
+            continue
         elif before is Tri.UNKNOWN:
             message = f"it cannot be told whether {dotted(life.call.func)}() commits at its end what this line writes"
             yield Effect("commit-at-exit", line, f"{message}; the scope {_what(scope_commits)}")
@@ -168,7 +170,7 @@ def _commits_at_end(life: Life) -> Tri:
         return Tri.NO
     if not life.source.driver:
         return Tri.UNKNOWN
-    return Tri.YES if life.source.driver in COMMITTING_BLOCK else Tri.NO
+    return Tri.YES if life.source.driver in COMMITTING_CONNECT else Tri.NO
 
 
 def check_blocks(life: Life, reached: Flow) -> None:

@@ -39,6 +39,7 @@ OTHERS = ("apsw", "asyncpg", "aiomysql", "aiopg", "databases")  # which are no D
 EXECUTE_RETURNS_CURSOR = frozenset({"sqlite3", "psycopg", ""})
 EXECUTE_RETURNS_COUNT = frozenset({"pymysql", "MySQLdb"})  # what `execute(..)` gives is the row count
 COMMITTING_BLOCK = frozenset({"sqlite3", "psycopg2"})  # `with conn:` commits or rolls back, and does not close
+COMMITTING_CONNECT = COMMITTING_BLOCK | {"psycopg"}  # `with connect(..) as conn:` does; psycopg's closes it too
 
 
 def paramstyle(driver: str, dialect: str) -> str:

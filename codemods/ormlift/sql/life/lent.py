@@ -171,7 +171,7 @@ class _Finder:
             deeds += done
         texts = [n for a in (*call.args, *(k.value for k in call.keywords)) for n in _texts(a, life)]
         memory = helper.remembers or remembered(*texts)
-        commits = _is_settled(helper, arguments) and any(d.does is Act.COMMITS for d in deeds)
+        commits = _is_settled(helper, arguments) and any(d.does in (Act.COMMITS, Act.BLOCKS) for d in deeds)
         acts = frozenset(d.does for d in deeds)
         reads = helper.words | first_words(*texts) == {"SELECT"} and acts <= _READS
         return Lent(call, given, acts, commits, reads, memory)
