@@ -309,20 +309,6 @@ def main(n):
 """,
         "and it commits itself",
     ),
-    "a with block in the function, while something is open": (
-        """def move(conn, n):
-    with conn:
-        conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
-
-
-def main(n):
-    conn = sqlite3.connect(DB_PATH)
-    conn.execute("UPDATE jobs SET stage = 9 WHERE id = ?", (n + 1,))
-    move(conn, n)
-    conn.close()
-""",
-        "begins while a transaction is open",
-    ),
     "the rows are set behind a call": (
         """def move(conn, n):
     return conn.execute("SELECT stage FROM jobs WHERE id = ?", (n,)).fetchone()[0]

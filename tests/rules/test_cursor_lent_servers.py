@@ -111,6 +111,11 @@ def many(cursor, sql, rows):
     cursor.executemany(sql, rows)
 
 
+def in_block(conn, sql, params):
+    with conn:
+        conn.cursor().execute(sql, params)
+
+
 def through(db, c, sql, params=()):
     return run_with_retry(db, c, sql, params)
 '''
@@ -140,7 +145,7 @@ class Base:
     def program(self, body: str, *, apart: bool) -> str:
         """A program whose helpers stand in a file of their own, or in its own."""
         head = f"import {self.driver}\n"
-        named = "end, many, move_two, rows_of, run, run_with_retry, save, through, try_it, undo"
+        named = "end, in_block, many, move_two, rows_of, run, run_with_retry, save, through, try_it, undo"
         head += f"from app.helpers import {named}\n\n\n" if apart else f"{self.helpers}\n\n"
         return head + self.text(body)
 
@@ -608,6 +613,58 @@ def test_before_and_after_do_the_same(base: Base, name: str, *, apart: bool) -> 
     assert "connection()" in after
     assert base.after_again(after) == after
     assert "session.execute" in after or "session.query" in after
+    for arguments in (("A",), ("none",)):
+        old, new = base.run(before, arguments), base.run(after, arguments)
+        assert new == old
+
+
+_BLOCKS = {
+    "a helper that opens a block while something is open": _HEAD
+    + f"""    cur.execute({_SET}, (9, "B"))
+    in_block(conn, {_SET}, (9, code))
+    cur.execute({_SET}, (7, "B"))
+    conn.rollback()
+    conn.close()
+""",
+    "a helper that opens a block and fails": _HEAD
+    + f"""    cur.execute({_SET}, (9, "B"))
+    try:
+        in_block(conn, {_INSERT}, (1, code))
+    except DRIVER.IntegrityError:
+        cur.execute({_SET}, (7, "A"))
+        conn.commit()
+    conn.close()
+""",
+    "a helper that commits in a block": _HEAD
+    + f"""    with conn:
+        cur.execute({_SET}, (9, code))
+        end(conn)
+        cur.execute({_SET}, (7, "B"))
+    conn.close()
+""",
+    "a helper that fails in a block": _HEAD
+    + f"""    try:
+        with conn:
+            cur.execute({_SET}, (9, code))
+            run(cur, {_INSERT}, (1, "X"))
+    except DRIVER.IntegrityError:
+        return "taken back"
+    finally:
+        conn.close()
+""",
+}
+
+
+@pytest.mark.parametrize("name", list(_BLOCKS))
+def test_blocks_before_and_after_do_the_same(base: Base, name: str) -> None:
+    before = base.program(_BLOCKS[name], apart=True)
+    if base.driver not in ("sqlite3", "psycopg2"):
+        reason = base.site(before).reason
+        assert reason is not None
+        assert reason.code in ("connection-escapes", "with-connection")
+        return
+    after = base.after(before)
+    assert "driver_connection" in after
     for arguments in (("A",), ("none",)):
         old, new = base.run(before, arguments), base.run(after, arguments)
         assert new == old
