@@ -30,8 +30,9 @@ def f(session):
     "handed to a helper, kept, returned, listed": (
         """
 QUERY = text("SELECT id FROM jobs")
+UNUSED = text("SELECT id FROM jobs")
 def f(self, run):
-    run(text("DELETE FROM jobs"))
+    run(text("DELETE FROM jobs"), QUERY, self.sql, ALL)
     self.sql = text("DELETE FROM jobs")
     return text("DELETE FROM jobs").bindparams(x=1)
 ALL = [text("CREATE TABLE x (id int)"), text("DROP TABLE x")]
@@ -44,7 +45,7 @@ def f(conn, query):
     sql = f"SELECT id FROM jobs WHERE stage = {conn}"
     return pd.read_sql(text("SELECT id FROM jobs"), conn), pd.read_sql_query(sql, con=conn), pd.read_sql(query, conn)
 """,
-        ["read-by-pandas"] * 3,
+        ["", "read-by-pandas", "read-by-pandas"],
     ),
     "executed elsewhere in the file": (
         """

@@ -52,6 +52,9 @@ A word of the text that the code chooses from a few stays chosen: the columns th
 not in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that
 is no column's name one conditional expression. The statement of each word (up to 64) is proven.
 
+`pd.read_sql(text(..), con)` on an engine or a connection becomes `pd.read_sql(select(..), con)`: the frame's columns
+keep their names, and where the model's values are of other types than the driver's, so are they (`result-type`).
+
 A schema migration (Alembic, or a file that alters the very table) is refused: it must not depend on today's models.
 Where another function alters the table, a SELECT or DELETE that names its columns is none, in what is no script.
 
@@ -81,6 +84,7 @@ from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.sql.textual.elsewhere import Elsewhere, find_elsewhere
 from ormlift.sql.textual.find import Textual, find_textual
+from ormlift.sql.textual.frames import rewrite_frame
 from ormlift.sql.textual.migration import check_migration
 from ormlift.sql.textual.rewrite import rewrite_textual
 from ormlift.sql.textual.together import rewrite_together, sharing
@@ -102,15 +106,17 @@ def find(module: Module, context: Context) -> Iterator[Site]:
                 del found[site]
             yield made
     yield from found.values()
-    for text in find_elsewhere(module, textual):
-        yield _elsewhere(text)
+    for text in find_elsewhere(module, context.index, textual):
+        yield _elsewhere(text, module, context)
 
 
-def _elsewhere(text: Elsewhere) -> Refusal:
+def _elsewhere(text: Elsewhere, module: Module, context: Context) -> Site:
     if text.code == "read-by-pandas":
-        message = f"pandas reads the SQL on line {text.line}; hand it a select(), and an engine or a connection of it"
-    else:
-        message = f"the text() on line {text.line} {text.goes}; write a statement on models there, or execute it"
+        try:
+            return rewrite_frame(text.call, module, ID, context.index, context.settings)
+        except Refused as refused:
+            return Refusal(ID, text.line, text.end_line, refused.reason)
+    message = f"the text() on line {text.line} {text.goes}; write a statement on models there, or execute it"
     return Refusal(ID, text.line, text.end_line, Reason(text.code, message))
 
 

@@ -177,9 +177,24 @@ def _parts(sql: str, holes: dict[str, Hole], dialect: str, line: int) -> Iterato
             ]
             if any(isinstance(p, Hole) and p.many for p in content) or ("\\" in text and dialect == "mysql"):
                 _refuse(line)
+            if _is_list(content, sql[: piece.start], sql[piece.end :]) or any(map(_closes, content)):
+                _refuse(line)
             yield _Put([p for p in content if p != ""], quoted=True)
         else:
             yield from _bare(text, holes, line, sql[: piece.start], sql[piece.end :])
+
+
+def _is_list(content: list[Hole | str], before: str, after: str) -> bool:
+    """`IN ('{names}')`: a text of several values, with quotes between them, is what this is written for."""
+    alone = [p for p in content if p != ""]
+    return len(alone) == 1 and bool(_IN_BEFORE.search(before)) and after.lstrip().startswith(")")
+
+
+def _closes(part: Hole | str) -> bool:
+    """Whether the code of a value says quotes itself: `"', '".join(names)` ends the literal that it stands in."""
+    if not isinstance(part, Hole):
+        return False
+    return any(isinstance(n, ast.Constant) and isinstance(n.value, str) and "'" in n.value for n in ast.walk(part.node))
 
 
 def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str) -> Iterator[Part]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ormlift.project.index import ProjectIndex
 from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.clause import is_text
 from ormlift.sql.textual.find import Textual
@@ -23,24 +24,26 @@ class Elsewhere:
     end_line: int
     code: str  # text-elsewhere | read-by-pandas
     goes: str  # where it goes, in words
+    call: ast.Call  # what is handed the text, or makes it
 
 
-def find_elsewhere(module: Module, found: Iterable[Textual]) -> Iterator[Elsewhere]:
+def find_elsewhere(module: Module, index: ProjectIndex, found: Iterable[Textual]) -> Iterator[Elsewhere]:
     """Every such text of the file, in source order; `found` are the executions, which are sites of their own."""
     used, names = _used(found)
     for call in module.calls:
         if call in used:
             continue
-        if reads_frame(call, module) and call.args and _is_sql(call.args[0], module):
+        given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "sql")]
+        if reads_frame(call, module) and given and _is_sql(given[0], module):
             used |= set(ast.walk(call))
-            names |= {n.id for n in ast.walk(call.args[0]) if isinstance(n, ast.Name)}
-            yield Elsewhere(call.lineno, call.end_lineno or call.lineno, "read-by-pandas", "")
+            names |= {n.id for n in ast.walk(given[0]) if isinstance(n, ast.Name)}
+            yield Elsewhere(call.lineno, call.end_lineno or call.lineno, "read-by-pandas", "", call)
     for call in module.calls:
         if call in used or not is_text(call, module) or not speaks_sql(call.args[0], module):
             continue
-        goes = _goes(call, module, names)
+        goes = _goes(call, module, names, index)
         if goes:
-            yield Elsewhere(call.lineno, call.end_lineno or call.lineno, "text-elsewhere", goes)
+            yield Elsewhere(call.lineno, call.end_lineno or call.lineno, "text-elsewhere", goes, call)
 
 
 def reads_frame(call: ast.Call, module: Module) -> bool:
@@ -67,11 +70,18 @@ def _used(found: Iterable[Textual]) -> tuple[set[ast.AST], set[str]]:
         used |= set(ast.walk(site.call))
         used |= {n for value in (site.clause.node, *(w.value for w in site.clause.ways)) for n in ast.walk(value)}
         used |= {n for v in site.clause.variables for n in ast.walk(site.module.statement(v))}
-        names |= {n.id for n in ast.walk(site.call) if isinstance(n, ast.Name)}
+        names |= {dotted(n).rpartition(".")[2] for n in ast.walk(site.call) if isinstance(n, ast.Name | ast.Attribute)}
     return used, names
 
 
-def _goes(call: ast.Call, module: Module, names: set[str]) -> str:
+def _is_read(name: str, module: Module, index: ProjectIndex) -> bool:
+    """Whether the file reads a name or an attribute, or another file takes it from here."""
+    read = any(n.id == name and isinstance(n.ctx, ast.Load) for n in module.nodes(ast.Name))
+    read = read or any(n.attr == name and isinstance(n.ctx, ast.Load) for n in module.nodes(ast.Attribute))
+    return read or index.imports.imported_from(module.source.path, name)
+
+
+def _goes(call: ast.Call, module: Module, names: set[str], index: ProjectIndex) -> str:
     """Where a text goes, in words; empty where a variable takes it to an execution that is a site."""
     inner: ast.AST = call
     for around in module.ancestors(call):
@@ -83,8 +93,10 @@ def _goes(call: ast.Call, module: Module, names: set[str]) -> str:
             case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
                 return f"is handed to {name}()"
             case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target):
-                bound = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
-                return "" if bound & names else f"is kept in {module.text(target)}, and what executes it is not seen"
+                bound = {dotted(n).rpartition(".")[2] for n in ast.walk(target)} - {""}
+                if bound & names or not any(_is_read(name, module, index) for name in bound):
+                    return ""  # a variable that takes it to an execution, or that nothing reads any more
+                return f"is kept in {module.text(target)}, and what executes it is not seen"
             case ast.Return():
                 return "is returned, and what executes it is not seen"
             case ast.stmt():

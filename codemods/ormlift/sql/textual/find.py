@@ -85,6 +85,14 @@ def _statement(call: ast.Call) -> list[ast.expr]:
     return [*call.args[:1], *named][:1]
 
 
+def life_of(call: ast.Call, module: Module) -> Life:
+    """The function around a call, as the readers of SQL and parameters want it."""
+    host = module.enclosing_function(call) or module.tree
+    arguments = host.args if isinstance(host, FunctionNode) else None
+    reached = flow(host.body, arguments=arguments, swallows=partial(may_swallow, module=module))
+    return _life(call, host, reached, module)
+
+
 def _life(call: ast.Call, host: Host, reached: Flow, module: Module) -> Life:
     source = SessionSource("", "", module.source.path, call.lineno, SourceKind.SESSION)
     return Life(module, host, reached, module.statement(call), call, How.ASSIGN, source, "")

@@ -59,7 +59,7 @@ def rewrite_textual(site: Textual, codemod: str, index: ProjectIndex, settings: 
 
 
 @dataclass
-class _Part:
+class Part:
     """One statement that the site executes: the only one, unless the code before it chooses."""
 
     clause: Clause
@@ -76,11 +76,11 @@ class Rewriter:
     codemod: str
     index: ProjectIndex
     settings: Settings
-    parts: list[_Part] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     stepped: bool = False  # the text is put together step by step
     grown: Grown | None = None
     built: Built | None = None  # the text is built from lists
-    own: _Part | None = None  # then: the code's statement, of which those of `parts` are the ways
+    own: Part | None = None  # then: the code's statement, of which those of `parts` are the ways
     expressed: Expressed | None = None
     named: Named | None = None  # words of the text are chosen from a few
     target: ast.expr = field(init=False)  # the expression that the written one takes the place of
@@ -139,12 +139,12 @@ class Rewriter:
             if part.way is None:
                 check_once(site, part.prepared)
 
-    def _part(self, clause: Clause, way: Way | None = None) -> _Part:
+    def _part(self, clause: Clause, way: Way | None = None) -> Part:
         prepared = prepare(self.site, clause, self.index, self.settings)
         check_altered(self.site, prepared.statement)
         check_lists(prepared, self.site.life)
         self._place(prepared)
-        return _Part(clause, prepared, way)
+        return Part(clause, prepared, way)
 
     def _choose(self, named: Named) -> None:
         """The statement of each choice of words."""
@@ -161,7 +161,7 @@ class Rewriter:
 
     def _grow(self, steps: Steps) -> None:
         """The statement that is put together step by step: one for each way through the branches."""
-        made: dict[Prepared, _Part] = {}
+        made: dict[Prepared, Part] = {}
         self.stepped = True
         self.site = replace(self.site, clause=replace(self.site.clause, ways=()))
 
@@ -180,7 +180,7 @@ class Rewriter:
 
     def _express(self, built: Built) -> None:
         """The statement that is built from lists: the code's, and one for each way through the branches."""
-        made: dict[Prepared, _Part] = {}
+        made: dict[Prepared, Part] = {}
 
         def make(sql: str, passed: Parameters, spreads: Spreads) -> Prepared:
             part = self._part(Clause(Text(sql), self.site.clause.node, passed=passed, names=built.names))
@@ -242,7 +242,7 @@ class Rewriter:
 
     # The statement and its rows
 
-    def _compose(self, part: _Part) -> None:
+    def _compose(self, part: Part) -> None:
         prepared, site = part.prepared, self.site
         kind = Is.CELL if site.method == "scalar" else _KINDS.get(prepared.fetch, Is.ROWS)
         node = self.target if self.target is not site.call else site.value
@@ -366,7 +366,7 @@ class Rewriter:
         assert request is not None
         return lay_out(node, request.line_length, request.indent, request.base_indent)
 
-    def _loop(self, part: _Part) -> str:
+    def _loop(self, part: Part) -> str:
         """The statement once for each row of parameters."""
         site, written = self.site, part.prepared.written
         assert written is not None
@@ -405,7 +405,7 @@ class Rewriter:
         text = f"{site.module.text(site.node)}.{site.method}({name}{passed})"
         return ReplaceExpr(site.module.span(site.call), text)
 
-    def _text(self, part: _Part) -> str:
+    def _text(self, part: Part) -> str:
         """The written text, with the options that it was executed with."""
         from ormlift.sql.write import write
 
