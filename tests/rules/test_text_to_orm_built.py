@@ -228,6 +228,27 @@ def run(session, a, b, c):
         params["only"] = thing.value
     return session.execute(text(sql), params).scalars().all()
 """,
+    "a clause by a property that does something": """\
+class Counted:
+    seen = 0
+
+    @property
+    def value(self):
+        Counted.seen += 1
+        return Counted.seen % 3 == 1
+
+
+def run(session, a, b, c):
+    thing = Counted()
+    clause = ""
+    params = {}
+    if thing.value:
+        clause = "AND author_id = :only"
+    if thing.value:
+        params["only"] = a
+    sql = "SELECT id FROM books WHERE count > 0 {}".format(clause)
+    return session.execute(text(sql), params).scalars().all()
+""",
     "a parameter that a call may change": """\
 def run(session, a, b, c):
     thing = Thing(a)

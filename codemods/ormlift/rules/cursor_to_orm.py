@@ -65,6 +65,11 @@ A function of the project that only fills lists, dicts and texts is evaluated wh
 in the statement, or where it was called if it adds on some ways only. Loops over a dict that fill lists of columns and
 values pass the dict as it is; others stay loops and fill a dict: `sets[key] = value`, for keys that the code names.
 
+A value that is put into the text becomes a parameter, as the effect `interpolated` says: in quotes, a number, or what
+stands beside a column of numbers; the values of a list (`IN ({",".join(str(i) for i in ids)})`) become `in_(ids)`. A
+column's name that the code chooses from a few, or a parameter whose default and calls in the file are names, becomes
+`getattr(Model, name)`.
+
 `dict(zip(names, row))` with names of `cursor.description` becomes `dict(row._mapping)`, unless the code may change the
 names; then they are written out, and zipped as before. JSON stays text in such a dict.
 

@@ -29,8 +29,9 @@ effect says so.
 
 A value that is put into the text (an f-string, `%`, `.format`) becomes a parameter, which closes an injection; the
 effect says so. Outside of quotes it must be known to be a number: by its type, as a column of the instance that an
-event hands in (`target.user_id`) or of a row, or because all calls pass such a number. A name or a piece of SQL that is
-put in is refused.
+event hands in (`target.user_id`) or of a row, or because all calls pass such a number; or it stands beside a column of
+numbers, where a name or SQL would be bound too. The values of a list (`IN ({",".join(str(i) for i in ids)})`) become
+`in_(ids)`. A piece of SQL that is put in is refused.
 
 One of several texts, as branches chose it, becomes one of several statements, each where its text stood. Aliases,
 subqueries and tables of WITH that need a name of their own are written above the execution.
@@ -49,7 +50,7 @@ whose keys the function says is passed as it is. A text of conditions that is pu
 and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
 A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort
-not in (..)` lets pass, a dict's values. `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that
+not in (..)` lets pass, a dict's values, the default of a parameter where all calls in the file pass names (`open-name`). `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that
 is no column's name one conditional expression. The statement of each word (up to 64) is proven.
 
 `pd.read_sql(text(..), con)` on an engine or a connection becomes `pd.read_sql(select(..), con)`: the frame's columns

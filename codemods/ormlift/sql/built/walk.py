@@ -15,7 +15,7 @@ from ormlift.sql.built.rounds import keys_of_dict, may_repeat, rounds_of
 from ormlift.sql.built.setting import Setter
 from ormlift.sql.built.values import KEY, Item, Items, Part, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
-from ormlift.sql.life.pure import acts, looks
+from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.swallow import may_swallow
 from ormlift.syntax import walk_scope
@@ -208,7 +208,7 @@ class _Way:
         definitions = self.walk.life.flow.definitions
         names = [n.id for n in ast.walk(test) if isinstance(n, ast.Name)]
         stable = all(len(definitions.get(name, ())) < 2 and name not in self.walk.mutated for name in names)
-        if not stable or acts(test):
+        if not stable or acts(test) or does_more(test, self.walk.life.module):
             return f"{id(test)} {test.lineno}"
         return f"{self.done if looks(test) else 0} {ast.dump(test)}"
 
