@@ -50,8 +50,9 @@ whose keys the function says is passed as it is. A text of conditions that is pu
 and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
 A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort
-not in (..)` lets pass, a dict's values, the default of a parameter where all calls in the file pass names (`open-name`). `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that
-is no column's name one conditional expression. The statement of each word (up to 64) is proven.
+not in (..)` lets pass, a dict's values, the default of a parameter where all calls in the file pass names (effect
+`open-name`). `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that is no column's name one
+conditional expression. The statement of each word (up to 64) is proven.
 
 `pd.read_sql(text(..), con)` on an engine or a connection becomes `pd.read_sql(select(..), con)`: the frame's columns
 keep their names, and where the model's values are of other types than the driver's, so are they (`result-type`).
