@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ormlift.model import Failed, Outcome, Planned, SiteReport, Status
+from ormlift.project.index import ProjectIndex
 from ormlift.source import decode
 
 from ormlift_cli.git import Repository
@@ -36,6 +37,7 @@ def replay(found: Survey, entries: Sequence[Entry], repository: Repository) -> R
     wanted = [e for e in entries if e.path.startswith(prefix) and not e.made.undoes and e.made.rewrote and _whole(e)]
     contents = repository.contents(blob for e in wanted for blob in (e.delta.old, e.delta.new))
     newest: set[str] = set()
+    index = _index(found, [contents[e.delta.old] for e in wanted if e.path.removeprefix(prefix) in found.looked])
     for entry in wanted:
         path = entry.path.removeprefix(prefix)
         recorded = Counter({c: n for n, c, p in entry.made.rewrote if p == plain(entry.path) and c})
@@ -44,13 +46,20 @@ def replay(found: Survey, entries: Sequence[Entry], repository: Repository) -> R
         result.files += 1
         before, after = contents[entry.delta.old], contents[entry.delta.new]
         settings = replace(found.settings, codemods=tuple(recorded), unsafe=entry.made.unsafe)
-        outcome = plan_of((found.index, settings), (path, before))
+        outcome = plan_of((index, settings), (path, before))
         result.broken += _differences(path, recorded, outcome)
         if path not in newest and isinstance(outcome, Planned):
             result.notes += _otherwise(path, outcome, after, entry)
             result.notes += _by_hand(path, outcome, after, repository, entry)
         newest.add(path)
     return result
+
+
+def _index(found: Survey, texts: Sequence[bytes]) -> ProjectIndex:
+    """The index, in which nobody else names the functions of the files as they were: who does now has the new ones."""
+    from ormlift.project.named import search
+
+    return replace(found.index, named=search({}, (text.decode(errors="replace") for text in texts)))
 
 
 def _whole(entry: Entry) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 _RECEIVER = re.compile(r"\b(\w+)\.(?:cursor|execute|executemany|commit|rollback|fetchone|fetchall)\(")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_LOOSE = re.compile(rb"(?<!\bself)(?<!\bcls)\.\s*([A-Za-z_]\w*)|[\"':]([A-Za-z_]\w*)[\"']")
 _DEF = re.compile(r"\bdef[ \t]+(\w+)[ \t]*\(([^)]*)")
 _USUAL = frozenset(["conn", "connection", "con", "cnx", "cur", "curs", "cursor", "c", "db", "dbconn", "db_conn"])
 
@@ -45,8 +46,10 @@ def search(files: Mapping[str, bytes], planned: Iterable[str]) -> Named:
     names = {name.encode() for text in planned for name in candidates(text)}
     found: dict[bytes, list[Mention]] = {name: [] for name in names}
     for path, data in files.items() if names else ():
-        for name in names.intersection(_WORD.findall(data)):
-            found[name].append(Mention(path, _is_loose(name, data)))
+        held = names.intersection(_WORD.findall(data))
+        loose = {one or other for one, other in _LOOSE.findall(data)} if held else set()
+        for name in held:
+            found[name].append(Mention(path, name in loose))
     return Named({name.decode(): tuple(mentions) for name, mentions in found.items()})
 
 
@@ -56,8 +59,3 @@ def candidates(text: str) -> Iterator[str]:
     for name, parameters in _DEF.findall(text):
         if receivers & set(re.findall(r"\w+", parameters)):
             yield name
-
-
-def _is_loose(name: bytes, data: bytes) -> bool:
-    pattern = rb"(?<!\bself)(?<!\bcls)\.\s*" + name + rb"\b|[\"'.:]" + name + rb"[\"']"
-    return re.search(pattern, data) is not None
