@@ -282,7 +282,8 @@ def _outside(files: _Read, index: ProjectIndex) -> Outside:
     """What all files do to the constants and connections that the planned ones keep."""
     from ormlift.project.outside import Outside, asked_by
 
-    asked = asked_by((data.decode(errors="replace") for _, data in files.to_plan), (s.database for s in index.sources))
+    planned = (data.decode(errors="replace") for _, data in files.to_plan)
+    asked = asked_by(planned, (s.database for s in index.sources), (s.name for s in index.sources))
     return Outside.read(((path, data.decode(errors="replace")) for path, data, _ in files.for_index), asked)
 
 

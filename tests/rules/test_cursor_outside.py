@@ -141,7 +141,37 @@ _REFUSED = {
         _main(f"from app.queries import conn\n{_QUERIES}", "conn.text_factory = bytes"),
     ),
 }
+_FIELD = _CLASS.replace("    SQL =", "    SQL: str =")
+_MADE = "from app.queries import Store"
+_OWN = {
+    "a field of a dataclass": (
+        "from dataclasses import dataclass\n" + _FIELD.replace("class Store", "@dataclass\nclass Store"),
+        f'Store("{_ONE}").f()',
+    ),
+    "a field of a tuple": (
+        "from typing import NamedTuple\n" + _FIELD.replace("class Store", "class Store(NamedTuple)"),
+        f'Store(SQL="{_ONE}").f()',
+    ),
+    "all attributes are set": (
+        _CLASS.replace(
+            "    def f", "    def __init__(self, **given):\n        self.__dict__.update(given)\n\n    def f"
+        ),
+        f'Store(SQL="{_ONE}").f()',
+    ),
+    "an attribute of any name is set": (
+        _CLASS.replace(
+            "    def f", '    def __init__(self, **given):\n        vars(self)["SQL"] = given["sql"]\n\n    def f'
+        ),
+        f'Store(sql="{_ONE}").f()',
+    ),
+}
 _REWRITTEN = {
+    "a class variable of a dataclass": (
+        "from dataclasses import dataclass\nfrom typing import ClassVar\n"
+        + _CLASS.replace("    SQL =", "    SQL: ClassVar[str] =").replace("class Store", "@dataclass\nclass Store"),
+        _main(_MADE, "pass", "Store().f()"),
+    ),
+    "an annotated constant": (_FIELD, _main(_MADE, "pass", "Store().f()")),
     "the constant is only read": (_MODULE, _main(_QUERIES, "print(queries.SQL)")),
     "another module's": (_MODULE, _main(f"from app import db\n{_QUERIES}", 'db.SQL = "x"')),
     "another class's": (_CLASS, _main(f'{_STORE}\n\n\nclass Other(dict):\n    SQL = "x"', "pass", "store.f()")),
@@ -213,8 +243,8 @@ def _planned(files: dict[str, str]) -> tuple[str, set[str], list[str], list[str]
     every = {**PROJECT, **files}
     imports = ImportGraph({path: import_lines(text, path) for path, text in every.items()})
     known = link(read_facts(Source(path, text)) for path, text in every.items())
-    databases = [source.database for source in known.sources]
-    outside = Outside.read(every.items(), asked_by([files["app/queries.py"]], databases))
+    databases, openers = [s.database for s in known.sources], [s.name for s in known.sources]
+    outside = Outside.read(every.items(), asked_by([files["app/queries.py"]], databases, openers))
     index = replace(known, imports=imports, outside=outside)
     settings = Settings(
         unsafe=True,
@@ -252,6 +282,48 @@ def test_what_the_program_puts_there_stays(world: World, name: str) -> None:
     assert reasons
     assert any(" of app/" in message for message in messages)
     assert _run(world, files, "app.main", "main").error is None
+
+
+@pytest.mark.parametrize("name", list(_OWN))
+def test_what_each_object_may_have_of_its_own_stays(world: World, name: str) -> None:
+    text, call = _OWN[name]
+    files = {"app/queries.py": text, "app/main.py": _main(_MADE, "pass", call)}
+    after, _, reasons, _ = _planned(files)
+    assert (after, reasons) == (text, ["dynamic-sql"])
+    assert _run(world, files, "app.main", "main").result == ([1], [1])
+
+
+def test_a_star_behind_the_constant_may_bind_it_anew() -> None:
+    star = "from app.db import *\n"
+    assert _planned({"app/queries.py": _MODULE.replace("\n\ndef f", f"\n{star}\n\ndef f")})[2] == ["dynamic-sql"]
+    assert _planned({"app/queries.py": star + _MODULE})[2] == []
+
+
+_OPENS = """import sqlite3
+
+
+class Store:
+    def connect(self):
+        return sqlite3.connect("jobs.db")
+
+    def f(self):
+        conn = self.connect()
+        rows = conn.execute("SELECT id FROM jobs ORDER BY id").fetchall()
+        conn.close()
+        return [r[0] for r in rows]
+"""
+
+
+def test_a_class_below_that_opens_otherwise_is_told() -> None:
+    below = "from app.queries import Store\n\n\nclass Below({base}):\n    def connect(self):\n        return None\n"
+    for base, told in (("Store", True), ("dict", False)):
+        effects = _planned({"app/queries.py": _OPENS, "app/main.py": below.format(base=base)})[1]
+        assert ("patched-name" in effects) is told
+
+
+def test_what_opens_is_told_where_the_program_replaces_it() -> None:
+    main = _IN_MAIN.format(imports="from app import queries", change="queries.open_db = print", call="queries.f()")
+    assert "patched-name" in _planned({"app/queries.py": _MODULE, "app/main.py": main})[1]
 
 
 @pytest.mark.parametrize("name", list(_REWRITTEN))

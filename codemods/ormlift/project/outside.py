@@ -32,6 +32,7 @@ _ITSELF = re.compile(r"\bsys\.modules\[__name__\](?:\.(?P<name>\w+)[ \t]*=(?!=)|
 _MADE = re.compile(
     r"\btype\(\s*[\"']\w+[\"']\s*,\s*\((?P<bases>[^)]*)\)\s*,\s*(?:\{(?P<items>[^}]*)\}|dict\((?P<words>[^)]*)\))"
 )
+_METHOD = re.compile(r"^[ \t]+(?:async )?def (?P<name>\w+)\(", re.MULTILINE)
 _HEADER = re.compile(r"^[ \t]*class (?P<name>\w+)\((?P<bases>[^)]*)\)", re.MULTILINE)
 _OUTER = re.compile(r"^(?:class \w+[ \t]*(?:\((?P<bases>[^)]*)\))?|def |async def )", re.MULTILINE)
 _BEFORE = re.compile(r"[\w.]*[\w)\]]$")
@@ -65,9 +66,10 @@ class Asked:
 
     constants: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    openers: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.constants or self.kept)
+        return bool(self.constants or self.kept or self.openers)
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,8 @@ class Outside:
         return cls(listed, {name: frozenset(above) for name, above in bases.items() if above})
 
 
-def asked_by(texts: Iterable[str], databases: Iterable[str] = ()) -> Asked:
-    """What some files keep that others may reach, and the names by which databases are found, as they are written."""
+def asked_by(texts: Iterable[str], databases: Iterable[str] = (), openers: Iterable[str] = ()) -> Asked:
+    """What some files keep that others may reach; how databases are found, as it is written, and who opens them."""
     constants = {word.rpartition(".")[2] for database in databases for word in _WORD.findall(database)}
     kept: set[str] = set()
     for text in texts:
@@ -119,16 +121,19 @@ def asked_by(texts: Iterable[str], databases: Iterable[str] = ()) -> Asked:
         kept |= {m["name"] for m in _KEPT.finditer(text)}
         for opened in _OPENED.findall(text):
             constants |= {word.rpartition(".")[2] for word in _WORD.findall(opened)}
-    return Asked(frozenset(constants), frozenset(kept))
+    return Asked(frozenset(constants), frozenset(kept), frozenset(name for name in openers if "." not in name))
 
 
 def mentions(path: str, text: str, asked: Asked) -> Iterator[Mention]:
     """All that one file has to do with the names."""
-    names = asked.constants | asked.kept
+    names = asked.constants | asked.kept | asked.openers
     settable = {one or other for one, other in _SETTABLE.findall(text)} & names
     blocks = _Blocks(text)
     yield from _sets(path, text, frozenset(settable))
     yield from _below(path, text, names, blocks)
+    for match in _METHOD.finditer(text) if asked.openers and "class " in text else ():
+        if match["name"] in asked.openers and (bases := blocks.bases(match.start())):
+            yield Mention(path, _line(text, match.end()), match["name"], Way.BELOW, bases=bases)
     yield from _uses(path, text, asked.kept, blocks)
 
 

@@ -261,7 +261,8 @@ def constant_value(name: str, statements: Sequence[ast.stmt], module: Module) ->
         return None
     (statement,) = values
     plain = isinstance(module.parents[statement], ast.Module | ast.ClassDef)
-    if not plain or sum(_binds(name, s) for s in statements) != 1:
+    starred = (s for s in statements if isinstance(s, ast.ImportFrom) and s.names[0].name == "*")
+    if not plain or any(s.lineno > statement.lineno for s in starred) or sum(_binds(name, s) for s in statements) != 1:
         return None
     return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
 
@@ -326,8 +327,38 @@ def is_bound_elsewhere(attr: str, owner: ast.ClassDef, module: Module) -> bool:
     others = (c for c in ast.walk(module.tree) if isinstance(c, ast.ClassDef) and c is not owner)
     if any(attr in _bound(statement) for c in others for statement in c.body):
         return True
+    if _is_field(attr, owner) or any(_fills(n, module) for n in (*module.nodes(ast.Attribute), *module.calls)):
+        return True
     calls = (c for c in module.calls if dotted(c.func) == "setattr" and len(c.args) > 1)
     return any(not isinstance(c.args[1], ast.Constant) or c.args[1].value == attr for c in calls)
+
+
+def _is_field(attr: str, owner: ast.ClassDef) -> bool:
+    """Whether each object of a class may have its own: a field of a dataclass, a NamedTuple, a pydantic model."""
+    made = bool(owner.decorator_list or owner.bases)
+    fields = (s for s in owner.body if isinstance(s, ast.AnnAssign) and dotted(s.target) == attr)
+    return made and any(not {"ClassVar", "Final"} & _said(s.annotation) for s in fields)
+
+
+def _said(annotation: ast.expr) -> set[str]:
+    return {dotted(n).rpartition(".")[2] for n in ast.walk(annotation) if isinstance(n, ast.Name | ast.Attribute)}
+
+
+def _fills(node: ast.expr, module: Module) -> bool:
+    """`self.__dict__.update(..)`, `vars(self)[name] = ..`: any attribute may be set."""
+    if isinstance(node, ast.Call) and dotted(node.func) != "vars":
+        return False
+    if isinstance(node, ast.Attribute) and node.attr != "__dict__":
+        return False
+    match module.parents[node]:
+        case ast.Attribute(attr="update" | "setdefault" | "__setitem__"):
+            return True
+        case ast.Subscript(value=value, ctx=ctx):
+            return value is node and not isinstance(ctx, ast.Load)
+        case ast.Assign(targets=targets):
+            return node in targets
+        case _:
+            return False
 
 
 # Parameters

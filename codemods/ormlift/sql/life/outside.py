@@ -112,6 +112,7 @@ def opener_patches(life: Life, index: ProjectIndex) -> Iterator[Effect]:
 def _patches(name: str, index: ProjectIndex) -> Iterator[Mention]:
     for path, patch in index.imports.patches.get(name, ()):
         yield Mention(path, patch.line, patch.name, Way.SETS, patch.holder, made=patch.made)
+    yield from (m for m in index.outside.of(name) if m.way is not Way.USES and m.name != ANY)
 
 
 def _is_prepared(mention: Mention, index: ProjectIndex) -> bool:
@@ -149,8 +150,8 @@ def kept_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
 
 
 def _of_others(kept: _Kept, index: ProjectIndex) -> Iterable[Mention]:
-    mentions = (m for m in index.outside.of(kept.name) if m.path != kept.path and m.name != ANY)
-    return sorted((m for m in mentions if kept.is_meant(m, index)), key=_order)
+    mentions = (m for m in index.outside.of(kept.name) if m.path != kept.path or m.way is Way.BELOW)
+    return sorted((m for m in mentions if m.name != ANY and kept.is_meant(m, index)), key=_order)
 
 
 def _told(mention: Mention, said: str, life: Life) -> Iterator[Effect]:
