@@ -5,7 +5,8 @@ The piece is parsed under an `if 1:` where it is indented, so that no string ins
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any, TypeVar, cast
 
 import libcst as cst
@@ -470,7 +471,14 @@ def _joined(pending: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.
     """Lines left over from a removed statement before a statement's own: one run of blank lines, not two."""
     if own and own[0].comment is None and not _comments(pending):
         return own
-    return [*pending, *own]
+    blank = _blank(reversed(pending)), _blank(own)
+    kept = len(pending) - min(blank)
+    return [*pending[:kept], *own]
+
+
+def _blank(lines: Iterable[cst.EmptyLine]) -> int:
+    """How many lines without a comment come first."""
+    return sum(1 for _ in takewhile(lambda line: line.comment is None, lines))
 
 
 def _comment_of(space: cst.TrailingWhitespace) -> list[cst.EmptyLine]:
