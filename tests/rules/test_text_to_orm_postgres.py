@@ -175,11 +175,26 @@ SAME = {
     "grouped by a sum, without a name": _all(
         "SELECT id / 2 AS h, -(id % 2) - 1 AS m, COUNT(*) AS n FROM items GROUP BY id / 2, -(id % 2) - 1 ORDER BY 1, 2"
     ),
+    "grouped by an alias that WITH names otherwise": _all(
+        "WITH t (a, b) AS (SELECT COALESCE(label, 'y') AS tier, COUNT(*) FROM items GROUP BY COALESCE(label, 'y')) "
+        "SELECT a, b FROM t ORDER BY b, a"
+    ),
+    "grouped by what WITH calls as a column": _all(
+        "WITH t (label, made) AS (SELECT COALESCE(label, 'y') AS tier, COUNT(*) FROM items GROUP BY tier) "
+        "SELECT label, made FROM t ORDER BY made, label"
+    ),
+    "a window over what is grouped by": _all(
+        "SELECT COALESCE(label, 'y') AS t, COUNT(*) OVER (PARTITION BY COALESCE(label, 'y')) AS n FROM items "
+        "GROUP BY COALESCE(label, 'y'), id ORDER BY t, n"
+    ),
     "distinct and ordered": _all("SELECT DISTINCT COALESCE(label, 'x') AS t FROM items ORDER BY COALESCE(label, 'x')"),
     "any of a query": _all(
         "SELECT id FROM items WHERE id = ANY(SELECT id FROM items WHERE label = 'ab') AND 3 <> ALL (SELECT id FROM "
         "items WHERE label = :l) ORDER BY id",
         '{"l": "ab"}',
+    ),
+    "a row of columns, any of a query": _all(
+        "SELECT id FROM items WHERE (id, label) = ANY (SELECT id, label FROM items WHERE id < 3) ORDER BY id"
     ),
     "none of a query that holds NULL": _all("SELECT id FROM items WHERE id <> ALL(SELECT NULLIF(id, 2) FROM items)"),
     "more than some of a query": _all(

@@ -13,7 +13,7 @@ from ormlift.sql.read import own_nodes
 from ormlift.sql.scope import unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlglot import exp
 
@@ -52,15 +52,18 @@ class Repeated:
         return self.labels.get(self.key(tree)) if self.labels else None
 
 
-def repeated(tree: exp.Expr, scope: Scope) -> Repeated:
-    """Decide for each expression of a SELECT. Raises Refused where neither way is open."""
+def repeated(tree: exp.Expr, scope: Scope, labels: Sequence[str] = ()) -> Repeated:
+    """Decide for each expression of a SELECT. Raises Refused where neither way is open.
+
+    `labels`: what its columns are called, as `WITH t (a, b)` says it.
+    """
     found = Repeated(scope)
     for wanted in _wanted(tree):
         if not holds_values(wanted):
             continue
         key = found.key(wanted)
         places = [n for part in _PARTS for n in own_nodes(tree, type(wanted), part) if found.key(n) == key]
-        item = next((i for i in map(_item_of, places) if i is not None and _is_free(i, tree, scope)), None)
+        item = next((i for i in map(_item_of, places) if i is not None and _is_free(i, tree, scope, labels)), None)
         if item is not None and all(_may_be_label(place, tree) for place in places):
             found.labels[key] = item
         else:
@@ -106,12 +109,25 @@ def _item_of(node: exp.Expr) -> exp.Alias | None:
     return node.parent if isinstance(node.parent, exp.Alias) else None
 
 
-def _is_free(item: exp.Expr, tree: exp.Expr, scope: Scope) -> bool:
-    """Whether an item's label names nothing else: GROUP BY takes a name for a column's first."""
-    name = item.alias.lower()
-    twice = sum(other.alias_or_name.lower() == name for other in tree.expressions) > 1
+def label_of(item: exp.Expr, tree: exp.Expr, labels: Sequence[str]) -> str:
+    """What an item of the select list is called in the end."""
+    place = next((n for n, other in enumerate(tree.expressions) if other is item), -1)
+    label: str = labels[place] if 0 <= place < len(labels) else item.alias
+    return label
+
+
+def is_column(name: str, scope: Scope) -> bool:
+    """Whether a name is a column's too, which GROUP BY takes it for."""
     known = {column.name.lower() for s in scope.chain() for entity in s.entities for column in entity.model.columns}
-    return item in tree.expressions and not twice and name not in known
+    return name.lower() in known
+
+
+def _is_free(item: exp.Expr, tree: exp.Expr, scope: Scope, labels: Sequence[str]) -> bool:
+    """Whether an item's label names nothing else."""
+    name = label_of(item, tree, labels).lower()
+    others = (label_of(other, tree, labels) or other.alias_or_name for other in tree.expressions)
+    once = sum(other.lower() == name for other in others) == 1
+    return any(item is other for other in tree.expressions) and once and not is_column(name, scope)
 
 
 def _may_be_label(node: exp.Expr, tree: exp.Expr) -> bool:

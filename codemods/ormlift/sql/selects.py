@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ormlift.sql.expressions import Expressions, Value, quoted
 from ormlift.sql.layout import COMPARE, Atom, Chain, Infix, Node, Pair, Prefix, call, method
 from ormlift.sql.read import is_aggregate, output_column, own_nodes
-from ormlift.sql.repeated import repeated
+from ormlift.sql.repeated import is_column, label_of, repeated
 from ormlift.sql.scope import Refused, Scope, unsupported
 from ormlift.sql.stars import star_columns
 from ormlift.sql.tablefunctions import is_function
@@ -76,6 +76,7 @@ class SelectWriter:
         self.queries = Queries(binder, names, timestamps)
         self.write = Expressions(scope, binder, names, timestamps)
         self.dialect = binder.statement.dialect
+        self.labels: Sequence[str] = ()  # what the columns are to be called
 
     def parts(
         self, kept: frozenset[int] = frozenset(), labels: Sequence[str] = (), *, query: bool = False
@@ -85,8 +86,9 @@ class SelectWriter:
         for name, said in _REFUSED.items():
             if tree.args.get(name):
                 raise unsupported(said)
+        self.labels = labels
         if self.dialect == "postgresql":
-            self.write.repeated = repeated(tree, self.scope)
+            self.write.repeated = repeated(tree, self.scope, labels)
         self._distinct(parts)
         self.listed(parts)
         for place in sorted(kept):
@@ -404,6 +406,8 @@ class SelectWriter:
     def _grouped(self, tree: exp.Expr) -> Node:
         item = self._output(tree)
         item = item if item is not None else self._repeated(tree)
+        if item is not None and self.labels and is_column(label_of(item, self.tree, self.labels), self.scope):
+            return self.write.value(item.unalias()).node  # the name that it is given is a column's
         return self._by_label(item) if item is not None else self.write.value(tree).node
 
     def _repeated(self, tree: exp.Expr) -> exp.Expr | None:
@@ -481,7 +485,7 @@ class SelectWriter:
             value = self.write.value(item.this) if isinstance(item.this, exp.Column) else None
             if value is not None:
                 return value.node
-            return Atom(quoted(item.alias))
+            return Atom(quoted(label_of(item, self.tree, self.labels)))
         return self.write.value(item).node
 
     def bound(self, name: str) -> Node | None:

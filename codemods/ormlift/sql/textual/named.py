@@ -40,7 +40,7 @@ def named_of(site: Textual) -> Named | None:
         if found is not None and still and all(_WORD.fullmatch(word) for word in found):
             marks[mark] = site.module.text(hole.node)
             held[marks[mark]] = found
-    if not marks or not 1 < prod(len(found) for found in held.values()) <= MOST:
+    if not marks or not 0 < prod(len(found) for found in held.values()) <= MOST:
         return None
     ways: list[Way] = [dict(zip(held, words, strict=True)) for words in product(*held.values())]
     return Named(ways, [Text(_filled(sql.value, marks, way), sql.variables) for way in ways])
