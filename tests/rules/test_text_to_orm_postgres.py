@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ormlift.plan import plan_file
 from ormlift.project.facts import read_facts
 from ormlift.project.index import link
 from ormlift.rules.text_to_orm import CODEMOD
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from tests.rules.text_world import shown
 
@@ -333,6 +335,60 @@ def test_the_same_before_and_after(name: str, engine: sa.Engine) -> None:
 
 # What psycopg 3 could not tell the type of, and raised for, while the model tells it.
 _UNTYPED = ("IndeterminateDatatype", "AmbiguousParameter", "UndefinedFunction", "DatatypeMismatch", "SyntaxError")
+
+
+ASYNC = """\
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Base
+
+
+async def go(session: AsyncSession):
+    rows = await session.execute(
+        text("SELECT id FROM items WHERE made > '2000-01-01' AND made::date <> '2030-01-01' AND id <> '7' ORDER BY id")
+    )
+    await session.execute(text("UPDATE items SET made = '2024-05-06 07:08:09' WHERE id = '2' AND label IS NULL"))
+    named = await session.execute(text("SELECT label FROM items WHERE label = 'ab' AND id IN ('1', '3')"))
+    return [tuple(row) for row in rows], [tuple(row) for row in named]
+"""
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_text_for_dates_where_the_driver_tells_types(driver: str, engine: sa.Engine) -> None:
+    """asyncpg and psycopg name the type of what they bind, and text is no date: it stays in the SQL."""
+    pytest.importorskip(driver)
+    outcome = _planned(ASYNC)
+    assert isinstance(outcome, Planned), outcome
+    assert {c.verdict for site in outcome.sites for c in site.certificates} == {Verdict.PROVEN}
+    assert "literal_column(\"'2000-01-01'\")" in outcome.after.text
+    assert 'Item.label == "ab"' in outcome.after.text
+    ran = [asyncio.run(_awaited(text, engine, driver)) for text in (ASYNC, outcome.after.text)]
+    assert ran[0] == ran[1]
+    assert ran[0][0] == "([(int 1)], [(str 'ab')])"
+
+
+async def _awaited(text: str, engine: sa.Engine, driver: str) -> tuple[str, list[str]]:
+    models: dict[str, Any] = {"__name__": "app.models"}
+    exec(MODELS, models)
+    space: dict[str, Any] = {"Item": models["Item"], "Base": models["Base"]}
+    exec("\n".join(line for line in text.split("\n") if not line.startswith("from app.")), space)
+    models["Base"].metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(ROWS)
+        schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+    settings = (
+        {"server_settings": {"search_path": schema}} if driver == "asyncpg" else {"options": f"-csearch_path={schema}"}
+    )
+    own = create_async_engine(engine.url.set(drivername=f"postgresql+{driver}"), connect_args=settings)
+    async with AsyncSession(own) as session:
+        value = shown(await space["go"](session))
+        await session.commit()
+    await own.dispose()
+    with engine.begin() as connection:
+        rows = [str(tuple(r)) for r in connection.exec_driver_sql("SELECT id, label, made FROM items ORDER BY id")]
+    models["Base"].metadata.drop_all(engine)
+    return value, rows
 
 
 STAYS = {

@@ -6,6 +6,7 @@ what is bound (a `str` for a DateTime raises on SQLite). `literal(value)` is bou
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ormlift.sql.arguments import completed, dumped
 from ormlift.sql.columntypes import takes
 from ormlift.sql.decoded import decoded_text
 from ormlift.sql.layout import Atom, Node, call
+from ormlift.sql.operands import quoted
 from ormlift.sql.statement import EFFECTS, Bind, Finding
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ormlift.sql.statement import Argument, Statement
 
 
+_TYPED = ("int", "float", "numeric", "bool", "datetime", "date", "time", "interval", "uuid")
 OWN_NONE = ("json", "unknown")  # kinds whose type may bind None as something else than NULL
 
 
@@ -77,8 +80,15 @@ class Binder:
         """A literal of the SQL, meeting a column or an expression of a kind."""
         from ormlift.sql.statement import Argument
 
+        if python == "str" and kind in _TYPED and self.names.request.typed and self.statement.dialect == "postgresql":
+            return self.inline(str(ast.literal_eval(text)))
         argument = Argument(text, may_be_none=False, type=python)
         return self._bound(Atom(text, _level(text)), argument, ref, kind, use, constant=True)
+
+    def inline(self, text: str) -> Node:
+        """Text that stands in the SQL as it did: `literal_column("'2024-01-01'")`."""
+        said = text.replace("'", "''")
+        return call(self.names.sa("literal_column"), Atom(quoted(f"'{said}'")))
 
     def literal(self, node: Node, ref: ColumnRef | None = None, kind: str = "") -> Node:
         """`literal(value)`; on PostgreSQL with the column's type, for drivers that name the type of what they bind.
@@ -188,8 +198,6 @@ def _exact(argument: Argument, kind: str) -> bool:
 
 def _level(text: str) -> int:
     """How tightly an argument's own text binds; what is no plain operand gets parentheses."""
-    import ast
-
     from ormlift.sql.layout import ATOM, COMPARE, UNARY
 
     try:

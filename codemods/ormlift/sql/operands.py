@@ -73,8 +73,7 @@ class Operands:
     def _inlined(self, tree: exp.Literal) -> Value:
         """A literal that stands in the SQL: `literal_column("'x'")`."""
         if tree.is_string:
-            text = tree.name.replace("'", "''")
-            return Value(call(self.names.sa("literal_column"), Atom(quoted(f"'{text}'"))))
+            return Value(self.binder.inline(tree.name))
         whole = literal_value(tree).kind == "int"
         typed = [Atom(self.names.sa("Integer"))] if whole else []
         return Value(

@@ -124,6 +124,7 @@ class Request:
     passed: str = ""  # further arguments of `execute(..)`, as source text; in `select` style only
     stated: str = ""  # the variable that holds the statement, where it is made elsewhere; in `select` style only
     also: frozenset[str] = frozenset()  # other dialects that the project's engines speak
+    typed: bool = False  # the driver tells the server the types of what it binds: text is no date by itself
     kept: frozenset[int] = frozenset()  # columns of the result that must come as the driver gives them
     variables: bool = False  # statements may be written above, for aliases, subqueries and tables of WITH
     taken: frozenset[str] = frozenset()  # names that mean something where the statement stands

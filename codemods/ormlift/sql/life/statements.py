@@ -402,6 +402,7 @@ class Manner:
     variables: bool = False  # statements may be written above
     sqlalchemy: str = ""  # see `Request`
     also: frozenset[str] = frozenset()  # see `Request`
+    typed: bool = False  # see `Request`
 
 
 def _names_of(module: Module) -> frozenset[str]:
@@ -444,6 +445,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         timestamps=manner.timestamps,
         sqlalchemy=manner.sqlalchemy,
         also=manner.also,
+        typed=manner.typed,
         line_length=line_length(module) - base,  # written at column 0: the edit indents it
         indent=start - base + (len("(await ") if manner.is_async else 0),
         names=said_names(life, prepared.models.values()),

@@ -290,6 +290,7 @@ class Rewriter:
             synchronize=synchronize,
             sqlalchemy=self.settings.sqlalchemy,
             also=dialects(self.index) - {prepared.statement.dialect},
+            typed=site.receiver.asynchronous,
         )
 
     def _needs(self, prepared: Prepared) -> Iterator[ImportNeed]:
