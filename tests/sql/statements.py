@@ -289,7 +289,6 @@ CASES: tuple[Case, ...] = (
     C("SELECT j.id, u.email FROM jobs j FULL JOIN users u ON u.id = j.owner_id ORDER BY u.id, j.id"),
     C("SELECT j.name, u.email FROM jobs j JOIN users u USING (id) ORDER BY j.id"),
     C("WITH t (a, b) AS (SELECT upper(name) AS u, COUNT(*) FROM jobs GROUP BY u) SELECT a, b FROM t ORDER BY b, a"),
-    C("SELECT x.a FROM (WITH t (a) AS (SELECT upper(name) AS u FROM jobs GROUP BY u ORDER BY u) SELECT a FROM t) x"),
     C("SELECT j.id, t.tag FROM jobs j JOIN users u ON u.id = j.owner_id CROSS JOIN tags t ORDER BY j.id, t.tag"),
     C("INSERT INTO users (email, nick) VALUES (?, 'a'), ('z@z', NULL)", (1,)),
     C("INSERT INTO users (email, nick) SELECT name, class FROM jobs WHERE id = 1"),

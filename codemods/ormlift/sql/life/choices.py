@@ -42,6 +42,8 @@ def choices(node: ast.expr, life: Life, depth: int = _DEPTH) -> Texts | None:
 def _is_bound(node: ast.Name, life: Life) -> bool:
     """Whether a name surely holds something where it is read."""
     definitions = life.flow.of(node)
+    if any(isinstance(life.module.parents.get(d), ast.comprehension) for d in definitions):
+        return len(definitions) == 1
     if any(isinstance(d, ast.arg) or is_bound(d, node, life.module) for d in definitions):
         return True
     return is_always_bound(node.id, node, life.host, life.module)
