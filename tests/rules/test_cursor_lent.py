@@ -393,3 +393,88 @@ def test_values_come_to_the_driver_as_it_gave_them(world: World, name: str, colu
         old, new = (world.run(text, lambda s, n=n: s["f"](n)) for text in (before, outcome.after.text))
         assert type(new.error) is type(old.error) or "IntegrityError" in repr(old.error)
         assert new.rows == old.rows
+
+
+_IMPORTED = """import sqlite3
+from app.db import DB_PATH
+IMPORT
+
+
+def f(n):
+    INSIDE
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    cur.execute("SELECT stage FROM jobs WHERE id = ?", (n,))
+    row = cur.fetchone()
+    NAME(conn, cur, "UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
+    conn.commit()
+    conn.close()
+    return row[0]
+"""
+_NAMES = {
+    "by its name": ("from app.helpers import run", "pass", "run", True),
+    "by another name": ("from app.helpers import run as go", "pass", "go", True),
+    "by its module": ("import app.helpers", "pass", "app.helpers.run", True),
+    "by a name of its module": ("from app import helpers as h", "pass", "h.run", True),
+    "from beside": ("from .helpers import run", "pass", "run", True),
+    "with all": ("from app.helpers import *", "pass", "run", True),
+    "in the function": ("", "from app.helpers import run", "run", True),
+    "bound anew": ("from app.helpers import run\n\nrun = timed(run)", "pass", "run", False),
+    "defined again": ("from app.helpers import run\n\n\ndef run(*args):\n    pass", "pass", "run", False),
+    "one of two": ("try:\n    from app.helpers import run\nexcept ImportError:\n    run = None", "pass", "run", False),
+    "one of two in the function": (
+        "",
+        "if n:\n        from app.helpers import run\n    else:\n        from app.others import run",
+        "run",
+        False,
+    ),
+    "a global that is set": (
+        "from app.helpers import run\n\n\ndef g():\n    global run\n    run = print",
+        "pass",
+        "run",
+        False,
+    ),
+    "a name of the function": ("from app.helpers import run", "run = timed(run)", "run", False),
+    "of another module": ("from app.nowhere import run", "pass", "run", False),
+    "of an object": ("from app.helpers import Box", "pass", "Box().run", False),
+    "of a class": ("from app.helpers import Box", "pass", "Box.run", False),
+    "by way of another": ("from app.helpers import through", "pass", "through", True),
+    "by way of one that is bound anew": ("from app.helpers import astray", "pass", "astray", False),
+}
+_HELPERS = (
+    _RUN
+    + """
+
+class Box:
+    def run(self, conn, cur, sql, params=()):
+        cur.execute(sql, params)
+
+
+def through(conn, cur, sql, params=()):
+    run(conn, cur, sql, params)
+
+
+def astray(conn, cur, sql, params=()):
+    cur.execute("")
+    walk(conn, cur, sql, params)
+
+
+def walk(conn, cur, sql, params=()):
+    cur.execute(sql, params)
+
+
+walk = timed(walk)
+"""
+)
+
+
+@pytest.mark.parametrize("name", list(_NAMES))
+def test_a_helper_is_found_by_its_name(name: str) -> None:
+    imported, inside, called, found = _NAMES[name]
+    text = _IMPORTED.replace("IMPORT", imported).replace("INSIDE", inside).replace("NAME", called)
+    held = {**PROJECT, "app/__init__.py": "", "app/helpers.py": _HELPERS, "app/jobs.py": text}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
+    outcome = plan_file(Source("app/jobs.py", text), index, settings)
+    assert isinstance(outcome, Planned) is found, outcome
+    assert not found or "driver_connection" in outcome.after.text  # type: ignore[union-attr]

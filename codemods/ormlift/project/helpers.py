@@ -90,12 +90,27 @@ def read_helpers(definitions: Definitions) -> Iterator[Helper]:
     for definition in definitions.functions:
         helper = None if definition.owner else read_helper(definition.node)
         if helper is not None:
-            bound = bound or Counter(_bound(definitions.statements))
-            yield from [helper] if bound[helper.name] == 1 else []
+            bound = bound or bound_names(definitions)
+            yield from [_without_doubt(helper, bound)] if bound[helper.name] == 1 else []
+
+
+def _without_doubt(helper: Helper, bound: Counter[str]) -> Helper:
+    """The helper, where what it hands on to by a name that is bound more than once keeps it."""
+    taken = tuple((name, tuple(_doubted(deed, bound) for deed in deeds)) for name, deeds in helper.taken)
+    return replace(helper, taken=taken)
+
+
+def _doubted(deed: Deed, bound: Counter[str]) -> Deed:
+    unclear = deed.does is Does.HANDS_ON and bound[deed.name.partition(".")[0]] > 1
+    return replace(deed, does=Does.KEEPS) if unclear else deed
+
+
+def bound_names(definitions: Definitions) -> Counter[str]:
+    """The names that a module binds, each as often as it does, by functions that say `global` too."""
+    return Counter(_bound(definitions.statements))
 
 
 def _bound(statements: list[ast.stmt]) -> Iterator[str]:
-    """The names that a module binds, each as often as it does, by functions that say `global` too."""
     for statement in statements:
         if isinstance(statement, FunctionNode | ast.ClassDef):
             yield statement.name

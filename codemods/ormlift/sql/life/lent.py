@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ormlift.project.facts import FileFacts
-from ormlift.project.helpers import Deed, Helper, first_words, read_helper, read_helpers, remembered
+from ormlift.project.helpers import Deed, Helper, bound_names, first_words, read_helper, read_helpers, remembered
 from ormlift.project.helpers import Does as Act
 from ormlift.project.index import ProjectIndex
 from ormlift.project.sessions import Definitions
@@ -151,7 +151,9 @@ class _Finder:
 
     def __init__(self, module: Module, index: ProjectIndex) -> None:
         self.module, self.index = module, index
-        self.own = {helper.name: helper for helper in read_helpers(Definitions(module.tree))}
+        definitions = Definitions(module.tree)
+        self.own = {helper.name: helper for helper in read_helpers(definitions)}
+        self.bound = bound_names(definitions)
 
     def lent(self, call: ast.Call, given: dict[ast.expr, bool], life: Life) -> Lent | None:
         """What a call does with the arguments that are given; None where one may outlive it, or can't be followed."""
@@ -195,7 +197,9 @@ class _Finder:
         root = name.partition(".")[0]
         local = self.module.local_imports(life.host)
         bound = life.flow.definitions.get(root, set()) if isinstance(life.host, FunctionNode) else set()
-        if not name or any(not isinstance(n, ast.Import | ast.ImportFrom) for n in bound):
+        if not name or len(bound) > 1 or any(not isinstance(n, ast.Import | ast.ImportFrom) for n in bound):
+            return None
+        if not bound and self.bound[root] > 1:
             return None
         if any(root in _bound_around(f) for f in self.module.ancestors(life.host) if isinstance(f, FunctionNode)):
             return None
@@ -230,6 +234,8 @@ class _Finder:
             if deed.does is Act.KEEPS:
                 return None
             if deed.does is Act.HANDS_ON:
+                if path == self.module.source.path and self.bound[deed.name.partition(".")[0]] > 1:
+                    return None
                 place = self.index.place(path, deed.name)
                 more = self._further(self._helper_at(place.path, place.name), deed, arguments, life, depth)
             elif deed.does is Act.CALLS:
