@@ -478,3 +478,51 @@ def test_a_helper_is_found_by_its_name(name: str) -> None:
     outcome = plan_file(Source("app/jobs.py", text), index, settings)
     assert isinstance(outcome, Planned) is found, outcome
     assert not found or "driver_connection" in outcome.after.text  # type: ignore[union-attr]
+
+
+_SHARED = """import sqlite3
+from app.helpers import run
+
+_conn = None
+
+
+def shared():
+    global _conn
+    if _conn is None:
+        _conn = sqlite3.connect("jobs.db", timeout=0)
+    return _conn
+
+
+def note(line):
+    conn = shared()
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (line,))
+    conn.commit()
+
+
+def f(n):
+    conn = shared()
+    cur = conn.cursor()
+    cur.execute("SELECT stage FROM jobs WHERE id = ?", (n,))
+    row = cur.fetchone()
+    run(conn, cur, "UPDATE jobs SET stage = 9 WHERE id = ?", (n,))
+    COMMIT
+    note("T-9")
+    conn.commit()
+    return row[0]
+"""
+
+
+@pytest.mark.parametrize("commits", [True, False], ids=["behind a commit", "before one"])
+def test_a_helper_that_writes_amid_anothers_transaction_stays(world: World, *, commits: bool) -> None:
+    (world.root / "app/helpers.py").write_text(_RUN)
+    text = _SHARED.replace("COMMIT", "conn.commit()" if commits else "pass")
+    held = {**PROJECT, "app/helpers.py": _RUN, "app/jobs.py": text}
+    index = link(read_facts(Source(path, body)) for path, body in held.items())
+    settings = Settings(unsafe=True, codemods=(CODEMOD.id,), dialect="sqlite")
+    outcome = plan_file(Source("app/jobs.py", text), index, settings)
+    after = outcome.after.text if isinstance(outcome, Planned) else text
+    codes = [site.reason.code for site in getattr(outcome, "sites", ()) if site.reason is not None]
+    assert ("shared-transaction" in codes) is not commits
+    old, new = (world.run(program, lambda s: s["f"](1)) for program in (text, after))
+    assert (old.error, new.error) == (None, None)
+    assert (new.result, new.rows) == (old.result, old.rows)

@@ -520,6 +520,16 @@ _SAME: dict[str, str] = {
     conn.close()
     return n, row and row[0]
 """,
+    "one call behind the other": _HEAD
+    + f"""    cur.execute({_STAGE})
+    row = cur.fetchone()
+    run_with_retry(conn, cur, {_SET}, (9, code), commit=True)
+    run_with_retry(conn, cur, {_SET}, (9, "B"), commit=True)
+    conn.commit()
+    run_with_retry(conn, cur, {_SET}, (10, "B"), commit=True)
+    conn.close()
+    return row and row[0]
+""",
     "behind a colon": _HEAD
     + f"""    cur.execute({_STAGE})
     row = cur.fetchone()

@@ -21,6 +21,7 @@ from ormlift.sql.life.opener import opens_engine
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.text import within
 from ormlift.sql.versions import older
+from ormlift.syntax import Module
 
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 _UNUSUAL = frozenset({"twophase", "autocommit"})  # options of a factory that make its connection another
@@ -90,12 +91,6 @@ def _gives_plain_rows(life: Life, index: ProjectIndex) -> bool:
     return plain and raw and not life.where(Does.SETTING) and not any(engine.creator for engine in index.engines)
 
 
-def as_writes(life: Life) -> list[Execution]:
-    """The calls that may leave something to commit."""
-    uses = {use.call: use for use in life.where(Does.LENT)}
-    return [Execution(uses[h.call], h.call) for h in life.lent.values() if not (h.commits or h.reads)]
-
-
 # The new text
 
 
@@ -103,14 +98,24 @@ def bridge_ops(life: Life, session: str, version: str) -> Iterator[AddAbove | Re
     """Each helper is handed the session's connection, and cursors of that, as they are at the call."""
     attribute = "connection" if older(version, "1.4.24") else "driver_connection"
     source = f"{session}.connection().connection.{attribute}"
-    for lent in life.lent.values():
+    named: dict[ast.stmt | None, str] = {}  # what stands above, or is in hand still
+    for lent in sorted(life.lent.values(), key=lambda lent: lent.call.lineno):
         name = next((n.id for n, is_cursor in lent.given.items() if isinstance(n, ast.Name) and not is_cursor), "")
         if len(lent.given) > 1 and name and name != session and _is_plain(lent, life):
-            yield AddAbove(life.module.span(life.module.statement(lent.call)), f"{name} = {source}")
+            statement = life.module.statement(lent.call)
+            if named.get(_before(statement, life.module)) != name:
+                yield AddAbove(life.module.span(statement), f"{name} = {source}")
+            named[statement] = name
             news = {node: f"{name}.cursor()" for node, is_cursor in lent.given.items() if is_cursor}
         else:
             news = {node: f"{source}.cursor()" if is_cursor else source for node, is_cursor in lent.given.items()}
         yield from (ReplaceExpr(life.module.span(node), text) for node, text in news.items())
+
+
+def _before(statement: ast.stmt, module: Module) -> ast.stmt | None:
+    suite = module.suite(statement)
+    place = suite.index(statement)
+    return suite[place - 1] if place else None
 
 
 def _is_plain(lent: Lent, life: Life) -> bool:

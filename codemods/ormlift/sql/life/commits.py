@@ -110,7 +110,10 @@ def _leaves(node: ast.stmt, life: Life, region: Region) -> bool:
 def handed_writes(life: Life) -> list[Execution]:
     """The calls that leave something uncommitted on the connection that they are handed, as one write each."""
     uses = [use for use in life.where(Does.HANDS) if use.hands is not None and use.hands.ends.writes]
-    return [Execution(use, use.hands.call) for use in uses if use.hands is not None]
+    handed = [Execution(use, use.hands.call) for use in uses if use.hands is not None]
+    given = {use.call: use for use in life.where(Does.LENT)}
+    lent = [Execution(given[o.call], o.call) for o in life.lent.values() if not (o.commits or o.reads)]
+    return [*handed, *lent]
 
 
 def check_settled(life: Life, region: Region, reached: Flow) -> None:

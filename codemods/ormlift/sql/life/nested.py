@@ -74,7 +74,7 @@ def _of(life: Life, functions: _Functions) -> Iterator[Nested]:
 
 def _candidates(life: Life, functions: _Functions) -> Iterator[tuple[ast.Call, frozenset[FunctionNode]]]:
     """The calls of functions that execute, commit or roll back on the connection."""
-    names, own = _names(life), {use.call for use in life.uses if use.does is not Does.HANDS}
+    names, own = _names(life), {use.call for use in life.uses if use.does not in (Does.HANDS, Does.LENT)}
     for call in (n for n in ast.walk(life.host) if isinstance(n, ast.Call) and n not in own):
         reached = functions.reached(call)
         if any(_mentions(function, names) for function in reached) and _calls(reached) & {*_RUNS, *_ENDS}:

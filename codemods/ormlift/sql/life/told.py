@@ -12,7 +12,7 @@ from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.asked import asked_effects
 from ormlift.sql.life.assumed import assumed_effects
 from ormlift.sql.life.batches import batch_effects
-from ormlift.sql.life.bridge import as_writes, bridge_effects
+from ormlift.sql.life.bridge import bridge_effects
 from ormlift.sql.life.commits import autocommits, commit_effects, handed_writes
 from ormlift.sql.life.counted import counted_effects
 from ormlift.sql.life.flow import Flow
@@ -75,7 +75,7 @@ class Telling:
     def _of_transactions(self, reached: Flow) -> Iterator[Effect]:
         life, region = self.life, self.region
         writes = [p.execution for p in self.prepared if p.statement.kind is not Kind.SELECT]
-        writes += [*handed_writes(life), *as_writes(life)]
+        writes += handed_writes(life)
         yield from commit_effects(life, region, reached, writes, scope_commits=self.opening.commits)
         yield from failure_effects(life, region, writes, scope=self.opening.commits_on_failure)
         if autocommits(life) is Tri.YES:
