@@ -216,6 +216,17 @@ def test_a_type_that_changes_is_told_where_it_does(name: str, shelf: Shelf) -> N
         same(old, new)
 
 
+@pytest.mark.parametrize("sql", ["code IN ('x', '{all}')", "code = '{all}'", "id IN ({all})", "code NOT IN ('{all}')"])
+def test_a_value_whose_code_says_quotes_stays(sql: str) -> None:
+    body = f"""    all = "', '".join(kind)
+    with engine.connect() as conn:
+        return conn.execute(text(f"SELECT id FROM ormlift_crates WHERE {sql}")).fetchall()
+"""
+    outcome = plan(HEAD + body)
+    assert isinstance(outcome, Refused)
+    assert [site.reason.code for site in outcome.sites if site.reason] == ["dynamic-sql"]
+
+
 @pytest.mark.parametrize("name", STAYS)
 def test_it_stays(name: str) -> None:
     outcome = plan(f"{HEAD}    return {STAYS[name]}\n")

@@ -43,6 +43,7 @@ class Hole:
     known: str  # the value's Python type, where it is known
     spelled: Spelled | None = None  # of a list: its values stood in the text themselves
     joined: ast.expr | None = None  # then: what gives the text of all of them
+    quotes: bool = False  # the code of the value says quotes: it may end the literal that it stands in, or begin one
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,9 @@ def _closes(part: Hole | str) -> bool:
     """Whether the code of a value says quotes itself: `"', '".join(names)` ends the literal that it stands in."""
     if not isinstance(part, Hole):
         return False
-    return any(isinstance(n, ast.Constant) and isinstance(n.value, str) and "'" in n.value for n in ast.walk(part.node))
+    return part.quotes or any(
+        isinstance(n, ast.Constant) and isinstance(n.value, str) and "'" in n.value for n in ast.walk(part.node)
+    )
 
 
 def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str) -> Iterator[Part]:
@@ -204,6 +207,8 @@ def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str)
             yield part
             continue
         hole = holes[part]
+        if hole.quotes:
+            _refuse(line)
         left, right = before + "".join(split[:number]), "".join(split[number + 1 :]) + after
         loose = _is_loose(hole) and not _SURE_BEFORE.search(left)
         odd = loose and not hole.many and (hole.known or not _LOOSE_BEFORE.search(left))
@@ -251,7 +256,7 @@ def _filled(place: int, part: _Put, module: Module) -> Filled:
 def _in_quotes(hole: Hole) -> Hole:
     """A value in a literal: a list's as one text, any without what doubles its quotes, as only a str has."""
     node = hole.joined if hole.joined is not None else unescaped(hole.node)
-    return hole if node is hole.node else Hole(node, many=False, known="str")
+    return hole if node is hole.node else Hole(node, many=False, known="str", quotes=hole.quotes)
 
 
 def _escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ormlift.project.escape.choice import bound_in
 from ormlift.sql.life.bound import is_bound, is_shared
+from ormlift.sql.life.escaped import unescaped
 from ormlift.sql.life.flow import Flow
 from ormlift.sql.life.holes import FIRST, Hole, item_list, listed
 from ormlift.sql.life.model import Life
@@ -107,7 +108,20 @@ def _value(node: ast.expr, life: Life) -> Text | None:
     if isinstance(node, ast.Call) and dotted(node.func) == "str" and len(node.args) == 1:
         known = value_facts(node.args[0], life).type
         return _marked(Hole(node.args[0], many=False, known=known or "number"), life)  # a name would be text already
-    return _marked(Hole(node, many=False, known=value_facts(node, life).type), life)
+    quotes = says_quotes(unescaped(node), life)
+    return _marked(Hole(node, many=False, known=value_facts(node, life).type, quotes=quotes), life)
+
+
+def says_quotes(node: ast.expr, life: Life, depth: int = 3) -> bool:
+    """Whether the code of a value, or of what a variable in it holds, says quotes: `"', '".join(names)`."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and "'" in inner.value:
+            return True
+        if isinstance(inner, ast.Name) and depth:
+            values = (only_value(frozenset({d}), life.module) for d in life.flow.of(inner))
+            if any(value is not None and says_quotes(value, life, depth - 1) for value in values):
+                return True
+    return False
 
 
 def _listed(node: ast.expr, life: Life) -> Text | None:

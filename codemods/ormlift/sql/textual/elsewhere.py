@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ormlift.project.escape.choice import bound_in
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.clause import is_text
 from ormlift.sql.textual.find import Textual
-from ormlift.syntax import Module, dotted
+from ormlift.syntax import FunctionNode, Module, dotted
 
 READS = frozenset(["read_sql", "read_sql_query"])
 _REFINES = frozenset(["bindparams", "columns", "execution_options", "params", "subquery", "alias"])
@@ -49,6 +50,11 @@ def find_elsewhere(module: Module, index: ProjectIndex, found: Iterable[Textual]
 def reads_frame(call: ast.Call, module: Module) -> bool:
     """Whether a call is of pandas' functions that read SQL."""
     root, _, rest = dotted(call.func).partition(".")
+    if any(
+        isinstance(a, FunctionNode) and root in bound_in(a) - set(module.local_imports(a))
+        for a in module.ancestors(call)
+    ):
+        return False
     target = module.imports.get(root, "")
     return (f"{target}.{rest}" if rest else target) in {f"pandas.{name}" for name in READS}
 
