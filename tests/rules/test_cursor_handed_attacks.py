@@ -719,6 +719,313 @@ async def main(n):
 """,
         lambda s: s["main"](1),
     ),
+    "mangled method": (
+        """class Board:
+    def __stage(self, cur, n):
+        cur.execute("SELECT stage FROM jobs WHERE id = ?", (n,))
+        return cur.fetchone()[0]
+
+    def main(self):
+        conn = sqlite3.connect(DB_PATH)
+        found = self.__stage(conn.cursor(), 1)
+        conn.close()
+        return found
+""",
+        lambda s: s["Board"]().main(),
+    ),
+    "one line": (
+        """def stage(conn, n): return conn.execute("SELECT stage FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = stage(conn, 1)
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "nested handings in one call": (
+        """def stage(conn, n):
+    return conn.execute("SELECT stage FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def put(conn, a, b):
+    conn.execute("UPDATE jobs SET stage = ? WHERE id = ?", (a, b))
+    return a
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = put(conn, stage(conn, put(conn, 7, 2) - 6), 3)
+    conn.commit()
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "conditions": (
+        """def has(conn, n):
+    return conn.execute("SELECT 1 FROM jobs WHERE id = ?", (n,)).fetchone() is not None
+
+
+def drop(conn, n):
+    conn.execute("DELETE FROM jobs WHERE id = ?", (n,))
+    return True
+
+
+def main(n):
+    conn = sqlite3.connect(DB_PATH)
+    gone = has(conn, n) and drop(conn, n)
+    other = "yes" if has(conn, n + 1) else "no"
+    while has(conn, 4):
+        drop(conn, 4)
+    conn.commit()
+    conn.close()
+    return gone, other
+""",
+        lambda s: (s["main"](1), s["main"](1)),
+    ),
+    "stays sql loop with committing callee": (
+        """def prepare(conn):
+    conn.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, line TEXT)")
+    for n in range(30):
+        conn.execute("INSERT INTO notes (line) VALUES (?)", (str(n),))
+    conn.commit()
+
+
+def move(conn, n):
+    conn.execute("UPDATE jobs SET count = count + 1 WHERE id = 1")
+    conn.commit()
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    prepare(conn)
+    seen = 0
+    for (n,) in conn.execute("SELECT id FROM notes ORDER BY id"):
+        move(conn, n)
+        seen += n
+    conn.close()
+    return seen
+""",
+        lambda s: s["main"](),
+    ),
+    "stays sql loop with direct commit": (
+        """def main():
+    conn = sqlite3.connect(DB_PATH)
+    conn.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, line TEXT)")
+    for n in range(30):
+        conn.execute("INSERT INTO notes (line) VALUES (?)", (str(n),))
+    conn.commit()
+    seen = 0
+    for (n,) in conn.execute("SELECT id FROM notes ORDER BY id"):
+        conn.execute("UPDATE jobs SET count = count + 1 WHERE id = 1")
+        conn.commit()
+        seen += n
+    conn.close()
+    return seen
+""",
+        lambda s: s["main"](),
+    ),
+    "many rows, committing callee": (
+        """def fill(conn):
+    for n in range(30):
+        conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (f"n{n}",))
+    conn.commit()
+
+
+def move(conn, n):
+    conn.execute("UPDATE jobs SET count = count + 1 WHERE id = ?", (n,))
+    conn.commit()
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    fill(conn)
+    cur = conn.cursor()
+    cur.execute("SELECT id FROM jobs ORDER BY id")
+    seen = 0
+    for row in cur:
+        move(conn, row[0])
+        seen += row[0]
+    conn.close()
+    return seen
+""",
+        lambda s: s["main"](),
+    ),
+    "rollback in handler of callee": (
+        """def put(conn, ticket):
+    try:
+        conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (ticket,))
+        conn.commit()
+    except sqlite3.IntegrityError as error:
+        conn.rollback()
+        return str(type(error).__name__)
+    return None
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = [put(conn, t) for t in ("a", "a", "T-1", "b")]
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "counts over helpers": (
+        """def many(cur):
+    cur.execute("UPDATE jobs SET count = 1 WHERE stage = 2")
+    return cur.rowcount
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    cur.execute("UPDATE jobs SET count = 2")
+    first = cur.rowcount
+    second = many(cur)
+    conn.commit()
+    conn.close()
+    return first, second
+""",
+        lambda s: s["main"](),
+    ),
+    "handed in a finally": (
+        """def note(conn, line):
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (line,))
+    conn.commit()
+
+
+def main(n):
+    conn = sqlite3.connect(DB_PATH)
+    try:
+        conn.execute("UPDATE jobs SET stage = 10 / ? WHERE id = 1", (n,))
+        if n == 0:
+            raise ValueError(n)
+    finally:
+        note(conn, f"done {n}")
+        conn.close()
+""",
+        lambda s: s["main"](0),
+    ),
+    "handed in a handler": (
+        """def note(conn, line):
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (line,))
+    conn.commit()
+
+
+def main(ticket):
+    conn = sqlite3.connect(DB_PATH)
+    try:
+        conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (ticket,))
+        conn.commit()
+    except sqlite3.IntegrityError:
+        conn.rollback()
+        note(conn, f"again {ticket}")
+    conn.close()
+""",
+        lambda s: [s["main"]("T-1"), s["main"]("z")],
+    ),
+    "with conn, error out of helper": (
+        """def put(conn, ticket):
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (ticket,))
+
+
+def main(tickets):
+    conn = sqlite3.connect(DB_PATH)
+    bad = []
+    for t in tickets:
+        try:
+            with conn:
+                put(conn, t)
+        except sqlite3.IntegrityError:
+            bad.append(t)
+    conn.close()
+    return bad
+""",
+        lambda s: s["main"](["a", "T-1", "b"]),
+    ),
+    "row factory by the opener's helper function": (
+        """def connect():
+    conn = sqlite3.connect(DB_PATH)
+    conn.row_factory = sqlite3.Row
+    return conn
+
+
+def title(conn, n):
+    row = conn.execute("SELECT title, stage FROM jobs WHERE id = ?", (n,)).fetchone()
+    return row["title"] + str(row[1])
+
+
+def main():
+    conn = connect()
+    found = title(conn, 1)
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "default arg of the helper is evaluated once": (
+        """def title(conn, n, *, seen=[]):
+    seen.append(n)
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0], len(seen)
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(conn, 1), title(conn, 2)
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "opened in a loop": (
+        """def title(conn, n):
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    found = []
+    for n in (1, 2):
+        conn = sqlite3.connect(DB_PATH)
+        found.append(title(conn, n))
+        conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "optional annotation": (
+        """from typing import Optional
+
+
+def title(n: int, conn: Optional[sqlite3.Connection] = None) -> str:
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(1, conn)
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
+    "description in helper": (
+        """def dicts(cur, stage):
+    cur.execute("SELECT id, title FROM jobs WHERE stage = ? ORDER BY id", (stage,))
+    names = [c[0] for c in cur.description]
+    return [dict(zip(names, row)) for row in cur.fetchall()]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = dicts(conn.cursor(), 2)
+    conn.close()
+    return found
+""",
+        lambda s: s["main"](),
+    ),
 }
 _TOLD: dict[str, tuple[str, Call, str]] = {
     "never commits": (
@@ -810,6 +1117,59 @@ def main():
         lambda s: s["main"](),
         "reads-ahead",
     ),
+    "callers catch driver errors two levels up": (
+        """def put(conn, ticket):
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (ticket,))
+
+
+def put_all(conn, tickets):
+    for t in tickets:
+        put(conn, t)
+
+
+def main(tickets):
+    conn = sqlite3.connect(DB_PATH)
+    try:
+        put_all(conn, tickets)
+        conn.commit()
+    except sqlite3.Error:
+        return "bad"
+    finally:
+        conn.close()
+    return "good"
+
+
+def outer(tickets):
+    try:
+        return main(tickets)
+    except sqlite3.OperationalError:
+        return "worse"
+""",
+        lambda s: (s["main"](["a", "T-1"]), s["outer"](["a", "b"])),
+        "commit-at-exit",
+    ),
+    "the opener's function catches outside": (
+        """def put(conn, ticket):
+    conn.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES (?, 'x', 1, 0, 0)", (ticket,))
+
+
+def main(ticket):
+    conn = sqlite3.connect(DB_PATH)
+    put(conn, ticket)
+    conn.commit()
+    conn.close()
+
+
+def outer(ticket):
+    try:
+        main(ticket)
+    except sqlite3.IntegrityError:
+        return "there"
+    return "new"
+""",
+        lambda s: (s["outer"]("a"), s["outer"]("T-1")),
+        "driver-exception",
+    ),
 }
 _STAYS: dict[str, str] = {
     "last id in helper": """def last(conn):
@@ -900,6 +1260,121 @@ async def stage_of(db, n):
 async def main():
     async with aiosqlite.connect(DB_PATH) as db:
         return await asyncio.gather(stage_of(db, 1), stage_of(db, 2))
+""",
+    "lazy rows returned, read behind close": """def titles(conn):
+    return (row[0] for row in conn.execute("SELECT title FROM jobs ORDER BY id"))
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = titles(conn)
+    conn.close()
+    return list(found)
+""",
+    "lazy rows returned, read over a commit": """def titles(conn):
+    return (row[0] for row in conn.execute("SELECT title FROM jobs ORDER BY id"))
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = []
+    for title in titles(conn):
+        found.append(title)
+        conn.execute("UPDATE jobs SET count = count + 1 WHERE title = ?", (title,))
+        conn.commit()
+    conn.close()
+    return found
+""",
+    "count read behind a helper": """def many(cur):
+    cur.execute("UPDATE jobs SET count = 1 WHERE stage = 2")
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    cur.execute("UPDATE jobs SET count = 2")
+    many(cur)
+    first = cur.rowcount
+    conn.commit()
+    conn.close()
+    return first
+""",
+    "helper that may not execute, count read behind": """def maybe(cur, really):
+    if really:
+        cur.execute("UPDATE jobs SET count = 1 WHERE stage = 2")
+
+
+def main(really):
+    conn = sqlite3.connect(DB_PATH)
+    cur = conn.cursor()
+    cur.execute("UPDATE jobs SET count = 2")
+    maybe(cur, really)
+    first = cur.rowcount
+    conn.commit()
+    conn.close()
+    return first
+""",
+    "text_factory": """def title(conn, n):
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    conn.text_factory = bytes
+    found = title(conn, 1)
+    conn.close()
+    return found
+""",
+    "locals formatted": """def title(conn, n):
+    row = conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()
+    return "{n}".format(**locals())
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(conn, 1)
+    conn.close()
+    return found
+""",
+    "doctest": """def title(conn, n):
+    \"\"\"Ask.
+
+    >>> title(sqlite3.connect("jobs.db"), 1)
+    'one'
+    \"\"\"
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(conn, 1)
+    conn.close()
+    return found
+""",
+    "isinstance of the connection": """def title(conn, n):
+    assert isinstance(conn, sqlite3.Connection)
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(conn, 1)
+    conn.close()
+    return found
+""",
+    "kept in a dict by the helper": """SEEN = {}
+
+
+def title(conn, n):
+    SEEN[n] = conn
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()[0]
+
+
+def main():
+    conn = sqlite3.connect(DB_PATH)
+    found = title(conn, 1)
+    conn.close()
+    return found
 """,
 }
 

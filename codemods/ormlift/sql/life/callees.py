@@ -199,7 +199,7 @@ class Callees:
         if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in walk_scope(function)):
             return "is a generator, which runs later"
         tests = is_test_path(self.module.source.path) and function.name.startswith(_FRAMEWORK)
-        if tests or function.name.startswith("__"):
+        if tests or (function.name.startswith("__") and function.name.endswith("__")):
             return "may be called by a framework"
         return ""
 
@@ -226,6 +226,10 @@ class Callees:
 
     def _text_trouble(self, name: str) -> str:
         """What may reach a function by its name."""
+        if ">>>" in self.module.source.text:
+            for node in self.module.nodes(ast.Constant):
+                if isinstance(node.value, str) and ">>>" in node.value and f"{name}(" in node.value:
+                    return f"may be called by the doctest on line {node.lineno}"
         if any(word in self.module.source.text for word in _BY_NAME):
             for node in self.module.nodes(ast.Constant):
                 if isinstance(node.value, str) and node.value.replace(":", ".").rpartition(".")[2] == name:

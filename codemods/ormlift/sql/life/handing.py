@@ -39,10 +39,21 @@ def taken(life: Life, session: str) -> Handed:
     names = {n.id for note in notes for n in ast.walk(note) if isinstance(n, ast.Name)}
     if first.annotation is not None and dotted(first.annotation).rpartition(".")[2] not in _FREE:
         kind, home = ("AsyncSession", "sqlalchemy.ext.asyncio") if life.is_async else ("Session", "sqlalchemy.orm")
-        ops.append(ReplaceExpr(life.module.span(first.annotation), kind))
+        ops.append(ReplaceExpr(life.module.span(first.annotation), _annotation(first.annotation, kind, life.module)))
         imports = (ImportNeed(home, kind),)
     ops += _documented(life.host, first.arg, [o.arg for o in others], session, life.module)
     return Handed(tuple(ops), imports, tuple(sorted(names)))
+
+
+def _annotation(node: ast.expr, kind: str, module: Module) -> str:
+    """What an annotation becomes: `Session`, or that or None where it was so."""
+    match node:
+        case ast.Subscript(value=value) if dotted(value).rpartition(".")[2] == "Optional":
+            return f"{module.text(value)}[{kind}]"
+        case ast.BinOp(op=ast.BitOr(), right=ast.Constant(value=None)):
+            return f"{kind} | None"
+        case _:
+            return kind
 
 
 def _renamed(parameter: ast.arg, session: str, module: Module) -> Iterator[Op]:

@@ -24,6 +24,9 @@ def check_lazy(life: Life) -> None:
             if line:
                 message = f"line {use.line} makes what reads rows later, behind the close on line {line}, which raises"
                 raise Refused("unclear-connection", f"{message}; read the rows into a list there, or close last")
+            if leaves and life.how is How.HANDED:
+                message = f"line {use.line} gives back what reads rows later, when {life.name} may be closed"
+                raise Refused("unclear-connection", f"{message}; read the rows into a list there")
 
 
 def _reads(node: ast.expr, life: Life, depth: int = 8) -> Iterator[_Place]:
