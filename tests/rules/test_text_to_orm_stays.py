@@ -231,6 +231,20 @@ STAYS: dict[str, tuple[str, str]] = {
         'return next(session.execute(text("SELECT a.id, b.id FROM authors a JOIN books b ON a.id = b.author_id"))).id',
         "row-use",
     ),
+    "a name above, and a parameter that is called behind another call": (
+        (
+            "return max(wanted(), session.execute(\n            "
+            'text("WITH x AS (SELECT id FROM books WHERE id > :i) SELECT COUNT(*) FROM x"), {"i": wanted()}).scalar())'
+        ),
+        "sql-not-supported",
+    ),
+    "a name above, and a parameter that is bound in the statement": (
+        (
+            "return (wanted := 2) + session.execute(\n            "
+            'text("WITH x AS (SELECT id FROM books WHERE id > :i) SELECT COUNT(*) FROM x"), {"i": wanted}).scalar()'
+        ),
+        "sql-not-supported",
+    ),
     "a name above beside a text over several lines": (
         (
             'return """a\nb""" + str(\n'
