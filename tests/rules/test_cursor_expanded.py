@@ -344,6 +344,15 @@ def test_connections_without_a_name(world: World, text: str, call: Call) -> None
 
 
 _UNNAMED_STAYS: dict[str, str] = {
+    "a loop that opens another each time": """def job(n):
+    turns = 0
+    while open_db().execute("SELECT 1 FROM jobs WHERE id = ?", (n + turns,)).fetchone():
+        turns += 1
+    return turns
+""",
+    "a comprehension that opens another each time": """def job(n):
+    return [open_db().execute("SELECT title FROM jobs WHERE id = ?", (i,)).fetchone() for i in range(n)]
+""",
     "two connections, of which one writes": f"""def job(n):
     open_db().execute({_INSERT}, (f"T-{{n}}9", "x"))
     open_db().commit()
@@ -534,6 +543,17 @@ def query(sql, params=(stage(),)):
 
 def job(n):
     return query("SELECT title FROM jobs WHERE stage = ?")
+""",
+    "a name of its own is hidden around": _QUERY
+    + """def around(open_db):
+    def job(n):
+        rows = query("SELECT title FROM jobs WHERE id = ?", (n,))
+        return rows
+
+    return job
+
+
+job = around(None)
 """,
     "a name of its own is hidden here": (
         _QUERY

@@ -268,14 +268,23 @@ def _is_elif(statement: ast.stmt, module: Module) -> bool:
 
 
 def names_of_host(module: Module, call: ast.Call) -> set[str]:
-    """The names that the function around a call binds."""
-    around = module.enclosing_function(call)
-    if around is None:
-        return set()
-    bound = {a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)}
-    nodes = list(walk_scope(around))
-    bound |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    return bound | {n.name for n in nodes if isinstance(n, FunctionNode | ast.ClassDef)}
+    """The names that the functions and the class around a call bind."""
+    bound: set[str] = set()
+    for around in module.ancestors(call):
+        if isinstance(around, FunctionNode | ast.Lambda):
+            bound |= {a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)}
+        if isinstance(around, FunctionNode | ast.Lambda | ast.ClassDef):
+            nodes = list(walk_scope(around))
+            bound |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+            bound |= {n.name for n in nodes if isinstance(n, FunctionNode | ast.ClassDef)}
+            bound |= {
+                a.asname or a.name.partition(".")[0] for n in nodes for a in getattr(n, "names", ()) if _is_alias(a)
+            }
+    return bound
+
+
+def _is_alias(node: object) -> bool:
+    return isinstance(node, ast.alias)
 
 
 def is_called_by_name(helped: Helped) -> str:

@@ -226,7 +226,8 @@ def named(body: list[ast.stmt]) -> list[ast.stmt]:
     receivers = [n.func for n in inside if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
     found = [f for f in receivers if f.attr in _USED and isinstance(f.value, ast.Call) and not _is_used(f.value.func)]
     names = {n.id for n in inside if isinstance(n, ast.Name)}
-    if len(found) != 1 or "conn" in names:
+    again = [n for s in body for n in ast.walk(s) if isinstance(n, ast.For | ast.While | ast.comprehension)]
+    if len(found) != 1 or "conn" in names or again:
         return body
     opened, found[0].value = found[0].value, ast.Name("conn", ast.Load())
     return [ast.Assign([ast.Name("conn", ast.Store())], opened, lineno=0), *body]

@@ -95,9 +95,10 @@ class _Call:
         found = {}
         for name in sorted(needs):
             holder, _, last = self._home(name).rpartition(".")
-            if self.module.imports.get(name) == (f"{holder}.{last}" if holder else last):
+            anew = any(name == n for n in _bound(self.module))
+            if self.module.imports.get(name) == (f"{holder}.{last}" if holder else last) and not anew:
                 continue
-            if name in self.module.imports or any(name == n for n in _bound(self.module)):
+            if name in self.module.imports or anew:
                 message = f"{name} means something else here"
                 raise NotPlain(message)
             found[name] = f"from {holder} import {last} as {name}" if holder else f"import {last} as {name}"

@@ -91,6 +91,8 @@ def _piece(module: Module, index: ProjectIndex, host: FunctionNode, calls: list[
     source = _source(calls[0], module, index)
     if len(calls) > 1 and not (source is not None and source.shared):
         return
+    if not (source is not None and source.shared) and _may_repeat(calls[0], module):
+        return
     same = ast.dump(calls[0])
     if sum(isinstance(n, ast.Call) and ast.dump(n) == same for n in walk_scope(host)) != len(calls):
         return
@@ -101,6 +103,25 @@ def _piece(module: Module, index: ProjectIndex, host: FunctionNode, calls: list[
     name = next((n for n in _NAMES if n not in taken), "")
     if name:
         yield _Opened(module, suite[numbers[0] : numbers[-1] + 1], calls, name)
+
+
+def _may_repeat(call: ast.Call, module: Module) -> bool:
+    """Whether a statement may evaluate a call more than once, or later: each time it would open another connection."""
+    for around in module.ancestors(call):
+        if isinstance(around, ast.stmt):
+            return isinstance(around, ast.While)
+        if isinstance(
+            around, ast.Lambda | ast.comprehension | ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp
+        ):
+            return not _is_first_source(call, around, module)
+    return False
+
+
+def _is_first_source(call: ast.Call, around: ast.AST, module: Module) -> bool:
+    """Whether a call stands in what a comprehension goes through first, which is evaluated once, and at once."""
+    made = module.parents[around] if isinstance(around, ast.comprehension) else around
+    generators = getattr(made, "generators", [])
+    return bool(generators) and any(node is call for node in ast.walk(generators[0].iter))
 
 
 def _statement_below(module: Module, calls: Sequence[ast.Call]) -> ast.stmt:
