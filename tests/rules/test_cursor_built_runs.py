@@ -599,6 +599,17 @@ STAYS: dict[str, str] = {
         + "    conn.execute(f\"INSERT INTO jobs ({', '.join(columns)}, count) VALUES ({marks}, 1)\", values)\n"
         + "    conn.commit()\n    conn.close()\n"
     ),
+    "no column on some way": (
+        OPEN
+        + "    columns = []\n    params = []\n"
+        + "".join(
+            f"    if {x} is not None:\n        columns.append('{name}')\n        params.append({x})\n"
+            for x, name in (("a", "ticket"), ("b", "title"))
+        )
+        + '    marks = ", ".join("?" for _ in params)\n'
+        + "    conn.execute(f\"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})\", params)\n"
+        + "    conn.commit()\n    conn.close()\n"
+    ),
     "fewer values than columns": (
         OPEN
         + '    columns = ["ticket", "count"]\n    marks = ["?"]\n'

@@ -193,6 +193,20 @@ SAME: dict[str, str] = {
     conn.execute(f"UPDATE jobs SET {', '.join(sets)} WHERE id = ?", values)
 """
     + END,
+    "a loop over a dict whose list is tested": OPEN
+    + """\
+    data = {"title": b or "none", "stage": a or 1}
+    sets, values = [], []
+    for key, value in data.items():
+        sets.append(f"{key} = ?")
+        values.append(value)
+    if len(sets) == 0:
+        return None
+    values.append(c)
+    conn.execute(f"UPDATE jobs SET {', '.join(sets)} WHERE id = ?", values)
+"""
+    + END
+    + "    return data\n",
     "a loop over a dict's keys": OPEN
     + """\
     data = dict(ticket="T-9", title=b or "none", stage=a or 1, count=2, rush=False)
@@ -383,10 +397,6 @@ STAYS: dict[str, tuple[str, str]] = {
     "a dict that is handed on behind the loop": (
         PARTS,
         FILLED.replace("    values.append(c)\n", "    more(data)\n    values.append(c)\n"),
-    ),
-    "a loop whose list is tested": (
-        PARTS,
-        FILLED.replace("    values.append(c)", "    if not sets:\n        return\n    values.append(c)"),
     ),
     "a column that the table lacks": (PARTS, FILLED.replace('"stage"', '"stages"')),
     "a column whose name differs in case": (PARTS, FILLED.replace('"stage"', '"Stage"')),

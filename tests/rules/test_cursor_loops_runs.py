@@ -270,6 +270,9 @@ STAYS: dict[str, str] = {
     conn.execute(f"UPDATE jobs SET {sets} WHERE id = ?", [*fields.values(), c])
 """
     + END,
+    "keys of a dict that a function may change": LOOP.replace("in NAMES:", "in data:").replace(
+        LISTS, LISTS + '    data = {"title": c}\n    more(data)\n'
+    ),
     "a try around": LOOP.replace("            sets", "            try:\n                sets").replace(
         "            params.append(data[key])\n",
         "                params.append(int(data[key]))\n            except ValueError:\n                continue\n",

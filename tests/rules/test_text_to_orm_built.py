@@ -151,6 +151,38 @@ def run(session, a, b, c):
     found = session.execute(text("SELECT name FROM authors WHERE id IN (%s) ORDER BY id" % (inner,)), params)
     return [row.name for row in found]
 """,
+    "names that a loop goes through": """\
+def run(session, a, b, c):
+    data = {"title": b, "count": c}
+    changes, params = [], {"book": 2}
+    for name in ("title", "count"):
+        if data[name] is not None:
+            changes.append(f"{name} = :{name}")
+            params[name] = data[name]
+    if a:
+        changes.append("author_id = :a")
+        params["a"] = a
+    if not changes:
+        return None
+    return session.execute(text(f"UPDATE books SET {', '.join(changes)} WHERE id = :book"), params).rowcount
+""",
+    "columns that a loop goes through": """\
+def run(session, a, b, c):
+    data = {"title": b or "none", "count": 2, "id": 70}
+    if a:
+        data["author_id"] = a
+    columns, marks, params = [], [], {}
+    for key, value in data.items():
+        if key not in ("title", "count", "author_id"):
+            continue
+        params[key] = value
+        columns.append(key)
+        marks.append(f":{key}")
+    if not columns:
+        return None
+    session.execute(text(f"INSERT INTO books ({', '.join(columns)}) VALUES ({', '.join(marks)})"), params)
+    return data
+""",
     "a delete": LISTS
     + A
     + """\
@@ -209,6 +241,23 @@ STAYS: dict[str, str] = {
     "conditions in a loop that are made of a value": HELD
     + '    for n in b:\n        filters.append("id <> :n")\n        params["n"] = n\n'
     + RUN,
+    "a name of a loop that is another parameter": """\
+def run(session, a, b, c):
+    changes, params = ["count = 3"], {"title": 2}
+    for name in ("title", "author_id"):
+        if name in a:
+            changes.append(f"{name} = :{name}")
+            params[name] = a[name]
+    session.execute(text(f"UPDATE books SET {', '.join(changes)} WHERE title = :title"), params)
+""",
+    "a parameter that each round of a loop sets": """\
+def run(session, a, b, c):
+    changes, params = ["count = 3"], {}
+    for name in ("title", "author_id"):
+        changes.append(f"{name} = :value")
+        params["value"] = a[name]
+    session.execute(text(f"UPDATE books SET {', '.join(changes)} WHERE id = 1"), params)
+""",
     "the parameters are returned": HELD + RUN.replace("()\n", "(), params\n"),
     "the list is handed on": HELD + "    more(filters)\n" + RUN,
     "a parameter that is not set on some way": HELD.replace('        params["a"] = a\n', "") + RUN,

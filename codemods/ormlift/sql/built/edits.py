@@ -88,7 +88,8 @@ class Editor:
             if region is not None and region.what is Is.NAME:
                 continue
             if region is None or region.text is not isinstance(held, Words):
-                if not self._may_stay(statement, names):
+                kept = isinstance(held, Keyed) and names <= walk.sources
+                if not kept and not self._may_stay(statement, names):
                     self.gone.append(statement)
             elif isinstance(held, Keyed):
                 self._check_kept(held)
@@ -114,7 +115,8 @@ class Editor:
 
     def _sort_several(self, statement: ast.stmt, names: set[str], held: Value | Several) -> None:
         regions = [name for name in names if name in self.group.regions]
-        kept = [v for v in (held.values.values() if isinstance(held, Several) else [held]) if isinstance(v, Keyed)]
+        values = held.values if isinstance(held, Several) else dict.fromkeys(names, held)
+        kept = [name for name in regions if isinstance(values.get(name), Keyed)]
         others = unpacked(statement) - names
         if not regions and not others:
             self.gone.append(statement)

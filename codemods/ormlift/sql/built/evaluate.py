@@ -344,6 +344,11 @@ class Evaluator:
         keys, source = (rounds.keys, rounds.source) if opened else (None, "")
         return Item(node, place, text, key=key, open=opened, loop=rounds.token, keys=keys, source=source)
 
+    def is_round_key(self, node: ast.expr) -> bool:
+        """Whether an expression is the key of the loop that is being walked, as it is."""
+        held = self.state.get(node.id) if isinstance(node, ast.Name) and self.rounds is not None else None
+        return isinstance(held, Words) and held.value == KEY
+
     def keyed(self, node: ast.expr, place: ast.stmt) -> Keyed | None:
         """The items of a dict."""
         match node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +21,7 @@ from ormlift.sql.life.statements import Manner, Prepared
 from ormlift.sql.statement import Kind, Written
 from ormlift.sql.textual.grown import form_of, statement_text
 
+_NO_COLUMNS = re.compile(r"(?i)^\s*(?:INSERT|REPLACE)\b[^()]*\(\s*\)\s*VALUES\b")
 _FLAT = 1_000_000  # a line so long that nothing is wrapped
 Spreads = Mapping[str, tuple[str, ...]]
 Texts = tuple[str, ...]
@@ -148,13 +150,14 @@ def manner_of(built: Built, manner: Manner, kind: Kind) -> Manner:
 
 def _made(built: Built, make: Make, variant: tuple[str, Parameters], spreads: Spreads) -> Prepared:
     try:
-        return make(*variant, spreads)
+        if not _NO_COLUMNS.search(variant[0]):  # which the parser takes
+            return make(*variant, spreads)
     except Refused as refused:
         if refused.reason.code != "sql-not-parsed":
             raise
-        line = built.call.lineno
-        message = f"the SQL of line {line} is no whole statement on some way, as where a list is empty"
-        raise Refused("dynamic-sql", f"{message}; leave the function first where there is nothing to do") from None
+    line = built.call.lineno
+    message = f"the SQL of line {line} is no whole statement on some way, as where a list is empty"
+    raise Refused("dynamic-sql", f"{message}; leave the function first where there is nothing to do")
 
 
 def _between(region: Region, own: Prepared, alone: Prepared, built: Built) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def _keys_of(found: Expressed, item: Item) -> tuple[str, ...]:
     known, line = own.models[table].columns, found.built.call.lineno
     said = _named(own)
     said |= {text.partition("=")[0].lower() for texts in found.texts.values() for text in texts}
+    said |= {key for way in found.built.ways for p in way for key in p.keys if isinstance(key, str)} - {KEY}
     columns = [c for c in known if (c.name.lower() not in said if item.keys is None else c.name in item.keys)]
     other = next((c for c in columns if c.attr != c.name), None)
     if other is not None:
@@ -181,8 +182,8 @@ def _effect(built: Built, item: Item, own: Prepared) -> Finding:
     if item.keys is not None:
         return Finding("open-keys", f"{name} without any key {_emptied(own, model)}, on line {line}")
     message = f"the keys of {name} are not known on line {line}: one that is no attribute of {model.name}, letter for "
-    message += "letter, or is set beside it, raises another error now, or none where another did, or one where the SQL "
-    message += "took it; "
+    message += "letter, or is set beside it or a parameter of its own, raises another error now, or none where another "
+    message += "did, or one where the SQL took it; "
     message += f"no key at all {_emptied(own, model)}; " if not item.loop else ""
     message += "values are bound by the columns' types"
     return Finding("open-keys", message)

@@ -188,15 +188,17 @@ def may_repeat(rounds: Rounds, lists: frozenset[str]) -> bool:
     assert isinstance(rounds.loop, ast.For)
     inside = {n for s in rounds.loop.body for n in (s, *walk_scope(s)) if isinstance(n, ast.Name)}
     bound = any(n.id in rounds.targets and not isinstance(n.ctx, ast.Load) for n in inside if n.id == rounds.key)
-    fills = set(_fills(rounds.loop))
+    fills = set(_fills(rounds.loop, rounds.key))
     return not bound and all(n in fills for n in inside if n.id in lists)
 
 
-def _fills(loop: ast.For) -> Iterator[ast.Name]:
-    """The lists' names where they are appended to."""
+def _fills(loop: ast.For, by: str) -> Iterator[ast.Name]:
+    """The names of lists where they are appended to, and of dicts where the loop's key is set."""
     for node in walk_scope(loop):
         match node:
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="append" | "extend"))):
                 yield name
             case ast.AugAssign(target=ast.Name() as name, op=ast.Add()):
+                yield name
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name() as name, slice=ast.Name(id=key))]) if key == by:
                 yield name

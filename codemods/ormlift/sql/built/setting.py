@@ -101,6 +101,10 @@ class Setter:
             return None
         found = dict(held.items)
         for key, value in pairs:
+            if self.evaluate.is_round_key(key):
+                item = self.evaluate.item(value, place)
+                found[f"**{item.loop}"] = item
+                continue
             if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
                 return None
             found[key.value] = self.evaluate.item(value, place, key.value)

@@ -13,11 +13,12 @@ from ormlift.sql.built.helpers import Helpers
 from ormlift.sql.built.names import changed, dict_of, does
 from ormlift.sql.built.rounds import keys_of_dict, may_repeat, rounds_of
 from ormlift.sql.built.setting import Setter
-from ormlift.sql.built.values import KEY, Item, Items, Part, Several, State, Text, Value, Words
+from ormlift.sql.built.values import KEY, Item, Items, Keyed, Part, Several, State, Text, Value, Words
 from ormlift.sql.life.model import Life
 from ormlift.sql.life.pure import acts, does_more, looks
 from ormlift.sql.life.refuse import Refused
 from ormlift.sql.life.swallow import may_swallow
+from ormlift.sql.life.unchanged import is_unchanged
 from ormlift.syntax import walk_scope
 
 MOST = 64
@@ -54,6 +55,7 @@ class Walk:
     found: dict[ast.Call, list[Seen]] = field(default_factory=dict)
     touched: dict[ast.stmt, set[str]] = field(default_factory=dict)  # statements that build, and what they change
     held: dict[ast.stmt, Value | Several | None] = field(default_factory=dict)  # what each leaves in its variables
+    sources: set[str] = field(default_factory=set)  # what loops that stay read
     helped: dict[ast.stmt, bool] = field(default_factory=dict)  # calls of functions that build; true: lists may stay
     opens: dict[str, Item] = field(default_factory=dict)  # dicts whose keys are not known
     partial: bool = False  # there are too many ways: not all of them were walked
@@ -331,9 +333,12 @@ class _Way:
         executes = any(inner in self.walk.calls for inner in walk_scope(statement))
         if rounds is None or executes or self.evaluate.rounds is not None or not may_repeat(rounds, lists):
             return False
+        self.walk.sources |= {n.id for n in ast.walk(rounds.loop) if isinstance(n, ast.Name)} - lists
         if not self.ask(f"rounds of the loop on line {statement.lineno}"):
             return True
         before = dict(self.state)
+        if rounds.keys is None:
+            rounds.keys = self._keys(rounds.source)
         self.state[rounds.key] = Words((Part(KEY),))
         self.evaluate.rounds = rounds
         try:
@@ -346,9 +351,22 @@ class _Way:
         self.state.update(dict.fromkeys(rounds.targets))
         return True
 
+    def _keys(self, name: str) -> tuple[str, ...] | None:
+        """The keys that a dict has by now; None where they are not known, or something else may have changed it."""
+        held, life = self.state.get(name), self.walk.life
+        if not isinstance(held, Keyed) or any(item.open for item in held.items.values()):
+            return None
+        inside = {n for s in self.walk.touched for n in ast.walk(s)}
+        loads = [n for n in ast.walk(life.host) if isinstance(n, ast.Name) and n.id == name and n not in inside]
+        plain = is_unchanged((n for n in loads if isinstance(n.ctx, ast.Load)), life.module, may_end=True)
+        return tuple(held.items) if plain and name not in life.flow.captured else None
+
     @staticmethod
     def _repeated(before: Value | None, now: Value | None) -> Value | None:
-        """A list that has grown; None for what is no list."""
+        """A list that has grown, or a dict of parameters by the loop's keys; None for what is neither."""
+        if isinstance(before, Keyed) and isinstance(now, Keyed):
+            more = [key for key, item in now.items.items() if before.items.get(key) is not item]
+            return now if all(key.startswith("**") for key in more) else None
         return now if isinstance(before, Items) and isinstance(now, Items) else None
 
     def _unknown(self, *nodes: ast.AST) -> None:
