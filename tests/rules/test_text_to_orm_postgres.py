@@ -293,8 +293,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
     admin.dispose()
 
 
-def _planned(text: str) -> Planned | Any:
-    files = {"app/models.py": MODELS, "app/work.py": text}
+def _planned(text: str, others: dict[str, str] | None = None) -> Planned | Any:
+    files = {"app/models.py": MODELS, "app/work.py": text, **(others or {})}
     index = link(read_facts(Source(path, held)) for path, held in files.items())
     return plan_file(
         Source("app/work.py", text), index, Settings(codemods=(CODEMOD.id,), unsafe=True, dialect="postgresql")
@@ -366,6 +366,18 @@ def test_text_for_dates_where_the_driver_tells_types(driver: str, engine: sa.Eng
     ran = [asyncio.run(_awaited(text, engine, driver)) for text in (ASYNC, outcome.after.text)]
     assert ran[0] == ran[1]
     assert ran[0][0] == "([(int 1)], [(str 'ab')])"
+
+
+def test_text_for_dates_where_an_engine_names_psycopg(engine: sa.Engine) -> None:
+    files = {
+        "app/db.py": 'from sqlalchemy import create_engine\n\nengine = create_engine("postgresql+psycopg:///shop")\n'
+    }
+    sql = "SELECT id FROM items WHERE made > '2000-01-01' AND id < '4'"
+    text = f"{HEAD}{_all(sql)}\n"
+    outcome = _planned(text, files)
+    assert isinstance(outcome, Planned), outcome
+    assert outcome.after.text.count("literal_column(") == 2
+    assert _ran(outcome.after.text, engine) == _ran(text, engine)
 
 
 async def _awaited(text: str, engine: sa.Engine, driver: str) -> tuple[str, list[str]]:

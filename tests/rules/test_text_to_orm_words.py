@@ -170,6 +170,26 @@ def run(session):
         "[()]",
         'Author.extra if c == "metadata" else Author.score',
     ),
+    "words in quotes are values": (
+        """\
+def run(session):
+    out = []
+    for word in ("zwei", "drei"):
+        sql = f"SELECT id, '{word}' AS word FROM books WHERE title = '{word}' OR title LIKE '%{word}%'"
+        out += [tuple(row) for row in session.execute(text(sql))]
+    return out
+""",
+        "[()]",
+        'or_(Book.title == word, Book.title.like(f"%{word}%"))',
+    ),
+    "one word": (
+        """\
+def run(session):
+    return [session.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar() for table in ["books"]]
+""",
+        "[()]",
+        "select_from(Book)",
+    ),
     "on a connection": (
         """\
 def run(session):

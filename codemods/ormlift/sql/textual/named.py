@@ -33,7 +33,7 @@ def named_of(site: Textual) -> Named | None:
     marks: dict[str, str] = {}
     held: dict[str, tuple[str, ...]] = {}
     for mark, hole in life.holes.items():
-        if mark not in sql.value or hole.many or _is_quoted(mark, sql.value):
+        if mark not in sql.value or hole.many:
             continue
         found = choices(hole.node, life)
         still = is_quiet(hole.node, site.call, site.module) or is_stable(hole.node, life, site.call)
@@ -50,12 +50,3 @@ def _filled(text: str, marks: dict[str, str], way: Way) -> str:
     for mark, name in marks.items():
         text = text.replace(mark, way[name])
     return text
-
-
-def _is_quoted(mark: str, text: str) -> bool:
-    """Whether it stands between quotes of a string: there it is a value."""
-    return all(part.count("'") % 2 == 1 for part in _before(mark, text))
-
-
-def _before(mark: str, text: str) -> list[str]:
-    return [text[:n] for n, character in enumerate(text) if character == mark]

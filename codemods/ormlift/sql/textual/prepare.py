@@ -84,6 +84,14 @@ def dialects(index: ProjectIndex) -> frozenset[str]:
     return frozenset(e.dialect for e in index.engines if e.dialect and not is_test_path(e.path))
 
 
+_TELLING = ("postgresql+psycopg:", "postgresql+psycopg_async:", "postgresql+asyncpg:", "postgresql+pg8000:")
+
+
+def tells_types(index: ProjectIndex) -> bool:
+    """Whether an engine of the project, tests aside, has a driver that names the types of what it binds."""
+    return any(e.url.startswith(_TELLING) for e in index.engines if not is_test_path(e.path))
+
+
 def _read(site: Textual, sql: str, holes: dict[str, Hole], dialect: str, execution: Execution) -> _Read:
     from ormlift.sql.read import ADMINISTRATIVE, first_word
 

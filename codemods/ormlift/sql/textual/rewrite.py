@@ -38,7 +38,7 @@ from ormlift.sql.textual.migration import check_altered
 from ormlift.sql.textual.named import Named, named_of
 from ormlift.sql.textual.outcome import Outcome, follow
 from ormlift.sql.textual.pending import flush_effects, holds_nothing
-from ormlift.sql.textual.prepare import dialects, prepare
+from ormlift.sql.textual.prepare import dialects, prepare, tells_types
 from ormlift.sql.textual.reads import ahead_effects
 from ormlift.sql.textual.receiver import On
 from ormlift.sql.textual.steps import Steps, steps_of
@@ -290,7 +290,7 @@ class Rewriter:
             synchronize=synchronize,
             sqlalchemy=self.settings.sqlalchemy,
             also=dialects(self.index) - {prepared.statement.dialect},
-            typed=site.receiver.asynchronous,
+            typed=site.receiver.asynchronous or tells_types(self.index),
         )
 
     def _needs(self, prepared: Prepared) -> Iterator[ImportNeed]:

@@ -87,7 +87,7 @@ class _Unifier:
             before, found, behind = texts[0].partition(held)
             pairs = zip(texts, places, strict=True)
             if found and all(text == f"{before}{self.ways[place][name]}{behind}" for text, place in pairs):
-                plain = (before + behind).replace("_", "").isalnum()
+                plain = (before + behind).isprintable() and not set(before + behind) & set('{}"\\')
                 return name if not before and not behind else f'f"{before}{{{name}}}{behind}"' if plain else ""
         return ""
 
@@ -162,7 +162,7 @@ class _Unifier:
                 return Atom(f"await {flat(part(value))}", _LOOSE)
         if _parts(node):
             raise self.odd()
-        return Atom(_said(node), ATOM if isinstance(node, ast.Name | ast.Constant) else _LOOSE)
+        return Atom(_said(node), ATOM if isinstance(node, ast.Name | ast.Constant | ast.Subscript) else _LOOSE)
 
     def _called(self, func: ast.expr, items: Sequence[Node], part: Callable[[ast.expr], Node]) -> Node:
         made = part(func)
@@ -219,6 +219,8 @@ def _said(node: ast.expr) -> str:
 
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return quoted(node.value)
+    if isinstance(node, ast.Subscript):
+        return f"{_said(node.value)}[{_said(node.slice)}]"
     return dotted(node) or ast.unparse(node)
 
 
