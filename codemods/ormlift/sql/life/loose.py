@@ -40,7 +40,7 @@ def check_loose(prepared: Prepared, life: Life) -> None:
 def bound_effect(prepared: Prepared) -> Effect:
     """What is bound now was part of the SQL text."""
     values, loose = ", ".join(prepared.bound), bool(prepared.parameters.loose)
-    said = "no name or SQL in it is executed, and None is NULL"
+    said = "no name or SQL in it is executed, None is NULL, and digits in a str are no number to some drivers"
     if not loose:
         said = "a quote in it no longer ends the string, and None in no quotes is NULL"
     message = f"{values} was put into the SQL text and is bound now: {said}"
