@@ -245,9 +245,9 @@ EFFECTS = {
     ),
     "interpolated": (
         "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
-        "longer does. That mends an injection; look where code relied on it. Drivers that tell the server a parameter's "
-        "type (psycopg, asyncpg) take no str for a column of numbers, dates or UUIDs, and no driver numbers of numpy's: "
-        "pass a value of the column's type."
+        "longer does. That mends an injection; look where code relied on it. Drivers that tell the server the type "
+        "of a parameter (psycopg, asyncpg) take no str for a column of numbers, dates or UUIDs, and no driver takes "
+        "the numbers of numpy: pass a value of the column's type."
     ),
     "connection-given": (
         "A decorator hands the connection in. Nothing uses it any more: take it and the decorator out. What "

@@ -178,9 +178,9 @@ EFFECTS = {
     "text-missing": "A bare string is executed, which raises on SQLAlchemy 2; from now on the code runs.",
     "interpolated": (
         "A value was part of the SQL text, and is bound as a parameter now: what closed the string or added SQL no "
-        "longer does. That mends an injection; look where code relied on it. Drivers that tell the server a parameter's "
-        "type (psycopg, asyncpg) take no str for a column of numbers, dates or UUIDs, and no driver numbers of numpy's: "
-        "pass a value of the column's type."
+        "longer does. That mends an injection; look where code relied on it. Drivers that tell the server the type "
+        "of a parameter (psycopg, asyncpg) take no str for a column of numbers, dates or UUIDs, and no driver takes "
+        "the numbers of numpy: pass a value of the column's type."
     ),
     "autoflush": (
         "Changes that are pending on the session are flushed before the statement from now on; up to SQLAlchemy 2.0 a "
