@@ -122,22 +122,22 @@ def run(session, name, n):
 """,
         "getattr(Book, column)",
     ),
-    "a part of a name": (
+    "a part of a name, which is always the same": (
         """\
 def run(session, name, n):
     for kind in ("author", "author"):
         session.execute(text(f"UPDATE books SET {kind}_id = :n WHERE {kind}_id IS NOT NULL"), {"n": n})
 """,
-        '**{f"{kind}_id": n}',
+        "author_id=n",
     ),
-    "a name that is put together before": (
+    "a name that is put together before, always the same": (
         """\
 def run(session, name, n):
     for kind in ("author",):
         column = f"{kind}_id"
         session.execute(text(f"UPDATE books SET {column} = :n"), {"n": n})
 """,
-        "**{column: n}",
+        "author_id=n",
     ),
     "an inserted column": (
         """\
