@@ -292,7 +292,7 @@ def main(n):
     move(n)
     conn.close()
 """,
-        "not opened in this function",
+        "make two functions of it",
     ),
     "commits in a with block of the connection": (
         """def move(conn, n):

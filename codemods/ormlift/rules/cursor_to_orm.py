@@ -158,6 +158,12 @@ def _outside(stray: Stray, other: str) -> Refusal:
         message = f"{stray.receiver} is kept, and no more is done here than to make its cursor"
         message += "; take it out once nothing uses it"
         return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
+    if stray.either:
+        message = (
+            f"{stray.receiver} is a parameter, and opened here where none is given; make two functions of it, one "
+        )
+        message += "that opens it and hands it to the other"
+        return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
     message = f"{stray.receiver} is not opened in this function; open it where it is used, or hand on a session"
     return Refusal(ID, stray.line, stray.end_line, Reason("connection-from-outside", message))
 

@@ -57,6 +57,7 @@ class Stray:
     asynchronous: bool = False
     kept: bool = False  # the file opens and keeps it, and here no more is done than to make its cursor
     driver: str = ""  # one that is no DB-API driver, as a method's name tells
+    either: bool = False  # a parameter that the function binds itself as well, where none is given
 
 
 def may_run(call: ast.Call) -> bool:
@@ -100,7 +101,12 @@ def strays_of(
         last = max(c.end_lineno or c.lineno for c in calls)
         only = all(isinstance(c.func, ast.Attribute) and c.func.attr == "cursor" for c in calls)
         driver = next(filter(None, map(_driver_of, calls)), "")
-        yield Stray(min(c.lineno for c in calls), last, said, asynchronous, only and said in kept, driver)
+        either = said in parameters and any(_stores(n, said) for n in walk_scope(host))
+        yield Stray(min(c.lineno for c in calls), last, said, asynchronous, only and said in kept, driver, either)
+
+
+def _stores(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
 
 
 def shown_line(life: Life, index: ProjectIndex) -> int:
