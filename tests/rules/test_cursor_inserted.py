@@ -72,6 +72,13 @@ CHANGES = {
         return made
 """,
 }
+CHANGES["passed on"] = """
+        row = await db.execute_insert(SQL, (ticket, title))
+        cursor = await db.execute("SELECT title FROM jobs WHERE id = ?", (row[0],))
+        found = await cursor.fetchone()
+        await db.commit()
+        return found[0], row[0]
+"""
 STAYS = {
     "the row leaves": """
         row = await db.execute_insert(SQL, (ticket, title))

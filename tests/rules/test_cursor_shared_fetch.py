@@ -90,6 +90,51 @@ STAYS = {
 """,
 }
 
+ADD = """cur.execute("INSERT INTO jobs (ticket, title, stage, rush, count) VALUES ('T-9', 'x', 1, 0, 0)")"""
+END = "    conn.commit()\n    conn.close()\n"
+PASSED = {
+    "the last id": f"""
+    {ADD}
+    cur.execute("UPDATE jobs SET stage = ? WHERE id = ?", (a, cur.lastrowid))
+""",
+    "the last id, twice and later": f"""
+    {ADD}
+    other = conn.cursor()
+    for n in range(2):
+        number = cur.lastrowid - n
+        other.execute("UPDATE jobs SET title = ?, count = ? WHERE id = ?", (f"n{{cur.lastrowid}}", n, number))
+""",
+    "the last id for many": f"""
+    {ADD}
+    cur.executemany("UPDATE jobs SET count = ? WHERE stage = ?", [(cur.lastrowid, s) for s in (1, a)])
+""",
+    "a row count": """
+    cur.execute("UPDATE jobs SET stage = 8 WHERE id > ?", (a,))
+    cur.execute("UPDATE jobs SET count = ? WHERE id = 1", (cur.rowcount,))
+""",
+    "a cell of the same cursor": """
+    cur.execute("SELECT MAX(stage) FROM jobs")
+    cur.execute("UPDATE jobs SET count = ? WHERE id = ?", (cur.fetchone()[0], a))
+""",
+    "a cell of another cursor": """
+    other = conn.cursor()
+    other.execute("SELECT stage, id FROM jobs ORDER BY id")
+    cur.execute("UPDATE jobs SET count = ? WHERE id = ?", (a, other.fetchone()[1] + 1))
+    cur.execute("UPDATE jobs SET stage = ? WHERE id = ?", (other.fetchone()[0] + 5, a))
+""",
+}
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_what_is_passed_of_an_earlier_statement(name: str, world: World) -> None:
+    before = HEAD + PASSED[name] + END
+    outcome = plan(before)
+    assert isinstance(outcome, Planned), outcome.sites
+    for a in (1, 2, 9):
+        old, new = (world.run(text, lambda s, a=a: s["go"](a)) for text in (before, outcome.after.text))
+        assert (old.error, new.error) == (None, None)
+        assert new.rows == old.rows
+
 
 def plan(text: str) -> Planned | Refused:
     files = {**PROJECT, "app/jobs.py": text}

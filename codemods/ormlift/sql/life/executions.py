@@ -235,8 +235,14 @@ def _in_block_form(execution: Execution, life: Life) -> Form:
 
 
 def is_next(execution: Execution, fetch: Use, life: Life) -> bool:
-    """Whether the fetch is what the next statement begins with, so that nothing happens in between."""
+    """Whether the fetch is what the next statement begins with, so that nothing happens in between.
+
+    Not where it stands among the parameters of another execution, which is written anew itself.
+    """
     module = life.module
+    others = {use.node for use in life.where(Does.EXECUTE)} - {execution.node}
+    if others & set(module.ancestors(fetch.node)):
+        return False
     statement = module.statement(execution.call)
     follower = module.statement(fetch.node)
     suite = module.suite(statement)

@@ -244,7 +244,8 @@ class _Rewriter:
 
     def _write_statements(self) -> None:
         texts: dict[ast.expr, str] = {}
-        edits: dict[Span, str] = {}
+        asked = self._asked()
+        edits = dict(asked)
         rounds = 2  # once to know the columns, once more with the rows in the parameters written anew
         while rounds:
             rounds -= 1
@@ -267,9 +268,9 @@ class _Rewriter:
                 check_any(self.prepared)
             row_edits, row_effects, keeps = self._rows(texts)
             if self._keep(keeps):
-                rounds, edits = 2, {}
+                rounds, edits = 2, dict(asked)
                 continue
-            edits = {edit.span: edit.text for edit in row_edits}
+            edits = asked | {edit.span: edit.text for edit in row_edits}
         targets = {self.module.span(p.target): p for p in self.prepared if p.target is not None}
         for edit in [e for e in row_edits if e.span in targets]:  # a fetch that is handed on at once
             targets[edit.span].text = edit.text
@@ -283,6 +284,20 @@ class _Rewriter:
         self.ops += row_edits
         self._names()
         self.effects += row_effects
+
+    def _asked(self) -> dict[Span, str]:
+        """What a later statement passes of an earlier one: its last id or row count, or what its result is called."""
+        kept = [p for p in self.prepared if p.target is None and not p.counted]
+        found = {self.module.span(use.node): self._answer(use, p) for p in kept for use in p.execution.asks}
+        for prepared in kept:
+            name = self.names.get(prepared.execution.use.cursor, "")
+            receivers = [use.receiver for use in prepared.execution.fetches if use.receiver is not None and name]
+            found |= {self.module.span(receiver): name for receiver in receivers}
+        return found
+
+    def _answer(self, use: Use, prepared: Prepared) -> str:
+        name = self.names[f"{use.does.value}:{prepared.execution.use.cursor}"]
+        return f"({name},)" if use.node in self.tupled else name
 
     def _hand_on_counted(self, row_edits: list[ReplaceExpr]) -> None:
         """Fetches of a list that are handed on at once: the edit of the row is that of the fetch."""
@@ -511,9 +526,7 @@ class _Rewriter:
             elif use.receiver is not None and name != use.said:
                 self.ops.append(ReplaceExpr(self.module.span(use.receiver), name))
         for use in execution.asks:
-            name = self.names[f"{use.does.value}:{cursor}"]
-            text = f"({name},)" if use.node in self.tupled else name
-            self.ops.append(ReplaceExpr(self.module.span(use.node), text))
+            self.ops.append(ReplaceExpr(self.module.span(use.node), self._answer(use, prepared)))
 
     def _said(self) -> Iterator[str]:
         """The names by which the new text may reach what is outside of the function."""
