@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ormlift.model import Source
 from ormlift.project.bodies import flat
+from ormlift.project.caught import caught
 from ormlift.project.columns import called, last, type_of
 from ormlift.project.dependents import NEEDLE, Dependent, read_dependents
 from ormlift.project.gives import Gives, read_gives
@@ -62,6 +63,12 @@ NEEDLES: tuple[bytes, ...] = (
     b"except (sqlite3.",
     b"except psycopg2.",
     b"except pymysql.",
+    b"(sqlite3.",
+    b"(psycopg2.",
+    b" sqlite3.",
+    b"sqlite3 import",
+    b"psycopg2 import",
+    b"sqlite3 as",
     b"postgres",
     b"mysql",
     HELPER_NEEDLE,
@@ -107,6 +114,10 @@ SHAPES = (
     re.compile(r"contextmanager\s+(?:async )?def "),
     re.compile(r"return \w*Session\w*\(\)"),
     re.compile(r"Table\(\s*['\"]"),
+    re.compile(r"(?:raises|assertRaises|assertRaisesRegex|suppress)\((?:sqlite3|psycopg2|psycopg|pymysql)\."),
+    re.compile(r"except \([^)\n]*\b(?:sqlite3|psycopg2|psycopg|pymysql)\.\w"),
+    re.compile(r"import (?:sqlite3|psycopg2|pymysql) as "),
+    re.compile(r"from (?:sqlite3|psycopg2|psycopg|pymysql)(?:\.\w+)? import [^\n]*Error"),
 )
 GETTER = re.compile(
     r"def _*(?:get|create|make|new|open|acquire|obtain|provide|use|build|override|db|database|session|conn)\w*\("
@@ -124,8 +135,6 @@ _ASKED = re.compile(
 _ASKS = (".query(", ".get(", ".scalar(", ".scalars(", ".execute(")
 _STORED = re.compile(r"^[ \t]+[\w.]*?\.?(\w+)\.add\((\w+)\)", re.M)
 _RETURNED = re.compile(r"^[ \t]+return (\w+)[ \t]*(?:#.*)?$", re.M)
-DRIVER_MODULES = frozenset({"sqlite3", "psycopg2", "psycopg", "pymysql", "MySQLdb", "mysql", "aiosqlite", "asyncpg"})
-DRIVER_ERROR = re.compile(r"except\b[^\n:]*(?:Error|Warning|Exception)")
 IMPORTED = re.compile(r"\n(?:from|import) ([\w.]+)")
 IMPORTED_ANYWHERE = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.M)
 
@@ -325,22 +334,7 @@ def _givers(module: Module, definitions: Definitions) -> FileFacts:
 
 
 def _catches(module: Module) -> tuple[str, ...]:
-    called: set[str] = set()
-    if not DRIVER_ERROR.search(module.source.text):
-        return ()
-    for node in module.nodes(ast.Try):
-        if any(_names_driver(h.type, module) for h in node.handlers):
-            inside = (n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Call))
-            called |= {dotted(call.func).rpartition(".")[2] for call in inside}
-    return tuple(sorted(called - {""}))
-
-
-def _names_driver(caught: ast.expr | None, module: Module) -> bool:
-    for node in caught.elts if isinstance(caught, ast.Tuple) else [caught]:
-        head = dotted(node).partition(".")[0] if node is not None else ""
-        if module.imports.get(head, "").partition(".")[0] in DRIVER_MODULES:
-            return True
-    return False
+    return tuple(sorted({name for place in caught(module) for name in place.called}))
 
 
 def _stars(statements: list[ast.stmt]) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ormlift.model import Effect, ImportNeed, ReplaceExpr
+from ormlift.project.caught import caught, names_driver, reaching
+from ormlift.project.facts import FileFacts
 from ormlift.project.index import ProjectIndex
 from ormlift.sql.life.drivers import DIALECTS
 from ormlift.sql.life.model import How, Life
@@ -42,6 +44,7 @@ class Handlers:
 def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) -> Handlers:
     """Handlers that name a driver's exception learn SQLAlchemy's beside it: the rest of their try may need both."""
     module = life.module
+    calls = list(calls)
     tries = {a for call in calls for a in _tries(call, life)}
     ops: list[ReplaceExpr] = []
     imports: list[ImportNeed] = []
@@ -52,6 +55,9 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) 
             message = (
                 f"what line {read} reads of the error is SQLAlchemy's text, which holds the SQL and the parameters"
             )
+            effects.append(Effect("driver-exception", handler.lineno, message))
+        if not named and handler.type is not None and names_driver(handler.type, module):
+            message = f"catches {module.text(handler.type)}, which names the driver's errors; add SQLAlchemy's to them"
             effects.append(Effect("driver-exception", handler.lineno, message))
         if not named or handler.type is None:
             continue
@@ -67,6 +73,12 @@ def driver_handlers(life: Life, calls: Iterable[ast.expr], index: ProjectIndex) 
             continue
         ops.append(_widened(handler.type, ", ".join(news), module))
         imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
+    for guard in {g for call in calls for g in _suppressed(call, life)}:
+        news = dict.fromkeys(_counterpart(name) for a in guard.args for name in _types(a, life))
+        ops.append(ReplaceExpr(module.span(guard.args[-1]), f"{module.text(guard.args[-1])}, {', '.join(news)}"))
+        imports += [ImportNeed("sqlalchemy.exc", name) for name in news]
+        message = f"suppresses {', '.join(module.text(a) for a in guard.args)}; SQLAlchemy raises its own"
+        effects.append(Effect("driver-exception", guard.lineno, message))
     if life.how is not How.HANDED:  # whose callers are of its family
         effects += _caller_effects(life)
         effects += _far_caller_effects(life, index)
@@ -99,27 +111,73 @@ def _is_logged(node: ast.Name, handler: ast.ExceptHandler, module: Module) -> bo
     return False
 
 
+def _suppressed(call: ast.expr, life: Life) -> Iterator[ast.Call]:
+    """Each `suppress(..)` around a statement that names a driver's error."""
+    for around in life.module.ancestors(call):
+        if around is life.host:
+            return
+        for item in around.items if isinstance(around, ast.With) else ():
+            guard = item.context_expr
+            if isinstance(guard, ast.Call) and dotted(guard.func).rpartition(".")[2] == "suppress":
+                yield from [guard] if any(_types(a, life) for a in guard.args) else []
+
+
 def _caller_effects(life: Life) -> Iterator[Effect]:
-    """Handlers of the driver's errors around calls of this function in the same file."""
-    if not isinstance(life.host, FunctionNode):
+    """Places in the same file that catch the driver's errors of this function, or of what leads to it."""
+    host, module = life.host, life.module
+    if not isinstance(host, FunctionNode):
         return
-    for node in life.module.parents:
-        if not isinstance(node, ast.Try) or life.host in life.module.ancestors(node):
+    names = reaching(host, module)
+    handing = {*_handed_to(host, module), *(_bare(d) for d in host.decorator_list)}
+    for place in caught(module):
+        around = list(module.ancestors(place.node))
+        if host in around:
             continue
-        named = [h for h in node.handlers if any(_driver_types(h, life))]
-        calls = (n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Call)) if named else iter(())
-        if any(dotted(call.func).rpartition(".")[2] == life.host.name for call in calls):
-            message = f"catches the driver's errors of {life.host.name}(), which raises SQLAlchemy's from now on"
-            yield Effect("driver-exception", named[0].lineno, message)
+        if place.called & names or any(isinstance(a, FunctionNode) and a.name in handing for a in around):
+            message = f"catches the driver's errors of {host.name}(), which raises SQLAlchemy's from now on"
+            yield Effect("driver-exception", place.line, message)
+
+
+def _bare(node: ast.expr) -> str:
+    return dotted(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]
+
+
+def _handed_to(host: FunctionNode, module: Module) -> Iterator[str]:
+    """The functions that a function is handed to, to be called: `retry(add, 1)`."""
+    for call in module.calls:
+        if any(dotted(a).rpartition(".")[2] == host.name for a in (*call.args, *(k.value for k in call.keywords))):
+            yield _bare(call)
 
 
 def _far_caller_effects(life: Life, index: ProjectIndex) -> Iterator[Effect]:
-    """The same in other files, as far as the function's name tells."""
-    name = life.host.name if isinstance(life.host, FunctionNode) else ""
-    for facts in index.facts if name else ():
-        if facts.path != life.module.source.path and name in facts.catches:
-            message = f"{facts.path} catches the driver's errors of {name}(), which raises SQLAlchemy's from now on"
+    """The same in other files, as far as names tell."""
+    host, module = life.host, life.module
+    if not isinstance(host, FunctionNode):
+        return
+    path, names = module.source.path, reaching(host, module)
+    handing = {*_handed_to(host, module), *(_bare(d) for d in host.decorator_list)}
+    homes = _homes(path, module.imports, handing, index)
+    for facts in index.facts:
+        if facts.path == path or not facts.catches:
+            continue
+        called = host.name in facts.catches or (names & set(facts.catches) and index.imports.leads_to(facts.path, path))
+        if called or facts.path in homes or _leads(facts, path, index):
+            message = (
+                f"{facts.path} catches the driver's errors of {host.name}(), which raises SQLAlchemy's from now on"
+            )
             yield Effect("driver-exception", life.line, message)
+
+
+def _leads(facts: FileFacts, path: str, index: ProjectIndex) -> bool:
+    """Whether what a file guards is of a file that leads here."""
+    homes = _homes(facts.path, dict(facts.imports), facts.catches, index)
+    return any(home not in (path, facts.path) and index.imports.leads_to(home, path) for home in homes)
+
+
+def _homes(path: str, imports: Mapping[str, str], names: Iterable[str], index: ProjectIndex) -> set[str]:
+    """The files that names of a file are imported from."""
+    targets = (imports[name] for name in names if name in imports)
+    return {file for target in targets for file, _ in index.imports.held_in(path, target)}
 
 
 def _widened(caught: ast.expr, news: str, module: Module) -> ReplaceExpr:
@@ -145,13 +203,20 @@ def _driver_types(handler: ast.ExceptHandler, life: Life) -> Iterator[str]:
     """The driver's exception names that a handler catches."""
     if handler.type is None:
         return
-    for node in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:
+    yield from _types(handler.type, life)
+
+
+def _types(caught_: ast.expr, life: Life) -> list[str]:
+    """The driver's exceptions that an expression names."""
+    found = []
+    for node in caught_.elts if isinstance(caught_, ast.Tuple) else [caught_]:
         name = dotted(node)
         head, _, rest = name.partition(".")
         target = life.module.local_imports(life.host).get(head) or life.module.imports.get(head, "")
         full = f"{target}.{rest}" if rest else target
         if any(full.startswith(f"{driver}.") for driver in DIALECTS):
-            yield full.rpartition(".")[2]
+            found.append(full.rpartition(".")[2])
+    return found
 
 
 def _counterpart(name: str) -> str:
