@@ -95,6 +95,17 @@ SAME: dict[str, str] = {
             params.append(value)
 """
     + UPDATE,
+    "pairs beside a function of SQL": OPEN
+    + LISTS
+    + """\
+    for column, value in [("title", b), ("stage", a)]:
+        if value is not None:
+            sets.append(f"{column} = ?")
+            params.append(value)
+    if b:
+        sets.append("count = COALESCE(count, 0) + 1")
+"""
+    + UPDATE,
     "columns": G
     + """\
     columns, marks, values = ["ticket", "rush"], ["?", "?"], ["T-9", 0]

@@ -96,15 +96,37 @@ def open_up(found: Expressed, make: Callable[[Variant], Prepared], check: Callab
         findings |= {f.message: f for f in (_converted(built, text) for text in loose)}
         assert whole.written is not None
         findings |= {effect.message: effect for effect in whole.written.effects}
-        assert found.own.written is not None
-        whole.written = replace(whole.written, effects=(), imports=found.own.written.imports)
+        whole.written = replace(whole.written, effects=())
         found.whole.append(whole)
+    _keep_imports(found)
     first = found.whole[0]
     assert first.written is not None
     unknown = [item for _, item in opened.values() if item.keys is None]
     told = [effect for effect in findings.values() if effect.code != "bind-type" or not unknown]
     told += [_effect(built, item, found.own) for _, item in opened.values() if _is_told(item, found.own)]
     first.written = replace(first.written, effects=tuple(dict.fromkeys(told)))
+
+
+def _keep_imports(found: Expressed) -> None:
+    """Of what the ways need, what is written in the end: in the code's statement, or where its lists are filled."""
+    assert found.own.written is not None
+    own = found.own.written.imports
+    said = {
+        n.id
+        for texts in found.texts.values()
+        for text in texts
+        for n in ast.walk(_parsed(text))
+        if isinstance(n, ast.Name)
+    }
+    for whole in found.whole:
+        assert whole.written is not None
+        needs = tuple(need for need in whole.written.imports if need in own or need.name in said)
+        whole.written = replace(whole.written, imports=needs)
+
+
+def _parsed(text: str) -> ast.AST:
+    """A condition, or a name with its value."""
+    return ast.parse(f"_({text})", mode="eval")
 
 
 def _settle(found: Expressed, texts: Mapping[ast.expr, tuple[str, ...]]) -> None:
