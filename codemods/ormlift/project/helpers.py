@@ -17,6 +17,9 @@ from ormlift.project.sessions import Definitions
 from ormlift.syntax import FunctionNode, dotted, every_node, import_targets
 
 NEEDLE = b".execute("
+_RECEIVER = re.compile(r"\b(\w+)\.(?:cursor|execute|executemany|executescript)\(")
+_DEF = re.compile(r"\bdef[ \t]+\w+[ \t]*\(([^)]*)")
+_WORD = re.compile(r"\w+")
 _NAMED = re.compile(r"(?:c|cu|cur|curs|\w*cursor|\w*conn|\w*connection|con|cnx|\w*db|dbh)", re.I)
 _MEMORY = re.compile(
     r"LAST_INSERT_ID|LAST_INSERT_ROWID|\bCHANGES\s*\(|ROW_COUNT\s*\(|FOUND_ROWS|CONNECTION_ID|LASTVAL|CURRVAL|BACKEND_PID"
@@ -78,7 +81,10 @@ class Helper:
 
 def may_help(text: str) -> bool:
     """Whether a file may hold such a function, going by its text."""
-    return "def " in text and any(word in text for word in (".execute(", ".executemany(", ".executescript("))
+    if not any(word in text for word in (".execute(", ".executemany(", ".executescript(")):
+        return False
+    receivers = set(_RECEIVER.findall(text)) - {"self", "cls", "session"}
+    return bool(receivers) and any(receivers & set(_WORD.findall(given)) for given in _DEF.findall(text))
 
 
 def read_helpers(definitions: Definitions) -> Iterator[Helper]:
