@@ -8,7 +8,7 @@ from dataclasses import replace
 from ormlift.model import Reason, Refusal, Rewrite, Site
 from ormlift.rules.base import Context
 from ormlift.sql.life.find import runs
-from ormlift.sql.life.lent import apart
+from ormlift.sql.life.lent import apart, lend_out
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.plain import check_any
 from ormlift.sql.life.refuse import Refused
@@ -20,6 +20,11 @@ def together(lives: Sequence[Life], codemod: str, context: Context) -> Iterator[
     """The sites of one family: rewritten, or refused for the reason of the first that can't be."""
     listed = sorted(lives, key=lambda life: life.line)
     sites = [site_of(life, codemod, context) for life in listed]
+    raw = _raw(listed, sites, context)
+    if raw:
+        yield from raw.values()
+        listed = [life for life in listed if life not in raw]
+        sites = [site_of(life, codemod, context) for life in listed]
     culprit = next((site for site in sites if isinstance(site, Refusal)), None) or _nothing(listed, codemod)
     if culprit is None:
         lines = [site.line for site in sites]
@@ -33,6 +38,16 @@ def together(lives: Sequence[Life], codemod: str, context: Context) -> Iterator[
             yield alone[life]
         elif runs(life) and (line or not lent):
             yield _left(life, site, culprit, line or life.line)
+
+
+def _raw(lives: Sequence[Life], sites: Sequence[Site], context: Context) -> dict[Life, Refusal]:
+    """The functions that stay raw beside those that hand them theirs, with their refusals."""
+    refused = {life: site for life, site in zip(lives, sites, strict=True) if isinstance(site, Refusal)}
+    handed = [life for life in lives if life.how is How.HANDED]
+    if not all(life in handed for life in refused) or len(refused) == len(handed):
+        return {}
+    lent = {life: site for life, site in refused.items() if lend_out(life, context.index)}
+    return {life: replace(site, line=shown_line(life, context.index) or site.line) for life, site in lent.items()}
 
 
 def site_of(life: Life, codemod: str, context: Context) -> Site:

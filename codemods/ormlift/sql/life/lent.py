@@ -42,12 +42,18 @@ class Lent:
         return f"{dotted(self.call.func)}()"
 
 
-def settle_lent(lives: Sequence[Life], module: Module, index: ProjectIndex, does: Does = Does.ESCAPES) -> None:
+def settle_lent(
+    lives: Sequence[Life],
+    module: Module,
+    index: ProjectIndex,
+    does: Does = Does.ESCAPES,
+    to: FunctionNode | None = None,
+) -> None:
     """Of each life tell the uses that only lend the connection, or a cursor of it, to such a function.
 
-    Those are looked at that escape, or that hand it on.
+    Those are looked at that escape, or that hand it on; to one function, where it is given.
     """
-    found = [(life, call) for life in lives for call in _calls(life, does)]
+    found = [(life, call) for life in lives for call in _calls(life, does) if to is None or _runs(call, to, life)]
     times = Counter(call for _, call in found)
     finder = _Finder(module, index) if found else None
     for life, call in found:
@@ -71,6 +77,34 @@ def apart(life: Life, index: ProjectIndex) -> bool:
         return False
     life.family = None
     return True
+
+
+def lend_out(function: Life, index: ProjectIndex) -> bool:
+    """Take a function out of its family, where it can stay raw beside those that hand it theirs; whether that is so."""
+    family = function.family
+    if family is None or family.trouble is not None or function.how is not How.HANDED or function.where(Does.HANDS):
+        return False
+    givers = [life for life in family.lives if _hands_to(life, function)]
+    before = [(life, list(life.uses), dict(life.lent)) for life in givers]
+    assert isinstance(function.host, FunctionNode)
+    settle_lent(givers, function.module, index, Does.HANDS, function.host)
+    if any(_hands_to(life, function) for life in givers):
+        for life, uses, lent in before:
+            life.uses[:] = uses
+            life.lent.clear()
+            life.lent.update(lent)
+        return False
+    family.lives.remove(function)
+    function.family = None
+    return True
+
+
+def _hands_to(life: Life, function: Life) -> bool:
+    return any(use.hands is not None and use.hands.function is function.host for use in life.where(Does.HANDS))
+
+
+def _runs(call: ast.Call, function: FunctionNode, life: Life) -> bool:
+    return life.callees is not None and life.callees.function(call) is function
 
 
 def is_bridge(call: ast.Call, host: ast.AST, module: Module) -> bool:
