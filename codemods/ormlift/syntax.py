@@ -102,6 +102,13 @@ class Module:
         yield from self.nodes(ast.ClassDef)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that the file binds or reads, in any of its scopes; attributes and keywords aside."""
+        found = {node.id for node in self.nodes(ast.Name)} | {node.arg for node in self.nodes(ast.arg)}
+        found |= {node.name for node in self.definitions}
+        return frozenset(found | {a.asname or a.name.partition(".")[0] for a in self.nodes(ast.alias)})
+
+    @cached_property
     def calls(self) -> list[ast.Call]:
         """Every call of the file, in source order."""
         return sorted(self.nodes(ast.Call), key=lambda call: (call.lineno, call.col_offset))

@@ -204,6 +204,8 @@ def _key(target: ast.expr, module: Module) -> _Key | None:
             function = module.enclosing_function(target)
             if function is None:
                 return (None, name) if module.enclosing_class(target) is None else None
+            if not any(name in n.names for n in module.nodes(ast.Global)):
+                return None
             is_global = any(isinstance(n, ast.Global) and name in n.names for n in walk_scope(function))
             return (None, name) if is_global else None
         case _:

@@ -315,7 +315,9 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _rebound_elsewhere(name: str, module: Module) -> bool:
-    return any(isinstance(n, ast.Global | ast.Nonlocal) and name in n.names for n in ast.walk(module.tree))
+    return any(name in n.names for n in module.nodes(ast.Global)) or any(
+        name in n.names for n in module.nodes(ast.Nonlocal)
+    )
 
 
 def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
@@ -325,11 +327,7 @@ def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
     found = around or (classes[0] if len(classes) == 1 else None)
     if found is None:
         return None
-    stores = [
-        n
-        for n in ast.walk(life.module.tree)
-        if isinstance(n, ast.Attribute) and n.attr == node.attr and not isinstance(n.ctx, ast.Load)
-    ]
+    stores = [n for n in life.module.nodes(ast.Attribute) if n.attr == node.attr and not isinstance(n.ctx, ast.Load)]
     if owner in ("self", "cls") and is_bound_elsewhere(node.attr, found, life.module):
         return None
     life.constants[found.name, node.attr] = None
@@ -338,7 +336,7 @@ def _class_constant(node: ast.Attribute, life: Life) -> Text | None:
 
 def is_bound_elsewhere(attr: str, owner: ast.ClassDef, module: Module) -> bool:
     """Whether another class of the file, which may inherit from this one, binds the attribute too, or setattr may."""
-    others = (c for c in ast.walk(module.tree) if isinstance(c, ast.ClassDef) and c is not owner)
+    others = (c for c in module.nodes(ast.ClassDef) if c is not owner)
     if any(attr in _bound(statement) for c in others for statement in c.body):
         return True
     if _is_field(attr, owner) or any(_fills(n, module) for n in (*module.nodes(ast.Attribute), *module.calls)):

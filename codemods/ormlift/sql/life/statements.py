@@ -405,20 +405,6 @@ class Manner:
     typed: bool = False  # see `Request`
 
 
-def _names_of(module: Module) -> frozenset[str]:
-    """Every name that a file binds or reads: a variable of ours must be none of them."""
-    found: set[str] = set()
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
-            case ast.AsyncFunctionDef(name=name):
-                found.add(name)
-            case ast.alias(name=name, asname=other):
-                found.add(other or name.partition(".")[0])
-    return frozenset(found)
-
-
 def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span, str], stated: str = "") -> Written:
     """Write the statement; `edits` are what becomes of the rows read inside its parameters. Raises Refused.
 
@@ -451,7 +437,7 @@ def compose(prepared: Prepared, life: Life, manner: Manner, edits: Mapping[Span,
         names=said_names(life, prepared.models.values()),
         synchronize=manner.synchronize,
         variables=manner.variables,
-        taken=_names_of(module) if manner.variables else frozenset(),
+        taken=module.names if manner.variables else frozenset(),
         kept=prepared.kept,
         spreads=prepared.spreads,
     )

@@ -19,12 +19,11 @@ def style_of(module: Module, index: ProjectIndex, settings: Settings) -> str:
     if older(settings.sqlalchemy, "1.4"):
         return "query"
     queries = selects = 0
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute) and node.func.attr == "query":
-                queries += 1
-            elif isinstance(node.func, ast.Name) and node.func.id == "select":
-                selects += 1
+    for node in module.nodes(ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "query":
+            queries += 1
+        elif isinstance(node.func, ast.Name) and node.func.id == "select":
+            selects += 1
     if queries == selects:
         return index.style or "select"
     return "query" if queries > selects else "select"
