@@ -91,7 +91,8 @@ def f(target, connection, **others):
     "the session of a flush": """
 @event.listens_for(SessionLocal, "before_flush")
 def f(s, ctx, instances):
-    seen.append(s.execute("SELECT COUNT(*) AS n FROM posts").fetchone()["n"])
+    s.add(Total(id=50 + len(seen), what="pending"))
+    seen.append(s.execute("SELECT COUNT(*) AS n FROM totals").fetchone()["n"])
     s.execute("UPDATE totals SET n = 8 WHERE id = :i", {"i": 1})
 """,
     "the connection that a session begins on": """
@@ -577,7 +578,6 @@ def test_bare_strings_of_1_4_become_statements_that_do_the_same(name: str, diale
 
 
 TOLD = {
-    "the session of a flush": {"autoflush"},
     "numbers of all kinds": {"bind-type"},
     "numbers that are true or false": {"bind-type"},
     "the text of a list in quotes": {"empty-list"},
@@ -733,3 +733,27 @@ def go():
         ran = runs({"before": {PATH: program(body)}, "after": {PATH: outcome.after.text}}, "1.4", "sqlite")
         assert "float 2.5" in ran["before"][0]
         assert "Decimal" in ran["after"][0]
+
+
+def test_a_version_that_has_no_such_statements_is_told() -> None:
+    body = SAME["a number of the instance"]
+    outcome = plan(program(body), {}, "1.3")
+    assert isinstance(outcome, Refused), outcome
+    assert {site.reason.code for site in outcome.sites if site.reason} == {"sqlalchemy-version"}
+
+
+def test_the_session_of_a_commit_flushes_and_that_of_a_flush_does_not() -> None:
+    body = """
+@event.listens_for(SessionLocal, "before_commit")
+@event.listens_for(SessionLocal, "{}")
+def f(session):
+    session.execute(text("UPDATE totals SET n = 8 WHERE id = 1"))
+"""
+    for name, told in (("before_commit", {"autoflush"}), ("after_flush", {"autoflush"})):
+        outcome = plan(program(body.format(name)), {}, "1.4")
+        assert isinstance(outcome, Planned), outcome
+        assert {effect.code for site in outcome.sites for effect in site.effects} == told
+    alone = body.replace('@event.listens_for(SessionLocal, "before_commit")\n', "").format("after_flush")
+    outcome = plan(program(alone.replace("f(session)", "f(session, context)")), {}, "1.4")
+    assert isinstance(outcome, Planned), outcome
+    assert not outcome.sites[0].effects

@@ -43,6 +43,7 @@ HANDED: Mapping[str, tuple[str, ...]] = {
     "before_cursor_execute": ("connection", "cursor", "statement", "parameters", "context", "executemany"),
     "after_cursor_execute": ("connection", "cursor", "statement", "parameters", "context", "executemany"),
 }
+FLUSHING = frozenset({"before_flush", "after_flush", "after_flush_postexec"})  # amid a flush, which begins no other
 _PLAIN = frozenset({"staticmethod", "classmethod"})
 
 

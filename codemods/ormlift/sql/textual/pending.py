@@ -15,7 +15,7 @@ from ormlift.project.names import is_test_path
 from ormlift.schema import SourceKind, Tri
 from ormlift.sql.life.literals import only_value
 from ormlift.sql.textual.find import Textual
-from ormlift.sql.textual.receiver import On
+from ormlift.sql.textual.receiver import On, is_flushing
 from ormlift.syntax import FunctionNode, dotted, walk_scope
 
 _CHANGES = frozenset(["add", "add_all", "merge", "delete"])
@@ -28,6 +28,8 @@ _SETTLES = frozenset(["flush", "commit", "rollback", "close", "expunge_all"])
 def flush_effects(site: Textual, index: ProjectIndex) -> Iterator[Effect]:
     """An effect where what is pending on the session would be flushed before the statement from now on."""
     if site.receiver is None or site.receiver.on is not On.SESSION or _never_flushes(site, index):
+        return
+    if is_flushing(site.node, site.module, index):
         return
     said = site.module.text(site.node)
     after = "SQLAlchemy 2.0 and older did not flush it before a text(), and does before a statement on models"

@@ -10,6 +10,7 @@ from ormlift.project.index import ProjectIndex
 from ormlift.schema import SessionSource, SourceKind
 from ormlift.sql.spoken import speaks_sql
 from ormlift.sql.textual.handed import Given, Parameter, given_to, parameter_of
+from ormlift.sql.textual.listeners import FLUSHING
 from ormlift.syntax import Module, dotted
 
 
@@ -92,6 +93,13 @@ def handed_in(
     known = seen | {parameter}
     found = {_given(one, index, known) for one in given if not _is_itself(one, known)}
     return found.pop() if len(found) == 1 else None
+
+
+def is_flushing(node: ast.expr, module: Module, index: ProjectIndex) -> bool:
+    """Whether a session is that of a flush, which events amid it hand in: it flushes no further."""
+    parameter = parameter_of(node, module) if isinstance(node, ast.Name) else None
+    given = given_to(parameter, module, index) if parameter is not None else None
+    return bool(given) and all(one.heard is not None and one.heard.event in FLUSHING for one in given or ())
 
 
 def _is_itself(given: Given, seen: frozenset[Parameter]) -> bool:
