@@ -291,7 +291,7 @@ from urllib.parse import quote
 @event.listens_for(Post, "after_insert")
 def f(mapper, conn, target):
     conn.execute("UPDATE totals SET told = '%s' WHERE id = 1" % html.escape(target.title))
-    conn.execute("UPDATE totals SET told = '%s' WHERE id = 2" % target.title.replace("'", ""))
+    conn.execute("UPDATE totals SET told = '%s' WHERE id = 2" % target.title[:2].replace("t", ""))
     conn.execute("UPDATE totals SET told = '%s' WHERE id = 3" % quote(target.title).replace("%", "_"))
 """,
     "a method that only its class calls": """

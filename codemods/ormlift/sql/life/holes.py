@@ -195,15 +195,9 @@ def _closes(part: Hole | str) -> bool:
     """Whether the code of a value says quotes itself: `"', '".join(names)` ends the literal that it stands in."""
     if not isinstance(part, Hole):
         return False
-    nodes = list(ast.walk(part.node))
-    taken = [n.args[0] for n in nodes if isinstance(n, ast.Call) and _replaces(n)]
-    said = (n.value for n in nodes if isinstance(n, ast.Constant) and n not in taken)
-    return part.quotes or any(isinstance(text, str) and "'" in text for text in said)
-
-
-def _replaces(call: ast.Call) -> bool:
-    """`x.replace("'", ..)`: it takes quotes out."""
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "replace" and len(call.args) == 2
+    return part.quotes or any(
+        isinstance(n, ast.Constant) and isinstance(n.value, str) and "'" in n.value for n in ast.walk(part.node)
+    )
 
 
 def _bare(text: str, holes: dict[str, Hole], line: int, before: str, after: str) -> Iterator[Part]:
