@@ -53,7 +53,7 @@ otherwise from the engine's connection, the life stays.
 SQL that is put together step by step becomes a statement that is: `sql += " AND x = ?"; params.append(x)`, under an
 `if` or not, becomes `sql = sql.where(Model.x == x)` in the same place, ORDER BY and LIMIT likewise; the statement of
 each way through the branches (up to 64) is proven by itself. What is appended must be a literal with its parameters
-beside it; OR, loops, lists of columns, and a text or list that is used for more are refused.
+beside it; OR, loops, lists of columns, and a text or list used for more than logs are refused.
 
 Lists that branches fill keep their place: conditions joined by AND into one text or several become a list of
 expressions and `where(*conditions)`; assignments joined into SET become a dict and `values(**updates)`, and a dict
