@@ -33,6 +33,11 @@ _IN_FILE = {
         + _ADD
         + "def f():\n    try:\n        add('T-1')\n    except ERRORS:\n        return 'caught'\n"
     ),
+    "asked for by its class": (
+        _ADD
+        + "def f():\n    try:\n        add('T-1')\n    except Exception as error:\n"
+        + "        if isinstance(error, sqlite3.IntegrityError):\n            return 'caught'\n        raise\n"
+    ),
     "handed to what catches": (
         "def tried(function, *given):\n    try:\n        return function(*given)\n"
         "    except sqlite3.IntegrityError:\n        return 'caught'\n\n\n"
@@ -113,6 +118,10 @@ _BESIDE = {
     "raises": "from app.queries import add\n\n\ndef test():\n    with pytest.raises(sqlite3.Error):\n        add(1)\n",
     "assertRaises": "from app.queries import add\n\n\ndef test(self):\n    self.assertRaises(sqlite3.Error, add, 1)\n",
     "except": "from app.queries import add\n\n\n" + _TRIES.format(call="add(1)", errors="(ValueError, sqlite3.Error)"),
+    "isinstance": (
+        "from app.queries import add\n\n\ndef f():\n    try:\n        add(1)\n    except Exception as error:\n"
+        "        return isinstance(error, sqlite3.Error)\n"
+    ),
     "by way of another file": "from app.mid import put\n\n\n" + _TRIES.format(call="put(1)", errors="sqlite3.Error"),
 }
 

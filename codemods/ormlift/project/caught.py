@@ -48,7 +48,8 @@ def caught(module: Module) -> Iterator[Caught]:
         return
     for node in module.nodes(ast.Try):
         for handler in node.handlers:
-            if handler.type is not None and names_driver(handler.type, module):
+            named = handler.type is not None and names_driver(handler.type, module)
+            if named or _asks(handler, module):
                 yield Caught(handler, handler.lineno, tuple(node.body))
                 break
     for call in module.calls:
@@ -57,6 +58,13 @@ def caught(module: Module) -> Iterator[Caught]:
             around = module.parents[item] if isinstance(item, ast.withitem) else None
             held = around.body if isinstance(around, ast.With | ast.AsyncWith) else call.args[1:]
             yield Caught(call, call.lineno, tuple(held))
+
+
+def _asks(handler: ast.ExceptHandler, module: Module) -> bool:
+    """Whether a handler asks if what it caught is a driver's: `isinstance(error, sqlite3.IntegrityError)`."""
+    inside = (n for s in handler.body for n in ast.walk(s))
+    calls = (n for n in inside if isinstance(n, ast.Call) and dotted(n.func) == "isinstance" and len(n.args) == 2)
+    return any(names_driver(call.args[1], module) for call in calls)
 
 
 def names_driver(expression: ast.expr, module: Module, depth: int = 2) -> bool:

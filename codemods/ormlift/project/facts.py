@@ -115,6 +115,7 @@ SHAPES = (
     re.compile(r"return \w*Session\w*\(\)"),
     re.compile(r"Table\(\s*['\"]"),
     re.compile(r"(?:raises|assertRaises|assertRaisesRegex|suppress)\((?:sqlite3|psycopg2|psycopg|pymysql)\."),
+    re.compile(r"isinstance\(\w+, \(?(?:sqlite3|psycopg2|psycopg|pymysql)\."),
     re.compile(r"except \([^)\n]*\b(?:sqlite3|psycopg2|psycopg|pymysql)\.\w"),
     re.compile(r"import (?:sqlite3|psycopg2|pymysql) as "),
     re.compile(r"from (?:sqlite3|psycopg2|psycopg|pymysql)(?:\.\w+)? import [^\n]*Error"),
