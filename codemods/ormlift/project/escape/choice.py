@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ormlift.model import ImportNeed, Reason
 from ormlift.project.choose import ChosenScope
@@ -118,12 +119,21 @@ def _of_class(module: Module, function: FunctionNode | ast.Module, chosen: Chose
     return Named(f"{chosen.expression}()", chosen.scope, ())
 
 
-def _rebound(function: FunctionNode | ast.Module) -> set[str]:
-    return bound_in(function) if isinstance(function, FunctionNode) else set()
+def _rebound(function: FunctionNode | ast.Module) -> frozenset[str]:
+    return bound_in(function) if isinstance(function, FunctionNode) else frozenset()
 
 
-def bound_in(function: FunctionNode) -> set[str]:
+def bound_in(function: FunctionNode) -> frozenset[str]:
     """All names that a function binds."""
+    if function not in _BOUND:
+        _BOUND[function] = frozenset(_read_bound(function))
+    return _BOUND[function]
+
+
+_BOUND: WeakKeyDictionary[FunctionNode, frozenset[str]] = WeakKeyDictionary()  # asked again and again of each function
+
+
+def _read_bound(function: FunctionNode) -> set[str]:
     names = {n.arg for n in every_node(function.args) if isinstance(n, ast.arg)}
     outer: set[str] = set()
     for node in walk_scope(function):

@@ -133,7 +133,7 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _runs_given(node: ast.AST, values: Values, given: set[str]) -> bool:
+def _runs_given(node: ast.AST, values: Values, given: frozenset[str]) -> bool:
     """Whether this hands the session or an instance to what the function itself binds, whatever it is called."""
     if not isinstance(node, ast.Call):
         return False

@@ -258,7 +258,7 @@ class LocalLook:
             case ast.Name(id=name):
                 bound: list[ast.AST] = [s for s in module_level(self.module.tree) if name in binds(s)]
                 bound += [n for n in self.module.nodes(ast.Global) if name in n.names]
-                if bound and any(name in self._bound_in(f) for f in self._around(call)):
+                if bound and any(name in bound_in(f) for f in self._around(call)):
                     return None
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
                 around = self.module.enclosing_class(call)
@@ -275,15 +275,6 @@ class LocalLook:
 
     def _around(self, call: ast.Call) -> Iterator[FunctionNode]:
         return (f for f in self.module.ancestors(call) if isinstance(f, FunctionNode))
-
-    def _bound_in(self, function: FunctionNode) -> set[str]:
-        if function not in self._bound:
-            self._bound[function] = bound_in(function)
-        return self._bound[function]
-
-    @cached_property
-    def _bound(self) -> dict[FunctionNode, set[str]]:
-        return {}
 
     def _overridden(self, around: ast.ClassDef, name: str) -> bool:
         """Whether a class that may inherit from this one has a method of its own by that name."""

@@ -193,7 +193,7 @@ def _names_of(around: ast.AST) -> set[str]:
     """The names that a function or lambda binds."""
     if isinstance(around, ast.Lambda):
         return {n.arg for n in ast.walk(around.args) if isinstance(n, ast.arg)}
-    return bound_in(around) if isinstance(around, FunctionNode) else set()
+    return set(bound_in(around)) if isinstance(around, FunctionNode) else set()
 
 
 def _conjuncts(test: ast.expr) -> list[ast.expr]:

@@ -72,7 +72,7 @@ def is_text(call: ast.Call, module: Module) -> bool:
     """Whether a call makes SQLAlchemy's text."""
     name = dotted(call.func)
     head, _, rest = name.partition(".")
-    if not call.args or not name or _is_hidden(head, call, module):
+    if not call.args or not name:
         return False
     target = next(
         (
@@ -83,7 +83,8 @@ def is_text(call: ast.Call, module: Module) -> bool:
         module.imports.get(head, ""),
     )
     full = f"{target}.{rest}" if rest else target
-    return full in _TEXTS or (rest == "text" and (head in _OWNERS or target.endswith(".db")))
+    made = full in _TEXTS or (rest == "text" and (head in _OWNERS or target.endswith(".db")))
+    return made and not _is_hidden(head, call, module)
 
 
 def _is_hidden(name: str, node: ast.expr, module: Module) -> bool:

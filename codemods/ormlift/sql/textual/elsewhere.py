@@ -14,6 +14,7 @@ from ormlift.sql.textual.find import Textual
 from ormlift.syntax import FunctionNode, Module, dotted
 
 READS = frozenset(["read_sql", "read_sql_query"])
+_PANDAS = frozenset(f"pandas.{name}" for name in READS)
 _REFINES = frozenset(["bindparams", "columns", "execution_options", "params", "subquery", "alias"])
 
 
@@ -50,13 +51,13 @@ def find_elsewhere(module: Module, index: ProjectIndex, found: Iterable[Textual]
 def reads_frame(call: ast.Call, module: Module) -> bool:
     """Whether a call is of pandas' functions that read SQL."""
     root, _, rest = dotted(call.func).partition(".")
-    if any(
+    target = module.imports.get(root, "")
+    if (f"{target}.{rest}" if rest else target) not in _PANDAS:
+        return False
+    return not any(
         isinstance(a, FunctionNode) and root in bound_in(a) - set(module.local_imports(a))
         for a in module.ancestors(call)
-    ):
-        return False
-    target = module.imports.get(root, "")
-    return (f"{target}.{rest}" if rest else target) in {f"pandas.{name}" for name in READS}
+    )
 
 
 def _is_sql(node: ast.expr, module: Module) -> bool:
