@@ -678,3 +678,43 @@ def test_blocks_before_and_after_do_the_same(base: Base, name: str) -> None:
     for arguments in (("A",), ("none",)):
         old, new = base.run(before, arguments), base.run(after, arguments)
         assert new == old
+
+
+_DEFERRED = """def f(code):
+    conn = OPEN
+    cur = conn.cursor()
+    cur.execute("SELECT stage FROM ormlift_lent WHERE code = %s", (code,))
+    row = cur.fetchone()
+    try:
+        run(cur, "INSERT INTO ormlift_later (parcel) VALUES (77)")
+        conn.commit()
+    except DRIVER.IntegrityError:
+        conn.rollback()
+        return "taken back"
+    finally:
+        conn.close()
+    return row
+"""
+_LATER = """CREATE TABLE ormlift_later (
+    parcel INTEGER REFERENCES ormlift_lent (id) DEFERRABLE INITIALLY DEFERRED
+)"""
+
+
+def test_errors_of_the_commit_behind_a_helper_are_caught(base: Base) -> None:
+    if base.dialect != "postgresql":
+        pytest.skip("checks at once")
+    before = base.program(_DEFERRED, apart=True)
+    after = base.after(before)
+    found = []
+    for program in (before, after):
+        base.fresh()
+        with base.engine.begin() as connection:
+            connection.execute(text(_LATER))
+        try:
+            space: dict[str, Any] = {"__name__": "app.parcels", "HOW": base.how()}
+            exec(compile(program, "app/parcels.py", "exec"), space)
+            found.append(space["f"]("A"))
+        finally:
+            with base.engine.begin() as connection:
+                connection.execute(text("DROP TABLE ormlift_later"))
+    assert found == ["taken back", "taken back"]

@@ -607,7 +607,8 @@ class _Rewriter:
         self.effects += telling.effects(self._transactions())
         if self.is_fresh:
             return
-        calls = [*(p.execution.call for p in self.prepared), *(use.node for use in life.where(Does.HANDS))]
+        calls: list[ast.expr] = [p.execution.call for p in self.prepared]
+        calls += [use.node for use in life.where(Does.HANDS, Does.COMMIT)]
         handlers = driver_handlers(life, calls, self.index)
         self.ops += handlers.ops
         self.imports |= set(handlers.imports)
