@@ -23,6 +23,7 @@ from ormlift.project.graph import ImportGraph
 from ormlift.project.handles import Locals, read_handle, read_locals
 from ormlift.project.health import Health
 from ormlift.project.known import SESSIONS, session_of
+from ormlift.project.lineage import beside
 from ormlift.project.mapping import ModelLinker, snake
 from ormlift.project.mentions import Mentions
 from ormlift.project.named import Named
@@ -333,9 +334,9 @@ class ProjectIndex:
 
     @cached_property
     def overridden(self) -> Mapping[str, frozenset[str]]:
-        """By a class's bare name, the methods that classes below it define."""
+        """By a class's bare name, the methods that classes below it define, or such that are a base beside it."""
         classes = [c for facts in self.facts for c in facts.classes]
-        found: dict[str, set[str]] = {}
+        found = beside(classes)
         for _ in range(_GENERATIONS):
             for facts in classes:
                 own = {m.name for m in facts.methods} | found.get(facts.name, set())

@@ -7,6 +7,7 @@ name that anything sets as an attribute somewhere in the project may be another 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from ormlift.project.names import is_test_path
 from ormlift.syntax import FunctionNode, Module, dotted, import_targets, walk_scope
 
 _HOPS = 6
+_EXECUTED = re.compile(r"(?<![\w.])exec\(")
+_SPACE = re.compile(
+    r"\b(?:globals|vars)\(\)\s*(?:\[\s*(?:[\"'](?P<key>\w+)[\"']|[^\]\n]+)\s*\]\s*=(?!=)|\.\s*(?:update|setdefault|__setitem__)\()"
+)
 _PLAIN_BASES = frozenset({"object", "ABC", "abc.ABC", "Generic", "typing.Generic"})
 
 
@@ -190,8 +195,18 @@ def _only_binder(module: Module, name: str) -> ast.AST | None:
         return None
     if "global " in module.source.text and any(name in n.names for n in module.nodes(ast.Global)):
         return None
+    if _may_bind_by_text(module.source.text, name):
+        return None
     found = list(binders_of(walk_scope(module.tree), name))
     return found[0] if len(found) == 1 else None
+
+
+def _may_bind_by_text(text: str, name: str) -> bool:
+    """Whether a module may bind a name by its text: `globals()[key] = ..`, `exec(..)`."""
+    if _EXECUTED.search(text) if "exec(" in text else False:
+        return True
+    found = _SPACE.finditer(text) if "globals()" in text or "vars()" in text else ()
+    return any(match["key"] in (None, name) for match in found)
 
 
 def binders_of(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:

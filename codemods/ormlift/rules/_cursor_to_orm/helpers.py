@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from ormlift.project.escape.elsewhere import Callee, Elsewhere
+from ormlift.project.escape.elsewhere import Callee, Elsewhere, binders_of
 from ormlift.project.index import ProjectIndex
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -88,7 +88,32 @@ def _callee(call: ast.Call, module: Module, look: Elsewhere, index: ProjectIndex
     owner = module.enclosing_class(call)
     if owner is None or "." in method or method in index.overridden.get(owner.name, ()):
         return None
+    if _binds_below(owner, method, module) or not _is_first_parameter(head, call, module):
+        return None
     return look.method_of(owner, module, method)
+
+
+def _binds_below(owner: ast.ClassDef, method: str, module: Module) -> bool:
+    """Whether a class of the file that inherits from another one, also in a function, binds a method anew."""
+    below, grown = {owner.name}, True
+    classes = [c for c in module.nodes(ast.ClassDef) if c is not owner]
+    while grown:
+        more = {c.name for c in classes if {dotted(b).rpartition(".")[2] for b in c.bases} & below} - below
+        below, grown = below | more, bool(more)
+    return any(list(binders_of(walk_scope(c), method)) for c in classes if c.name in below)
+
+
+def _is_first_parameter(name: str, call: ast.Call, module: Module) -> bool:
+    """Whether a name at a call is what the method around it is called on."""
+    for around in module.ancestors(call):
+        if isinstance(around, ast.Lambda) and list(binders_of(ast.walk(around.args), name)):
+            return False
+        if isinstance(around, FunctionNode):
+            stored = set(binders_of([*walk_scope(around), *ast.walk(around.args)], name))
+            if stored:
+                parameters = [*around.args.posonlyargs, *around.args.args]
+                return stored == set(parameters[:1]) and isinstance(module.parents[around], ast.ClassDef)
+    return False
 
 
 def _executed(function: FunctionNode) -> str:

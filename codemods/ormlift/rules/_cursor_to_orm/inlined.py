@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ormlift.model import AddAbove, Op, Reason, Refusal, ReplaceExpr, ReplaceStatement, Settings, Site
+from ormlift.model import AddAbove, Effect, Op, Reason, Refusal, ReplaceExpr, ReplaceStatement, Settings, Site
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import module_parts
 from ormlift.rules._cursor_to_orm.copied import LINE, LayoutError, rewritten
 from ormlift.rules._cursor_to_orm.expand import Expander, is_called_by_name, names_of_host
 from ormlift.rules._cursor_to_orm.fold import NotPlain
 from ormlift.rules._cursor_to_orm.helpers import Helped, helped_calls
+from ormlift.sql.life.outside import name_patches
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import Module, dotted
 
@@ -36,9 +37,11 @@ def _site(helped: Helped, module: Module, codemod: str, index: ProjectIndex, set
         if helped.function.name in index.imports.patches or "*" in index.imports.patches:
             message = "tests put another in its place"
             raise NotPlain(message)
-        made = rewritten(_Call(helped, module, index), module, codemod, index, settings)
+        call = _Call(helped, module, index)
+        made = rewritten(call, module, codemod, index, settings)
         root = is_called_by_name(helped)
-        return replace(made, unused=tuple(sorted({*made.unused, *([root] if root else [])})))
+        effects = (*made.effects, *call.patched())
+        return replace(made, unused=tuple(sorted({*made.unused, *([root] if root else [])})), effects=effects)
     except NotPlain as why:
         reason = Reason(REASON, f"{named}, and {why}; execute it here, or hand a statement on")
     except Refused as refused:
@@ -103,6 +106,12 @@ class _Call:
                 raise NotPlain(message)
             found[name] = f"from {holder} import {last} as {name}" if holder else f"import {last} as {name}"
         return found
+
+    def patched(self) -> Iterator[Effect]:
+        """What others put in the place of names of the helper's file."""
+        path = self.helped.module.source.path
+        if path != self.module.source.path:
+            yield from name_patches(path, sorted(self._expander.needs()), self.helped.call.lineno, self.index)
 
     def _home(self, name: str) -> str:
         """The dotted name of what a name of the helper's file means."""

@@ -294,8 +294,10 @@ class Callees:
         )
 
     def _related(self, one: ast.ClassDef, other: ast.ClassDef) -> bool:
-        """Whether one of two classes inherits from the other, or both from a third, by their names."""
-        return bool(self._line(one) & self._line(other))
+        """Whether one of two classes inherits from the other, or both have a third above or below them."""
+        if self._line(one) & self._line(other):
+            return True
+        return any({one.name, other.name} <= self._line(below) for below in self.module.nodes(ast.ClassDef))
 
     def _line(self, owner: ast.ClassDef) -> set[str]:
         """The names of a class, and of all that it inherits from."""

@@ -109,6 +109,14 @@ def opener_patches(life: Life, index: ProjectIndex) -> Iterator[Effect]:
         )
 
 
+def name_patches(path: str, names: Iterable[str], line: int, index: ProjectIndex) -> Iterator[Effect]:
+    """The effect of no more going by way of a file, where others put something else in the place of its names."""
+    found = [m for name in names for m in _patches(name, index) if _Kept(path, "", name).is_meant(m, index)]
+    for mention in sorted((m for m in found if not _is_prepared(m, index)), key=_order)[:1]:
+        what = f"line {mention.line} of {mention.path} puts another in the place of {mention.name}"
+        yield Effect("patched-name", line, f"{what}, which {path} asks for; what is executed here does not")
+
+
 def _patches(name: str, index: ProjectIndex) -> Iterator[Mention]:
     for path, patch in index.imports.patches.get(name, ()):
         yield Mention(path, patch.line, patch.name, Way.SETS, patch.holder, made=patch.made)
