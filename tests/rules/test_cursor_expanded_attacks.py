@@ -98,12 +98,72 @@ _STAYS: dict[str, tuple[str, Any]] = {
 }
 
 
+_VALUES = """def values(sql, params=(), more=0):
+    conn = open_db()
+    rows = conn.execute(sql, params).fetchall()
+    conn.close()
+    {ending}
+
+
+"""
+_ASKS = 'values("SELECT id FROM jobs WHERE id >= ? ORDER BY id", (n,)'
+_EARLY = """def ids(sql, params=()):
+    found = []
+    conn = open_db()
+    for row in conn.execute(sql, params):
+        found.append(6 // (row[0] - 2))
+    conn.close()
+    return found
+
+
+"""
+_LATE: dict[str, tuple[str, Any]] = {
+    "what it is given may raise, and nothing evaluates it": (
+        _VALUES.format(ending="return rows") + f"def f(n, d={{}}):\n    return {_ASKS}, d['x'])\n",
+        KeyError,
+    ),
+    "what it is given may raise, and is not always evaluated": (
+        _VALUES.format(ending="return rows[0][0] if rows else more")
+        + f"def f(n, d={{}}):\n    return {_ASKS}, d['x'])\n",
+        KeyError,
+    ),
+    "what it is given may raise, and is evaluated for each row": (
+        _VALUES.format(ending="return [r[0] + more for r in rows]")
+        + f"def f(n, d={{}}):\n    return {_ASKS.replace('(n,)', '(n + 98,)')}, d['x'])\n",
+        KeyError,
+    ),
+    "what it is given may raise, and something is seen before": (
+        _VALUES.replace("    conn =", "    SEEN.append(1)\n    conn =", 1).format(ending="return rows")
+        + f"SEEN = []\n\n\ndef f(n, d={{}}):\n    try:\n        {_ASKS.replace('n,', 'd[n],')})\n"
+        + "    except KeyError:\n        return SEEN\n",
+        [],
+    ),
+    "all names of the function are read": (
+        _VALUES.format(ending="return rows") + f"def f(n):\n    found = {_ASKS})\n    return sorted(locals())\n",
+        ["found", "n"],
+    ),
+    "it asks where it stands": (
+        _VALUES.format(ending="return inspect.stack()[0].function, len(rows)").replace(
+            "def", "import inspect\n\n\ndef", 1
+        )
+        + f"def f(n):\n    return {_ASKS})\n",
+        ("values", 4),
+    ),
+    "a name of Python's own is hidden here": (
+        _VALUES.format(ending="return len(rows)") + f"def f(n, len=None):\n    return {_ASKS})\n",
+        4,
+    ),
+}
+_STAYS |= _LATE
+
+
 @pytest.mark.parametrize(("text", "result"), _STAYS.values(), ids=_STAYS)
 def test_what_may_be_another_stays(world: World, text: str, result: Any) -> None:
     outcome = _plan(_HEAD + text)
     assert not any(s.status is Status.REWRITTEN for s in getattr(outcome, "sites", ())), outcome
     assert not isinstance(outcome, Planned)
-    assert world.run(_HEAD + text, lambda s: s["f"](1)).result == result
+    ran = world.run(_HEAD + text, lambda s: s["f"](1))
+    assert (type(ran.error) if ran.error is not None else ran.result) == result
 
 
 _SAME: dict[str, str] = {
@@ -130,6 +190,71 @@ def test_what_is_none_other_is_rewritten(world: World, text: str) -> None:
     before, after = (world.run(t, lambda s: s["f"](1)) for t in (_HEAD + text, outcome.after.text))
     assert before.error is after.error is None
     assert before.result == after.result == [("one",)]
+
+
+_FIRST = """def ids(sql, params=()):
+    conn = open_db()
+    row = conn.execute(sql, params).fetchone()
+    conn.close()
+    len(row)
+    return row
+
+
+"""
+_FOUND = 'out = ids("SELECT id FROM jobs WHERE id >= ? ORDER BY id", (n,))'
+_TRIES = """def f(n):
+    out = "old"
+    try:
+        {found}
+    except (ZeroDivisionError, TypeError):
+        pass
+    return out
+"""
+_CAUGHT: dict[str, str] = {
+    "a list that is filled": _EARLY + _TRIES.format(found=_FOUND),
+    "a global": _EARLY
+    + f'out = "old"\n\n\ndef g(n):\n    global out\n    {_FOUND}\n\n\n'
+    + _TRIES.format(found="g(n)").replace('    out = "old"\n', ""),
+    "a row that is checked": _FIRST + _TRIES.format(found=_FOUND),
+    "rows that are only closed": _VALUES.format(ending="return rows") + _TRIES.format(found=f"out = {_ASKS})"),
+}
+
+
+@pytest.mark.parametrize("n", [1, 3, 99])
+@pytest.mark.parametrize("text", _CAUGHT.values(), ids=_CAUGHT)
+def test_a_target_has_its_value_of_before_where_the_call_raises(world: World, text: str, n: int) -> None:
+    outcome = _plan(_HEAD + text)
+    assert isinstance(outcome, Planned), outcome
+    before, after = (world.run(t, lambda s: s["f"](n)) for t in (_HEAD + text, outcome.after.text))
+    assert before.error is after.error is None
+    assert before.result == after.result
+
+
+_OWN = "from app.db import open_db\n\n\n{hidden}" + _VALUES.format(ending="return list(rows)")
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "stays"),
+    [("", "", False), ("def list(x):\n    return 5\n\n\n", "", True), ("", "list = len\n\n\n", True)],
+)
+def test_names_of_pythons_own_mean_what_they_mean_in_the_helpers_file(
+    world: World, there: str, here: str, stays: bool
+) -> None:
+    other = _OWN.format(hidden=there)
+    text = f"from app.sql import values\n\n\n{here}def f(n):\n    return {_ASKS})\n"
+    (world.root / "app/sql.py").write_text(other)
+    outcome = _plan(text, {"app/sql.py": other})
+    assert isinstance(outcome, Planned) is not stays, outcome
+    after_text = outcome.after.text if isinstance(outcome, Planned) else text
+    before, after = (world.run(t, lambda s: s["f"](1)) for t in (text, after_text))
+    assert before.error is after.error is None
+    assert before.result == after.result
+
+
+def test_a_helper_that_says_its_files_name_stays() -> None:
+    other = "from app.db import open_db\n\n\n" + _VALUES.format(ending="return __name__, rows")
+    text = f"from app.sql import values\n\n\ndef f(n):\n    return {_ASKS})\n"
+    assert not isinstance(_plan(text, {"app/sql.py": other}), Planned)
 
 
 _OTHER = "from app.db import open_db\n\n\n" + _QUERY.partition("def title")[0]

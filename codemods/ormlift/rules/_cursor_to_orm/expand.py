@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ormlift.rules._cursor_to_orm.fold import Folder, Make, NotPlain, copied, named, settled
 from ormlift.rules._cursor_to_orm.helpers import Helped, defaults, passed
+from ormlift.rules._cursor_to_orm.plain import check_evaluation, check_place, is_seen_early
 from ormlift.sql.life.pure import acts
 from ormlift.syntax import FunctionNode, Module, dotted, walk_scope
 
@@ -30,17 +31,20 @@ class Expander:
 
     helped: Helped
     module: Module  # of the call
+    around: ast.AST = field(init=False)  # the function of the call, or the file
     names: set[str] = field(init=False)  # what is named around the call
     stored: set[str] = field(init=False)  # the body's own variables
+    passed: dict[str, ast.expr] = field(init=False)  # by parameter what the call itself passes
+    body: list[ast.stmt] = field(init=False)
     target: str = ""  # the text that the result is assigned to
     alias: str = ""  # the body's variable that becomes the target
     above: bool = False  # the body goes in front of the statement, which stays, with the target in the call's place
 
     def __post_init__(self) -> None:
         """Look around the call."""
-        around = self.module.enclosing_function(self.helped.call) or self.module.tree
-        self.names = {n.id for n in ast.walk(around) if isinstance(n, ast.Name)}
-        self.names |= {n.arg for n in ast.walk(around) if isinstance(n, ast.arg)}
+        self.around = self.module.enclosing_function(self.helped.call) or self.module.tree
+        self.names = {n.id for n in ast.walk(self.around) if isinstance(n, ast.Name)}
+        self.names |= {n.arg for n in ast.walk(self.around) if isinstance(n, ast.arg)}
 
     def run(self, indent: str) -> tuple[list[str], list[str]]:
         """The lines of the body, behind `indent`, and of the statement itself, where it stays. Raises NotPlain."""
@@ -48,8 +52,11 @@ class Expander:
         body = self._folded()
         self.stored = set(_stored(body))
         ending = self._ending(statement)
+        self.body = body
         body = settled(body, self._make(statement))
         self._check(body)
+        check_evaluation(body, self.passed)
+        check_place(body, self.around)
         text = ast.unparse(ast.Module(body=self._renamed(body), type_ignores=[]))
         lines = [f"{indent}{line}" for line in text.split("\n")] if text else []
         return "\n".join(map(self._filled, lines)).split("\n") if lines else [], ending
@@ -63,7 +70,7 @@ class Expander:
             message = "how it is called can't be told"
             raise NotPlain(message)
         fixed = {name: node for name, node in defaults(function).items() if _is_constant(node)}
-        self.given = {**fixed, **given}
+        self.given, self.passed = {**fixed, **given}, given
         said = function.args
         wanted = {a.arg for a in (*said.posonlyargs, *said.args, *said.kwonlyargs)}
         wanted -= {self._self()} if self.helped.receiver else set()
@@ -119,10 +126,17 @@ class Expander:
 
     def needs(self) -> set[str]:
         """The names of the helper's module that are used."""
+        bound = {*self.helped.module.imports, *bound_in(self.helped.module)}
+        return {name for name in self._loads() if name in bound or not hasattr(builtins, name)}
+
+    def builtins(self) -> set[str]:
+        """The names of Python's own that are used."""
+        return self._loads() - self.needs()
+
+    def _loads(self) -> set[str]:
         body = self._folded()
         loads = {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name)}
-        own = {*_stored(body), *self.given, self._self() if self.helped.receiver else ""}
-        return {name for name in loads - own if not hasattr(builtins, name)}
+        return loads - {*_stored(body), *self.given, self._self() if self.helped.receiver else ""}
 
     # The result
 
@@ -144,6 +158,8 @@ class Expander:
         passed_names = {n.id for node in self.given.values() for n in ast.walk(node) if isinstance(n, ast.Name)}
         stores = [n for n in walk_scope(self.helped.function) if isinstance(n, ast.Name) and n.id == name]
         once = sum(not isinstance(n.ctx, ast.Load) for n in stores) == 1
+        if is_seen_early(name, self.body, self.helped.call, self.module, self.target):
+            return False
         return once and self.target.isidentifier() and self.target not in passed_names and name in self.stored
 
     def _ending(self, statement: ast.stmt) -> list[str]:
@@ -285,6 +301,16 @@ def names_of_host(module: Module, call: ast.Call) -> set[str]:
 
 def _is_alias(node: object) -> bool:
     return isinstance(node, ast.alias)
+
+
+def bound_in(module: Module) -> Iterator[str]:
+    """The names that a module may bind at its top."""
+    for statement in module.tree.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                yield node.id
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield statement.name
 
 
 def is_called_by_name(helped: Helped) -> str:

@@ -11,7 +11,7 @@ from ormlift.model import AddAbove, Effect, Op, Reason, Refusal, ReplaceExpr, Re
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import module_parts
 from ormlift.rules._cursor_to_orm.copied import LINE, LayoutError, rewritten
-from ormlift.rules._cursor_to_orm.expand import Expander, is_called_by_name, names_of_host
+from ormlift.rules._cursor_to_orm.expand import Expander, bound_in, is_called_by_name, names_of_host
 from ormlift.rules._cursor_to_orm.fold import NotPlain
 from ormlift.rules._cursor_to_orm.helpers import Helped, helped_calls
 from ormlift.sql.life.outside import name_patches
@@ -89,8 +89,12 @@ class _Call:
 
     @cached_property
     def added(self) -> dict[str, str]:
-        needs, own = self._expander.needs(), self.helped.module
-        if needs & names_of_host(self.module, self.helped.call):
+        needs, plain, own = self._expander.needs(), self._expander.builtins(), self.helped.module
+        hidden = names_of_host(self.module, self.helped.call)
+        if own.source.path != self.module.source.path and {*bound_in(self.module), *self.module.imports} & plain:
+            message = "a name of Python's own means something else here"
+            raise NotPlain(message)
+        if (needs | plain) & hidden:
             message = "a name of its file means something else here"
             raise NotPlain(message)
         if own.source.path == self.module.source.path:
@@ -98,7 +102,7 @@ class _Call:
         found = {}
         for name in sorted(needs):
             holder, _, last = self._home(name).rpartition(".")
-            anew = any(name == n for n in _bound(self.module))
+            anew = any(name == n for n in bound_in(self.module))
             if self.module.imports.get(name) == (f"{holder}.{last}" if holder else last) and not anew:
                 continue
             if name in self.module.imports or anew:
@@ -122,13 +126,3 @@ class _Call:
         place = self.index.place(own.source.path, name)
         parts = module_parts(place.path or own.source.path)
         return ".".join([*(parts[1:] if parts[0] in _ROOTS else parts), place.name if place.path else name])
-
-
-def _bound(module: Module) -> Iterator[str]:
-    """The names that a module binds at its top."""
-    for statement in module.tree.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                yield node.id
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield statement.name
