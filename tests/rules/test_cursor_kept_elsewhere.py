@@ -194,3 +194,67 @@ def test_a_cursor_that_each_function_reads_by_itself(world: World, name: str) ->
     shown = [repr(r.result).split(" object at")[0] for r in (before, now)]
     assert shown[0] == shown[1]
     assert before.rows == now.rows
+
+
+_OWN = """class Store:
+    def __init__(self):
+        self.conn = open_db()
+
+    def titles(self, n):
+        return self.conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchall()
+
+
+def f(n):
+    store = Store()
+    {line}
+    return store.titles(n)
+"""
+_MODULE = """conn = open_db()
+
+
+def titles(n):
+    return conn.execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchall()
+
+
+def f(n):
+    global conn
+    conn = {opened}
+    return titles(n)
+"""
+_FILLED = "conn.execute('CREATE TABLE jobs (id, title)')\n    conn.execute(\"INSERT INTO jobs VALUES (1, 'other')\")"
+_ANEW: dict[str, tuple[str, list[Any]]] = {
+    "bound anew from outside": (
+        _OWN.format(line=f'store.conn = conn = sqlite3.connect(":memory:")\n    {_FILLED}'),
+        [("other",)],
+    ),
+    "rows set from outside": (_OWN.format(line="store.conn.row_factory = lambda cursor, row: row[0]"), ["one"]),
+    "another database for the global": (
+        _MODULE.format(opened=f'sqlite3.connect(":memory:")\n    {_FILLED}'),
+        [("other",)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_ANEW))
+def test_a_connection_that_the_file_binds_or_sets_up_anew_stays(world: World, name: str) -> None:
+    body, result = _ANEW[name]
+    text = _HEAD + "import sqlite3\n\n\n" + body
+    after, _ = _planned(text)
+    assert "session" not in after
+    assert world.run(text, lambda space: space["f"](1)).result == result
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _OWN.format(line="store.other = 1"),
+        _OWN.format(line="print(store.conn.row_factory)"),
+        _MODULE.format(opened="open_db()"),
+    ],
+)
+def test_a_connection_that_the_file_opens_alike_is_rewritten(world: World, body: str) -> None:
+    text = _HEAD + body
+    after, _ = _planned(text)
+    assert "with session_scope()" in after
+    before, ran = (world.run(t, lambda space: space["f"](1)) for t in (text, after))
+    assert before.result == ran.result == [("one",)]

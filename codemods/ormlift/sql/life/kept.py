@@ -183,6 +183,8 @@ def kept_connections(module: Module, index: ProjectIndex) -> dict[_Key, Kept]:
         opened = [_opened(v, module, index) for v in given if not _is_none(v)]
         sources = [o for o in opened if o is not None]
         if sources and len(sources) == len(opened) and len({o[1].driver for o in sources}) == 1:
+            if _is_set_by_others(key, module) or _differ({o[1].database for o in sources}):
+                continue
             call, source = sources[0]
             found[key] = Kept(call, _as_set(key, replace(source, shared=True), module))
     for key, given in values.items():
@@ -193,6 +195,26 @@ def kept_connections(module: Module, index: ProjectIndex) -> dict[_Key, Kept]:
         work = setups(kept.call, home, {name, *kept.cursors}, module)
         kept.source = replace(kept.source, work=(*kept.source.work, *work))
     return {key: kept for key, kept in found.items() if kept.source.kind is SourceKind.CONNECTION}
+
+
+_SETTINGS = frozenset(["row_factory", "text_factory", "isolation_level", "autocommit"])
+
+
+def _is_set_by_others(key: _Key, module: Module) -> bool:
+    """Whether code of the file binds an object's connection anew, or sets it up, from outside: `store.conn = ..`."""
+    name = key[1].rpartition(".")[2]
+    for node in module.nodes(ast.Attribute) if key[0] is not None else ():
+        held = node.value if node.attr in _SETTINGS else node
+        if isinstance(node.ctx, ast.Load) or not isinstance(held, ast.Attribute) or held.attr != name:
+            continue
+        if dotted(held) != key[1]:
+            return True
+    return False
+
+
+def _differ(databases: set[str]) -> bool:
+    """Whether what is opened is another database at another time, as far as their texts tell."""
+    return len(databases) > 1 and any(said[:1] in ("'", '"') for said in databases)
 
 
 def _key(target: ast.expr, module: Module) -> _Key | None:
