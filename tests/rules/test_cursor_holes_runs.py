@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ormlift.model import Planned
 from ormlift.rules.examples.cursor_holes import EXAMPLES
 
-from tests.rules.cursor_runs import ROWS, World, world
+from tests.rules.cursor_runs import ROWS, World, planned, world
 
 __all__ = ["world"]
 
@@ -73,3 +74,25 @@ def test_a_name_in_the_place_of_a_number_was_one_and_is_none_now(world: World) -
     before, after = (world.run(text, lambda s: s["rows_of"]("stage", [{"id": 1}])) for text in _texts(title))
     assert before.result == ["T-1"]
     assert after.result == []
+
+
+def test_a_float_is_cut_as_the_text_cut_it(world: World) -> None:
+    text = """\
+from app.db import open_db
+
+
+def at(stage, whole: int):
+    conn = open_db()
+    rows = conn.execute("SELECT id FROM jobs WHERE stage = %d AND id <> %d ORDER BY id" % (stage, whole)).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+"""
+    outcome = planned(text)
+    assert isinstance(outcome, Planned), outcome
+    assert "Job.stage == int(stage), Job.id != whole" in outcome.after.text
+    before, after = (
+        world.run(t, lambda s: [s["at"](n, 4) for n in (1.7, 2, True)]) for t in (text, outcome.after.text)
+    )
+    assert before.error is after.error is None
+    assert any(before.result)
+    assert after.result == before.result

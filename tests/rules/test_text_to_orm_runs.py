@@ -946,6 +946,18 @@ TOLD: dict[str, tuple[str, set[str], bool]] = {
         {"interpolated"},
         False,
     ),
+    "a float, of which %d writes the whole number": (
+        """
+    found = []
+    with SessionLocal() as session:
+        for low in (3.9, -0.5, 5):
+            q = "SELECT id FROM books WHERE count = %d AND title <> 'x%d'" % (low, low)
+            found.append(session.execute(text(q)).fetchall())
+    return found
+""",
+        {"interpolated"},
+        False,
+    ),
     "an expression has no alias": (
         """
     with SessionLocal() as session:

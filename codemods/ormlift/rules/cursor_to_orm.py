@@ -91,7 +91,8 @@ another parameter sees; of `SELECT *`, a key of the row's dict is
 a str of SQLAlchemy's own (`quoted_name`) where the attribute is called otherwise than the column; what a function of
 another file writes while a loop reads is not looked for;
 `LIMIT ?` with None gives all rows on SQLite, which raised; PyMySQL's fetchall() gives a tuple, and an empty one for no
-rows, where SQLAlchemy gives lists; comments inside the SQL text go with it.
+rows, where SQLAlchemy gives lists; what `%d` puts in passes through int(), which reads digits in a str too; comments
+inside the SQL text go with it.
 
 A Session taken for a connection (`conn = db_session(); conn.cursor()`) is a site too: that code raises AttributeError
 today, and runs after the rewrite.

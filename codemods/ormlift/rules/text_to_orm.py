@@ -70,7 +70,8 @@ KeyError, ValueError or ArgumentError would come for the StatementError); what s
 bound now; properties and `__getitem__` of classes of other files do nothing that another parameter sees; what a
 function of another file writes while a loop reads is not looked for; of `SELECT *`, a key of the row's dict is a str of
 SQLAlchemy's own (`quoted_name`) where the attribute is called otherwise than the column; `LIMIT` of None gives all rows
-on SQLite, which raised; comments inside the SQL text go with it.
+on SQLite, which raised; what `%d` puts in passes through int(), which reads digits in a str too; comments inside the
+SQL text go with it.
 """
 
 from __future__ import annotations

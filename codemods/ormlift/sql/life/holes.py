@@ -44,6 +44,12 @@ class Hole:
     spelled: Spelled | None = None  # of a list: its values stood in the text themselves
     joined: ast.expr | None = None  # then: what gives the text of all of them
     quotes: bool = False  # the code of the value says quotes: it may end the literal that it stands in, or begin one
+    cut: bool = False  # `%d` wrote it, and it may be a float, of which that wrote the whole number
+
+    def said(self, module: Module) -> str:
+        """The code of the value as it stood in the text."""
+        text = module.text(self.node)
+        return f"int({text})" if self.cut else text
 
 
 @dataclass(frozen=True)
@@ -234,21 +240,21 @@ def _refuse(line: int) -> None:
 def _filled(place: int, part: _Put, module: Module) -> Filled:
     content = part.content
     (first, *rest) = content
-    said = module.text
     if isinstance(first, Hole) and first.spelled is not None:
         whole = first.spelled.loop or first.node
         text = first.spelled.said(module)
         return Filled(place, text, first.node, many=True, bound=True, values=(whole,), loose=part.loose)
     if isinstance(first, Hole) and not rest:
-        text = said(first.node)
-        if part.quoted and first.known != "str":
-            return Filled(place, f"str({text})", None, many=False, bound=True, values=(first.node,))
+        text = first.said(module)
+        if first.cut or (part.quoted and first.known != "str"):
+            held = f"str({text})" if part.quoted else text
+            return Filled(place, held, None, many=False, bound=True, values=(first.node,))
         bound = (first.node,) if not first.many else ()
         return Filled(place, text, first.node, first.many, bound=not first.many, values=bound, loose=part.loose)
-    texts = [said(p.node) for p in content if isinstance(p, Hole)]
+    texts = [p.said(module) for p in content if isinstance(p, Hole)]
     if any(c in text for text in texts for c in '"\\\n{}'):
         _refuse(next(p.node.lineno for p in content if isinstance(p, Hole)))
-    text = "".join(f"{{{said(p.node)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
+    text = "".join(f"{{{p.said(module)}}}" if isinstance(p, Hole) else _escaped(p) for p in content)
     values = tuple(p.node for p in content if isinstance(p, Hole))
     return Filled(place, f'f"{text}"', None, many=False, bound=True, values=values)
 

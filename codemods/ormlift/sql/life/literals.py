@@ -186,7 +186,9 @@ def _percented(part: str, given: Iterator[ast.expr], life: Life, depth: int) -> 
     if part == "%%" or not part.startswith("%"):
         return Text("%" if part == "%%" else part)
     if part.endswith("d"):
-        return _marked(Hole(next(given), many=False, known="int"), life)
+        node = next(given)
+        cut = value_facts(node, life).type not in ("int", "bool")
+        return _marked(Hole(node, many=False, known="int", cut=cut), life)
     return _put(next(given), life, depth)
 
 

@@ -29,6 +29,9 @@ _DEPTH = 4  # how many functions a value is followed through
 
 def told(hole: Hole, life: Life, index: ProjectIndex) -> Hole:
     """The hole, with the type of its number where that can be told; with `text` where it is surely none."""
+    if hole.cut:
+        whole = told(replace(hole, known="", cut=False), life, index).known in ("int", "bool")
+        return replace(hole, cut=not whole)
     if hole.known or hole.many:
         return hole
     return replace(hole, known=_of_row(hole.node, life, index) or _number(hole.node, life.module, index))
