@@ -52,6 +52,33 @@ _TUPLES: dict[str, tuple[str, list[str]]] = {
         "row = ROW()\nm = row[1]\nreturn json.loads(m)",
         ["row[1] -> row.marks", "json.loads(m) -> m", "result-type"],
     ),
+    "json decoded, and what is broken is caught, as is the fetch": (
+        "try:\n    row = ROW()\n    return json.loads(row[1])\nexcept ValueError:\n    pass",
+        ["json.loads(row[1]) -> row.marks", "result-type"],
+    ),
+    "json decoded, and another error is caught": (
+        "for row in ROWS():\n    try:\n        f(json.loads(row[1]))\n    except (KeyError, OSError):\n        pass",
+        ["json.loads(row[1]) -> row.marks", "result-type"],
+    ),
+    "json decoded in a handler": (
+        "for row in ROWS():\n    try:\n        f()\n    except ValueError:\n        f(json.loads(row[1]))",
+        ["json.loads(row[1]) -> row.marks", "result-type"],
+    ),
+    "json decoded from a name, and what is broken is caught": (
+        "row = ROW()\nm = row[1]\ntry:\n    return json.loads(m)\nexcept ERRORS:\n    pass",
+        ["row[1] -> row.marks", "json.loads(m) -> m", "result-type", "decoded-earlier"],
+    ),
+    "json decoded, and what is broken is suppressed": (
+        "for row in ROWS():\n    with suppress(KeyError, json.JSONDecodeError):\n        f(json.loads(row[1]))",
+        ["json.loads(row[1]) -> row.marks", "result-type", "decoded-earlier"],
+    ),
+    **{
+        f"json decoded, and except{kind} catches": (
+            f"for row in ROWS():\n    try:\n        f(json.loads(row[1]))\n    except{kind}:\n        pass",
+            ["json.loads(row[1]) -> row.marks", "result-type", "decoded-earlier"],
+        )
+        for kind in ("", " ValueError", " (KeyError, json.JSONDecodeError)", " Exception")
+    },
     "json not decoded": ("row = ROW()\nreturn row[1]", ["row[1] -> row.marks", "result-type"]),
     "a date cut": ("row = ROW()\nreturn row[2][:10]", ["row[2] -> row.at", "kept at"]),
     "a date compared with None": ("row = ROW()\nreturn row[2] is None", ["row[2] -> row.at"]),
@@ -130,3 +157,14 @@ def test_mappings(name: str) -> None:
 def test_code_that_never_ran_has_no_types_to_keep() -> None:
     assert _judged("row = ROW()\nreturn row[2][:10]", mapping=False, fresh=True) == ["row[2] -> row.at"]
     assert _judged("row = ROW()\nreturn row", mapping=False, fresh=True) == []
+
+
+def test_a_column_whose_type_is_not_known_is_told_as_such() -> None:
+    unknown = ResultColumn("odd", "odd", MappedColumn("odd", "odd", ""), "jobs", changes_type=True)
+    module = Module.parse(Source("m.py", "def g():\n    row = ROW()\n    return f'{row[0]}'\n"))
+    (function,) = module.nodes(ast.FunctionDef)
+    follower = Follower(module, flow(function.body))
+    (fetch,) = (call for call in module.calls)
+    follower.start(fetch, Fact(Is.ROW, (unknown,), mapping=False, sequence=True))
+    (effect,) = (j for j in judge(follower, {}) if isinstance(j, Effect))
+    assert effect.message == "odd, used here, may be of another type now: its column's type could not be read"

@@ -208,5 +208,7 @@ EFFECTS: Mapping[str, str] = {
     "statement names too, or no key at all raise other errors now, and no SQL in a key is executed any more.",
     "open-name": "A parameter is put into the SQL as a column's name, as its default and the calls in the file show. "
     "What is no attribute of the model raises AttributeError now, and no SQL in it is executed any more.",
+    "decoded-earlier": "JSON was decoded in a `try` whose handler caught a broken text. The fetch decodes it now, and "
+    "not in that `try`: one broken text raises for all rows. Look whether the table may hold any.",
     "json-null": "None written to a JSON column is stored as JSON null, no longer as SQL NULL.",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ormlift.model import Effect, Reason, ReplaceExpr
 from ormlift.sql.life.text import edited_text
 from ormlift.sql.rows.context import Stands, context, is_local
+from ormlift.sql.rows.earlier import handler_left
 from ormlift.sql.rows.follow import Follower, Is, Seen, column_index, label_index
 from ormlift.sql.rows.handing import handed_on, may_be_none
 from ormlift.sql.rows.keyed import Key, Keys
@@ -61,6 +62,7 @@ def judge(
     gave them. `driven` goes to the driver itself, which takes no rows of SQLAlchemy's either.
     """
     judge_one = Judge(follower.module, Keys(follower), texts, fresh, dicts or {}, plain, bound, zipped, driven)
+    judge_one.fetches = follower.roots
     for seen in follower.seen():
         yield from judge_one.use(seen)
 
@@ -95,6 +97,7 @@ class Judge:
     bound: Collection[ast.AST] = ()
     zipped: Collection[ast.AST] = ()
     driven: Collection[ast.AST] = ()
+    fetches: Collection[ast.AST] = ()  # where the rows come from
 
     def _text(self, node: ast.expr) -> str:
         """The new text of an expression, which something is to be asked of."""
@@ -385,15 +388,24 @@ class Judge:
                 return
             if isinstance(seen.node, ast.Name):
                 yield ReplaceExpr(self.module.span(decoder), seen.node.id)
-            guarded = any(isinstance(a, ast.IfExp | ast.If) for a in self.module.ancestors(seen.node))
-            if column.nullable and not self.fresh and not guarded:
-                yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
+            yield from self._decoded(seen, column, decoder)
             return
         written = seen.node in self.bound and self._is_json(column)
         if (written or self._is_text(seen, column)) and not self.fresh:
             yield Keep(seen.fact.columns, seen.fact.cell)
         elif not self._keeps(seen, column):
             yield from self._type_effect(seen.node.lineno, column)
+
+    def _decoded(self, seen: Seen, column: ResultColumn, decoder: ast.expr) -> Iterator[Judgement]:
+        """What a `json.loads(..)` that goes did at texts that are none, or broken."""
+        if self.fresh:
+            return
+        guarded = any(isinstance(a, ast.IfExp | ast.If) for a in self.module.ancestors(seen.node))
+        if column.nullable and not guarded:
+            yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
+        if handler := handler_left(decoder, self.fetches, self.module):
+            message = f"decoded JSON, and line {handler} caught what a broken text raised: the fetch decodes it now,"
+            yield self._effect(seen, "decoded-earlier", f"{message} outside that handler, and raises for all rows")
 
     def _is_text(self, seen: Seen, column: ResultColumn) -> bool:
         """Whether this use needs the text that the driver gave, and fails with the value that it becomes."""
@@ -448,10 +460,13 @@ class Judge:
     def _type_effect(self, line: int, column: ResultColumn) -> Iterator[Judgement]:
         if self.fresh:
             return
+        name = column.attr or column.label or "a value"
         was = column.raw_type or "what the driver gave"
         now = column.new_type or (column.column.type if column.column is not None else "another type")
-        name = column.attr or column.label or "a value"
-        yield Effect("result-type", line, f"{name}, used here, was {was} and is {now} now")
+        what = f"was {was} and is {now} now"
+        if not now:
+            what = "may be of another type now: its column's type could not be read"
+        yield Effect("result-type", line, f"{name}, used here, {what}")
 
     def _leaves(self, seen: Seen) -> Iterator[Judgement]:
         if seen.node in self.driven:

@@ -183,6 +183,6 @@ def _bare(text: str) -> list[str]:
 
 def _typed(column: ResultColumn, line: int) -> Iterator[Effect]:
     """What a column of the frame holds from now on."""
-    now = column.new_type or (column.column.type if column.column is not None else "another type")
+    now = column.new_type or (column.column.type if column.column is not None else "") or "perhaps another type"
     raw = column.raw_type or "what the driver gave"
     yield Effect("result-type", line, f"the column {column.label} of the frame held {raw}, and holds {now} now")

@@ -15,7 +15,6 @@ from ormlift.sql.rows.context import Context, Stands, context
 from ormlift.sql.rows.follow import Fact, Follower, Is, Seen
 from ormlift.sql.rows.judge import Judge, Judgement, Keep
 from ormlift.sql.rows.keyed import Keys
-from ormlift.sql.statement import ResultColumn
 
 ONE = frozenset(["fetchone", "first", "one", "one_or_none", "next"])
 MANY = frozenset(["fetchall", "all", "fetchmany", "partitions", "unique", "yield_per", "tuples", "freeze"])
@@ -215,16 +214,11 @@ class RowJudge(Judge):
             yield Keep(seen.fact.columns, seen.fact.cell)
         else:
             yield ReplaceExpr(self.module.span(decoder), self._text(seen.node))
-            yield from self._null_effect(seen, column)
-
-    def _null_effect(self, seen: Seen, column: ResultColumn) -> Iterator[Judgement]:
-        guarded = any(isinstance(a, ast.IfExp | ast.If) for a in self.module.ancestors(seen.node))
-        if column.nullable and not self.fresh and not guarded:
-            yield self._effect(seen, "result-type", "decoded NULL, which raised, and gives None now")
+            yield from self._decoded(seen, column, decoder)
 
 
 def judged(follower: ResultFollower, texts: dict[ast.expr, str]) -> Iterator[Judgement]:
     """Every use judged. `texts`: fetches that become another expression."""
-    judge = RowJudge(follower.module, Keys(follower), texts, fresh=False, dicts={})
+    judge = RowJudge(follower.module, Keys(follower), texts, fresh=False, dicts={}, fetches=follower.roots)
     for seen in follower.seen():
         yield from judge.use(seen)
