@@ -33,6 +33,7 @@ from ormlift.model import (
 )
 from ormlift.project.index import ProjectIndex
 from ormlift.project.late import home_inside, is_bound, library_names, waiting
+from ormlift.project.roots import import_effects
 from ormlift.rules import ALL
 from ormlift.rules.base import Codemod, Context
 from ormlift.suppress import Suppression, suppressions
@@ -126,6 +127,8 @@ class _Planner:
                 message = f"{home.name} imports {need.module} itself, as at the top that would close a circle"
                 message += ": where nothing has imported it before, its code runs when the function is called"
                 effects.append(Effect("late-import", site.line, message))
+        new = [n for n in imports if not (n.beside or n.inside or is_bound(self.current, n))]
+        effects += import_effects(self.current, new, site.line, self.context.index.imports)
         return replace(site, imports=tuple(imports), effects=tuple(dict.fromkeys(effects)))
 
     def _batch(self, sites: Iterable[Site]) -> list[_Group]:

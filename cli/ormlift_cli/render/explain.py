@@ -32,6 +32,12 @@ COMMON = {
 EFFECTS = {
     "late-import": "The function imports for itself what at the top of the file would close a circle of imports. Where "
     "nothing has imported that module before, its code runs when the function is called for the first time.",
+    "import-root": "The file imports a package of the project newly, and nothing shows that it runs where Python finds "
+    "that package: it imports nothing else of it, no other file imports it, and the package does not stand beside it. "
+    "A script that is started by its own path raises ModuleNotFoundError. Set PYTHONPATH, install the project, or "
+    "start it with `python -m`.",
+    "star-import": "Another file imports everything of this one with `*`, and gets the names that are imported newly "
+    "as well: one that it has of another module before that line means the new one then. Give the file `__all__`.",
 }  # of any codemod's rewrite
 
 
