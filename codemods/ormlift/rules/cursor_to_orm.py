@@ -103,6 +103,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
+from ormlift.rules._cursor_to_orm.amid import Amid
 from ormlift.rules._cursor_to_orm.helpers import holds_sql
 from ormlift.rules._cursor_to_orm.inlined import helped_sites
 from ormlift.rules._cursor_to_orm.together import site_of, together
@@ -137,11 +138,14 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     single = [life for life in lives if life.family is None]
     for family in families.values():
         yield from together(family, ID, context)
+    amid = Amid.of(lives, module, context.index, has_strays=bool(strays))
     for life in single:
-        yield site_of(life, ID, context)
+        yield amid.checked(life, site_of(life, ID, context))
     other = other_driver(module)
-    found = [site for _, site in helped_sites(module, ID, context.index, context.settings)]
-    found += unnamed_sites(module, ID, context.index, context.settings) if strays else []
+    helped = helped_sites(module, ID, context.index, context.settings)
+    found = [amid.checked_call(call, module, site) for call, site in helped]
+    run = set().union(*amid.reached.values())
+    found += unnamed_sites(module, ID, context.index, context.settings, run) if strays else []
     for stray in strays:
         if not any(site.line <= stray.line and stray.end_line <= site.end_line for site in found):
             yield _outside(stray, other or stray.driver)

@@ -54,6 +54,11 @@ def rewritten(piece: Piece, module: Module, codemod: str, index: ProjectIndex, s
     return _Copied(piece, module, codemod, index, settings).run()
 
 
+def copied_life(piece: Piece, module: Module, index: ProjectIndex) -> Life:
+    """The life that a piece is in its copy. Raises NotPlain."""
+    return _Copied(piece, module, "", index, Settings()).life()
+
+
 @dataclass
 class _Copied:
     piece: Piece
@@ -63,7 +68,7 @@ class _Copied:
     settings: Settings
 
     def run(self) -> Rewrite:
-        made = rewrite_life(self._life(), self.codemod, self.index, self.settings)
+        made = rewrite_life(self.life(), self.codemod, self.index, self.settings)
         text, names = self._region(made)
         if names & set(self.piece.added):
             message = f"it needs {', '.join(sorted(names & set(self.piece.added)))} of its own file"
@@ -105,7 +110,8 @@ class _Copied:
             message = "its body can't stand here"
             raise NotPlain(message) from error
 
-    def _life(self) -> Life:
+    def life(self) -> Life:
+        """The life between the marks. Raises NotPlain."""
         lives, strays = find_lives(self._copy, self.index)
         found = [life for life in lives if any(self._is_between(use.line) for use in life.uses)]
         strayed = any(self._is_between(stray.line) for stray in strays)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.model import Op, ReplaceStatement, Settings, Site
 from ormlift.project.index import ProjectIndex
-from ormlift.rules._cursor_to_orm.copied import LayoutError, rewritten
+from ormlift.rules._cursor_to_orm.copied import LayoutError, copied_life, rewritten
 from ormlift.rules._cursor_to_orm.fold import NotPlain
 from ormlift.schema import SessionSource, SourceKind
 from ormlift.sql.life.drivers import direct_source
+from ormlift.sql.life.model import Life
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import FunctionNode, Module, walk_scope
 
@@ -19,13 +20,26 @@ _NAMES = ("conn", "connection", "db_conn", "raw_conn")
 _USED = frozenset(["execute", "executemany", "cursor", "commit", "rollback"])
 
 
-def unnamed_sites(module: Module, codemod: str, index: ProjectIndex, settings: Settings) -> Iterator[Site]:
-    """What can be rewritten of the file's connections that have no name; the others are strays."""
+def unnamed_sites(
+    module: Module, codemod: str, index: ProjectIndex, settings: Settings, amid: Collection[str] = ()
+) -> Iterator[Site]:
+    """What can be rewritten of connections without a name, unless run `amid` writes; the others are strays."""
     for piece in _pieces(module, index):
+        if piece.host in amid:
+            continue
         try:
             yield rewritten(piece, module, codemod, index, settings)
         except (NotPlain, Refused, LayoutError):
             continue  # it is a stray, and told as one
+
+
+def unnamed_lives(module: Module, index: ProjectIndex) -> Iterator[Life]:
+    """The lives of the file's connections that have no name."""
+    for piece in _pieces(module, index):
+        try:
+            yield copied_life(piece, module, index)
+        except (NotPlain, Refused, LayoutError):
+            continue
 
 
 @dataclass
@@ -36,6 +50,7 @@ class _Opened:
     statements: Sequence[ast.stmt]
     calls: Sequence[ast.Call]
     name: str
+    host: str  # the function around
     header: int = 0
     added: dict[str, str] = field(default_factory=dict)
 
@@ -102,7 +117,7 @@ def _piece(module: Module, index: ProjectIndex, host: FunctionNode, calls: list[
     taken |= {a.arg for a in ast.walk(host.args) if isinstance(a, ast.arg)}
     name = next((n for n in _NAMES if n not in taken), "")
     if name:
-        yield _Opened(module, suite[numbers[0] : numbers[-1] + 1], calls, name)
+        yield _Opened(module, suite[numbers[0] : numbers[-1] + 1], calls, name, host.name)
 
 
 def _may_repeat(call: ast.Call, module: Module) -> bool:
