@@ -35,6 +35,7 @@ from ormlift.sql.life.names import said_names
 from ormlift.sql.life.pure import acts, repeatable
 from ormlift.sql.life.quiet import is_quiet
 from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.reserved import check_reserved
 from ormlift.sql.life.steady import check_steady
 from ormlift.sql.life.tables import Asked, is_catalog, mapped
 from ormlift.sql.life.text import edited_text, line_length, one_line
@@ -258,6 +259,7 @@ def models_of(
         models[table.lower()] = found.model
         if schema:
             models[f"{schema}.{table}".lower()] = found.model
+    check_reserved(statement, models.values(), execution.line)
     for column in [c for m in list(models.values()) for c in m.columns]:
         target = column.foreign_key.rpartition(".")[0]
         other = index.model_for_table(target.rpartition(".")[2]) if target else None
