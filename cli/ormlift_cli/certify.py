@@ -59,7 +59,8 @@ def _index(found: Survey, texts: Sequence[bytes]) -> ProjectIndex:
     """The index, in which nobody else names the functions of the files as they were: who does now has the new ones."""
     from ormlift.project.named import search
 
-    return replace(found.index, named=search({}, (text.decode(errors="replace") for text in texts)))
+    read = [text.decode(errors="replace") for text in texts]
+    return replace(found.index, named=search({}, read, read))
 
 
 def _whole(entry: Entry) -> bool:

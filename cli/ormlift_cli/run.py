@@ -271,11 +271,12 @@ def _texts(project: Project, files: _Read, index: ProjectIndex, settings: Settin
 
 
 def _named(files: _Read) -> Named:
-    """Which files name the functions of the planned ones that may be handed connections."""
+    """Which files name the functions of the planned ones that may be handed connections, or columns' names."""
     from ormlift.project.named import search
 
     planned = (data.decode(errors="replace") for _, data in files.to_plan if _RUNS_SQL.search(data))
-    return search({path: data for path, data, _ in files.for_index}, planned)
+    executing = (data.decode(errors="replace") for _, data in files.to_plan)
+    return search({path: data for path, data, _ in files.for_index}, planned, executing)
 
 
 def _outside(files: _Read, index: ProjectIndex) -> Outside:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ormlift.model import Refused, Status, Verdict
+from ormlift.model import Planned, Refused, Settings, Source, Status, Verdict
+from ormlift.plan import plan_file
 
-from tests.rules.text_world import World, effects, plan, rewritten, sites
+from tests.rules.cursor_runs import whole_index
+from tests.rules.text_world import PATH, PROJECT, World, effects, plan, rewritten, sites
 
 HEAD = """\
 from sqlalchemy import text
@@ -297,6 +299,42 @@ def test_a_parameter_with_a_default_is_a_name_as_far_as_the_file_shows(world: Wo
     before, now = world.run(text), world.run(after)
     assert before.error == ""
     assert before == now
+
+
+LIKEWISE = {
+    "nothing else": "",
+    "another module's function": "from app.other import ordered\n\nordered(1, 2, '1')\n",
+    "the default": "from app.work import ordered\n\n\ndef f(session):\n    return ordered(session, 1)\n",
+    "a name of the file's own": "from app import work\n\n\ndef f(s):\n    return work.ordered(s, low=1, order='id')\n",
+}
+OTHERWISE = {
+    "a column's place": "from app.work import ordered\n\n\ndef f(session):\n    return ordered(session, 1, '1')\n",
+    "a direction": "from app import work\n\n\ndef f(s):\n    return work.ordered(s, low=1, order='id ASC')\n",
+    "what is not known": "from app.work import ordered\n\n\ndef f(s, o):\n    return ordered(s, 1, order=o)\n",
+    "by another name": "from app.work import ordered as o\n\n\ndef f(session):\n    return o(session, 1, 'id')\n",
+    "handed on": "from app.work import ordered\n\nHOW = ordered\n",
+    "all of it": "from app.work import *\n",
+}
+
+
+def beside(other: str) -> Planned | Refused:
+    """What becomes of the file in a project of which all files are seen."""
+    files = {**PROJECT, PATH: HEAD + OPEN + GO, "app/caller.py": other, "app/other.py": "def ordered(a, b, c): ...\n"}
+    outcome = plan_file(Source(PATH, files[PATH]), whole_index(files), Settings(codemods=("text-to-orm",), unsafe=True))
+    assert isinstance(outcome, Planned | Refused)
+    return outcome
+
+
+@pytest.mark.parametrize("name", LIKEWISE)
+def test_calls_of_other_files_that_pass_the_same_names(name: str) -> None:
+    assert "open-name" in effects(sites(beside(LIKEWISE[name])))
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_calls_of_other_files_that_may_pass_another_text(name: str) -> None:
+    (reason,) = (site.reason for site in sites(beside(OTHERWISE[name])) if site.reason is not None)
+    assert reason.code == "dynamic-sql"
+    assert "app/caller.py" in reason.message or name == "all of it"
 
 
 def test_effect_open_name_is_what_happens(world: World) -> None:

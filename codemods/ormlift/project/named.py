@@ -1,4 +1,4 @@
-"""Which files name the functions that are handed connections: whoever else calls one hands it a raw connection.
+"""Which files name the functions that are handed connections, or texts: whoever else calls one hands it another.
 
 Found by pattern, for the functions of the files that are planned; more is found than there is, never less.
 """
@@ -13,6 +13,7 @@ _RECEIVER = re.compile(r"\b(\w+)\.(?:cursor|execute|executemany|commit|rollback|
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _LOOSE = re.compile(rb"(?<!\bself)(?<!\bcls)\.\s*([A-Za-z_]\w*)|[\"':]([A-Za-z_]\w*)[\"']")
 _DEF = re.compile(r"\bdef[ \t]+(\w+)[ \t]*\(([^)]*)")
+_TEXT_DEFAULT = re.compile(r"=\s*[\"']|\(")  # or one behind a bracket, where the pattern of a def ends
 _USUAL = frozenset(["conn", "connection", "con", "cnx", "cur", "curs", "cursor", "c", "db", "dbconn", "db_conn"])
 
 
@@ -33,7 +34,8 @@ class Named:
     @classmethod
     def of(cls, files: Mapping[str, str]) -> Named:
         """Those of a small project."""
-        return search({path: text.encode() for path, text in files.items()}, files.values())
+        texts = files.values()
+        return search({path: text.encode() for path, text in files.items()}, texts, texts)
 
     def elsewhere(self, name: str, path: str) -> tuple[Mention, ...] | None:
         """The mentions in other files than `path`; None where the name was not looked for."""
@@ -41,9 +43,10 @@ class Named:
         return None if found is None else tuple(m for m in found if m.path != path)
 
 
-def search(files: Mapping[str, bytes], planned: Iterable[str]) -> Named:
-    """Look for the functions of the planned texts in all files."""
+def search(files: Mapping[str, bytes], planned: Iterable[str], executing: Iterable[str] = ()) -> Named:
+    """Look in all files for the functions of the planned texts, and for those with text by default of `executing`."""
     names = {name.encode() for text in planned for name in candidates(text)}
+    names |= {name.encode() for text in executing for name in with_texts(text)}
     found: dict[bytes, list[Mention]] = {name: [] for name in names}
     for path, data in files.items() if names else ():
         held = names.intersection(_WORD.findall(data))
@@ -59,3 +62,9 @@ def candidates(text: str) -> Iterator[str]:
     for name, parameters in _DEF.findall(text):
         if receivers & set(re.findall(r"\w+", parameters)):
             yield name
+
+
+def with_texts(text: str) -> Iterator[str]:
+    """The functions of a text that may have a text as a default, which may be a column's name in SQL."""
+    if ".execute(" in text:
+        yield from (name for name, parameters in _DEF.findall(text) if _TEXT_DEFAULT.search(parameters))

@@ -50,9 +50,9 @@ whose keys the function says is passed as it is. A text of conditions that is pu
 and an ORDER BY that branches choose an expression. The executions that share such variables are one site.
 
 A word of the text that the code chooses from a few stays chosen: the columns that a loop goes through, what `if sort
-not in (..)` lets pass, a dict's values, the default of a parameter where all calls in the file pass names (effect
-`open-name`). `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a word that is no column's name one
-conditional expression. The statement of each word (up to 64) is proven.
+not in (..)` lets pass, a dict's values, the default of a parameter where all calls in the file pass names, and no other
+file may pass another text (effect `open-name`). `f"ORDER BY {sort}"` becomes `order_by(getattr(Model, sort))`, and a
+word that is no column's name one conditional expression. The statement of each word (up to 64) is proven.
 
 `pd.read_sql(text(..), con)` on an engine or a connection becomes `pd.read_sql(select(..), con)`: the frame's columns
 keep their names, and where the model's values are of other types than the driver's, so are they (`result-type`).
@@ -77,12 +77,13 @@ SQL text go with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ormlift.model import Reason, Refusal, Rewrite, Site
 from ormlift.rules.base import Codemod, Context
 from ormlift.rules.examples.text_to_orm import EXAMPLES
 from ormlift.sql.built.built import BUILT
-from ormlift.sql.life.refuse import Refused
+from ormlift.sql.life.refuse import Refused, RefusedForCallers
 from ormlift.sql.statement import EFFECTS as SQL_EFFECTS
 from ormlift.sql.statement import REASONS as SQL_REASONS
 from ormlift.sql.textual.elsewhere import Elsewhere, find_elsewhere
@@ -104,10 +105,12 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     left = [s for s, made in found.items() if isinstance(made, Refusal) and made.reason.code in BUILT]
     for sites in sharing(list(found), left):
         made = _together(sites, context)
-        if made is not None:
+        if isinstance(made, Rewrite):
             for site in sites:
                 del found[site]
             yield made
+        elif made is not None:
+            found |= {s: replace(old, reason=made) for s in sites if isinstance(old := found[s], Refusal)}
     yield from found.values()
     for text in find_elsewhere(module, context.index, textual):
         yield _elsewhere(text, module, context)
@@ -123,11 +126,14 @@ def _elsewhere(text: Elsewhere, module: Module, context: Context) -> Site:
     return Refusal(ID, text.line, text.end_line, Reason(text.code, message))
 
 
-def _together(sites: list[Textual], context: Context) -> Rewrite | None:
+def _together(sites: list[Textual], context: Context) -> Rewrite | Reason | None:
+    """Their rewrite, or a reason that tells more than those which each has by itself."""
     try:
         for site in sites:
             check_migration(site)
         return rewrite_together(sites, ID, context.index, context.settings)
+    except RefusedForCallers as refused:
+        return refused.reason
     except Refused:
         return None
 

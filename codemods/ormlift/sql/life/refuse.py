@@ -11,3 +11,7 @@ class Refused(Exception):  # noqa: N818 - not an error: a decision
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.reason = Reason(code, message)
+
+
+class RefusedForCallers(Refused):
+    """The SQL can be read, and stays for what other files pass: that is told, not what stands in the way of less."""

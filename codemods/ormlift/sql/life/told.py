@@ -70,7 +70,7 @@ class Telling:
             yield from order_effects(way, life.module, self.index)
             yield from shape_effects(way, life)
         yield from ahead_effects(self.prepared, life)
-        yield from assumed_effects(life, life.line)
+        yield from assumed_effects(life, life.line, self.index)
 
     def _of_transactions(self, reached: Flow) -> Iterator[Effect]:
         life, region = self.life, self.region

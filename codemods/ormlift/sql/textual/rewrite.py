@@ -456,7 +456,7 @@ class Rewriter:
             yield from many_effects(prepared, site)
             yield from autocommit_effects(site, prepared, self.settings)
         yield from (replace(effect, line=site.line) for effect in constant_effects(site.life, self.index))
-        yield from assumed_effects(site.life, site.line)
+        yield from assumed_effects(site.life, site.line, self.index)
         yield from flush_effects(site, self.index)
         yield from _reach_effects(site, {need for p in self.parts for need in self._needs(p.prepared)})
         if site.clause.bare:
