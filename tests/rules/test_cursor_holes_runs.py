@@ -96,3 +96,19 @@ def at(stage, whole: int):
     assert before.error is after.error is None
     assert any(before.result)
     assert after.result == before.result
+
+
+def test_one_value_that_is_cut_in_one_place_only() -> None:
+    text = """\
+from app.db import open_db
+
+
+def at(n):
+    conn = open_db()
+    rows = conn.execute("SELECT id FROM jobs WHERE stage = %(n)d AND ticket <> '%(n)s'" % {"n": n}).fetchall()
+    conn.close()
+    return [r[0] for r in rows]
+"""
+    outcome = planned(text)
+    assert isinstance(outcome, Planned), outcome
+    assert "Job.stage == int(n), Job.ticket != str(n)" in outcome.after.text

@@ -135,7 +135,7 @@ def _listed(node: ast.expr, life: Life) -> Text | None:
 
 def _marked(hole: Hole, life: Life) -> Text:
     for mark, known in life.holes.items():
-        if known.node is hole.node and known.many is hole.many:
+        if known.node is hole.node and known.many is hole.many and known.cut is hole.cut:
             return Text(mark)
     mark = chr(FIRST + len(life.holes))
     life.holes[mark] = hole
