@@ -69,3 +69,17 @@ def test_what_is_run_behind_the_commit_is_rewritten(world: World, caller: str, l
     before, after = (world.run(t, lambda space: space["f"](1)) for t in (text, outcome.after.text))
     assert before.error is after.error is None
     assert before.rows == after.rows
+
+
+@pytest.mark.parametrize("commits", [False, True])
+@pytest.mark.parametrize("caller", _CALLERS)
+def test_a_helper_of_another_file(world: World, caller: str, commits: bool) -> None:
+    other = _HEAD
+    text = _text(caller, "the helper itself", commits=commits).replace(_HEAD, "from app.kept import get_db, run\n\n\n")
+    (world.root / "app/kept.py").write_text(other)
+    outcome = planned(text, {"app/kept.py": other})
+    assert isinstance(outcome, Planned) is commits, outcome
+    after = outcome.after.text if isinstance(outcome, Planned) else text
+    before, ran = (world.run(t, lambda space: space["f"](1)) for t in (text, after))
+    assert before.error is ran.error is None
+    assert before.rows == ran.rows

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.project.index import ProjectIndex
-from ormlift.rules._cursor_to_orm.helpers import Helped
+from ormlift.rules._cursor_to_orm.helpers import Helped, helped_calls
 from ormlift.rules._cursor_to_orm.unnamed import unnamed_lives
-from ormlift.sql.life.model import Life
+from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.nested import is_of_shared
-from ormlift.syntax import FunctionNode, Module
+from ormlift.sql.life.reached import executes_write
+from ormlift.syntax import FunctionNode, Module, dotted
 
+_WRITES = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
 _MESSAGE = (
     "while what it wrote on the connection is not committed: two sessions would wait for each other; commit before"
 )
@@ -28,10 +32,15 @@ class Amid:
     def of(cls, lives: Sequence[Life], module: Module, index: ProjectIndex, *, has_strays: bool) -> Amid:
         """Those of a file: of its lives, and of the connections without a name."""
         found = cls()
+        elsewhere = {h.call: h for h in helped_calls(module, index) if h.module is not module}
+        others = {dotted(call.func): helped.function for call, helped in elsewhere.items()}
         for life in (*lives, *(unnamed_lives(module, index) if has_strays else ())):
             for nested in life.nested:
                 if nested.caller is life and nested.writes and isinstance(life.host, FunctionNode):
                     found.reached.setdefault(life.host.name, set()).update(f.name for f in nested.reached)
+            if others and is_of_shared(life) and isinstance(life.host, FunctionNode):
+                run = {f.name for f in _run_elsewhere(life, others)}
+                found.reached.setdefault(life.host.name, set()).update(run and {*run, life.host.name})
         return found
 
     def caller_of(self, name: str) -> str:
@@ -56,3 +65,22 @@ class Amid:
             return site
         reason = Reason("shared-transaction", f"{caller}() runs it {_MESSAGE}")
         return Refusal(site.codemod, site.line, site.end_line, reason)
+
+
+def _run_elsewhere(life: Life, others: Mapping[str, FunctionNode]) -> Iterator[FunctionNode]:
+    """The functions of other files that write on the connection behind a write of the life, as it stands there."""
+    opener = dotted(life.call.func).rpartition(".")[2]
+    runs = life.where(Does.EXECUTE)
+    writes = [use.line for use in runs if executes_write(use.call, life.host)]
+    ends = [use.line for use in (*life.where(Does.COMMIT), *life.where(Does.ROLLBACK))]
+    for call in (n for n in ast.walk(life.host) if isinstance(n, ast.Call) and dotted(n.func) in others):
+        function = others[dotted(call.func)]
+        before = max((line for line in writes if line < call.lineno), default=0)
+        pending = before and not any(before < line < call.lineno for line in ends)
+        if pending and _WRITES.search(ast.unparse(call)) and opener in _called(function):
+            yield function
+
+
+def _called(function: FunctionNode) -> set[str]:
+    calls = (n for n in ast.walk(function) if isinstance(n, ast.Call))
+    return {dotted(call.func).rpartition(".")[2] for call in calls}
