@@ -624,6 +624,29 @@ def test_an_opener_that_does_more_is_told(line: str, text: str, expected: str) -
     assert expected in {site.reason.code, *(e.code for e in site.effects)}
 
 
+OPENS_ANOTHER = "\n\ndef other():\n    return get_conn({})\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "other", "told"),
+    [
+        ("get_conn('old.db')", None, False),
+        ("get_conn(path='old.db')", "path='old.db'", False),
+        ("get_conn(path='old.db')", "'old.db'", False),
+        ("get_conn('old.db')", "which()", False),
+        ("get_conn('old.db')", "", True),
+        ("get_conn(path='old.db')", "'new.db'", True),
+        ("get_conn(which())", "'new.db'", True),
+    ],
+)
+def test_an_opener_that_is_told_what_to_open_is_shown_as_written(call: str, other: str | None, told: bool) -> None:
+    text = READER.replace("get_conn()", call) + (OPENS_ANOTHER.format(other) if other is not None else "")
+    (site,) = opened_by("pass", text)
+    (message,) = (e.message for e in site.effects if e.code == "other-database")
+    assert message.startswith(f"{call} connects")
+    assert ("other calls of it in this file open another one" in message) is told
+
+
 def test_a_listener_on_the_engine_is_told() -> None:
     listener = "from sqlalchemy import event\nfrom app.db import engine\n\n\n@event.listens_for(engine, 'connect')\n"
     listener += "def on(connection, record):\n    connection.execute('PRAGMA foreign_keys = ON')\n"

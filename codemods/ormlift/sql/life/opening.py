@@ -12,7 +12,7 @@ from ormlift.project.escape.choice import name_scope
 from ormlift.project.index import ProjectIndex
 from ormlift.project.names import is_test_path
 from ormlift.schema import Engine, Scope, SessionFactory, SourceKind, Tri
-from ormlift.sql.life.drivers import DIALECTS
+from ormlift.sql.life.drivers import DIALECTS, direct_source
 from ormlift.sql.life.model import How, Life
 from ormlift.sql.life.opener import chooses_database, listener_effects, opener_effects, opens_engine
 from ormlift.sql.life.refuse import Refused
@@ -163,12 +163,29 @@ def database_effects(life: Life, index: ProjectIndex, settings: Settings) -> Ite
     if known and not chooses_database(life):
         return
     reached = f" to {source.database}" if source.database else ""
-    call = f"{dotted(life.call.func)}()"
-    message = (
-        f"{call} connects{reached}, which is taken to be the engine's own database; "
-        "name it under `connections` in the configuration if it is"
-    )
-    yield Effect("other-database", life.line, message)
+    message = f"{_written(life)} connects{reached}, which is taken to be the engine's own database"
+    others = "; other calls of it in this file open another one" if _opens_others(life) else ""
+    way = "name it under `connections` in the configuration if it is"
+    yield Effect("other-database", life.line, f"{message}{others}; {way}")
+
+
+def _written(life: Life) -> str:
+    """The call that opens, with its arguments; a driver's without: a password may be among them."""
+    if direct_source(life.call, life.module) is not None:
+        return f"{dotted(life.call.func)}()"
+    return " ".join(life.module.text(life.call).split())
+
+
+def _opens_others(life: Life) -> bool:
+    """Whether the file calls the same opener with other literals, or with none."""
+    name, own = dotted(life.call.func), _given(life.call)
+    calls = [call for call in life.module.calls if name and dotted(call.func) == name and call is not life.call]
+    literal = (given for given in map(_given, calls) if all(isinstance(g, ast.Constant) for g in given))
+    return any([ast.dump(g) for g in given] != [ast.dump(g) for g in own] for given in literal)
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(k.value for k in call.keywords)]
 
 
 def _varies(life: Life) -> bool:
