@@ -353,6 +353,23 @@ _UNNAMED_STAYS: dict[str, str] = {
     "a comprehension that opens another each time": """def job(n):
     return [open_db().execute("SELECT title FROM jobs WHERE id = ?", (i,)).fetchone() for i in range(n)]
 """,
+    "a connection asked for by what may change between": """_conn = None
+
+
+def get_db(path):
+    global _conn
+    if _conn is None:
+        _conn = sqlite3.connect(path)
+    return _conn
+
+
+def job(n):
+    path = DB_PATH
+    one = get_db(path).execute("SELECT title FROM jobs WHERE id = ?", (n,)).fetchone()
+    path = None
+    two = get_db(path).execute("SELECT stage FROM jobs WHERE id = ?", (n,)).fetchone()
+    return one, two
+""",
     "two connections, of which one writes": f"""def job(n):
     open_db().execute({_INSERT}, (f"T-{{n}}9", "x"))
     open_db().commit()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from ormlift.edit.apply import LayoutError, apply
+from ormlift.edit import LayoutError, apply, op_lines
 from ormlift.model import Op, Rewrite, Settings, Source, Span, Wrap
 from ormlift.project.index import ProjectIndex
 from ormlift.rules._cursor_to_orm.fold import NotPlain
@@ -75,7 +75,7 @@ class _Copied:
             raise NotPlain(message)
         ops = (*self.piece.put(text), *(self._moved(op) for op in made.ops if not self._is_inside(op)))
         effects = {replace(e, line=self._was(e.line), message=self._told(e.message)) for e in made.effects}
-        lines = [line for op in ops for line in _lines(op)]
+        lines = [line for op in ops for line in op_lines(op)]
         return replace(
             made, ops=ops, line=min(lines), end_line=max(lines),
             effects=tuple(sorted(effects, key=lambda e: (e.line, e.code, e.message))),
@@ -140,7 +140,7 @@ class _Copied:
     # Back to the file's own lines
 
     def _is_inside(self, op: Op) -> bool:
-        first, last = _lines(op)
+        first, last = op_lines(op)
         is_head = self._lines[1] < first <= self._lines[1] + self.piece.header
         if is_head or self._is_between(first) != self._is_between(last):
             raise _spread()
@@ -166,9 +166,3 @@ class _Copied:
 
 def _spread() -> NotPlain:
     return NotPlain("its connection is used outside of it")
-
-
-def _lines(op: Op) -> tuple[int, int]:
-    if isinstance(op, Wrap):
-        return op.first.line, op.last.end_line
-    return op.span.line, op.span.end_line

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ormlift.project.escape.choice import binds
+from ormlift.project.escape.choice import bound_in as bound_by
 from ormlift.rules._cursor_to_orm.fold import Folder, Make, NotPlain, copied, named, settled
 from ormlift.rules._cursor_to_orm.helpers import Helped, defaults, passed
 from ormlift.rules._cursor_to_orm.plain import check_evaluation, check_place, is_seen_early
@@ -287,20 +289,14 @@ def names_of_host(module: Module, call: ast.Call) -> set[str]:
     """The names that the functions and the class around a call bind."""
     bound: set[str] = set()
     for around in module.ancestors(call):
-        if isinstance(around, FunctionNode | ast.Lambda):
+        if isinstance(around, FunctionNode):
+            bound |= bound_by(around)
+        elif isinstance(around, ast.Lambda):
             bound |= {a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)}
-        if isinstance(around, FunctionNode | ast.Lambda | ast.ClassDef):
-            nodes = list(walk_scope(around))
-            bound |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-            bound |= {n.name for n in nodes if isinstance(n, FunctionNode | ast.ClassDef)}
-            bound |= {
-                a.asname or a.name.partition(".")[0] for n in nodes for a in getattr(n, "names", ()) if _is_alias(a)
-            }
+        elif isinstance(around, ast.ClassDef):
+            for statement in around.body:
+                bound |= binds(statement)
     return bound
-
-
-def _is_alias(node: object) -> bool:
-    return isinstance(node, ast.alias)
 
 
 def bound_in(module: Module) -> Iterator[str]:

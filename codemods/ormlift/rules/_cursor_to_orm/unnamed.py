@@ -104,9 +104,10 @@ def _source(call: ast.Call, module: Module, index: ProjectIndex) -> SessionSourc
 def _piece(module: Module, index: ProjectIndex, host: FunctionNode, calls: list[ast.Call]) -> Iterator[_Opened]:
     """The piece of one text that opens, where a name may stand for each of its calls."""
     source = _source(calls[0], module, index)
-    if len(calls) > 1 and not (source is not None and source.shared):
+    shared = source is not None and source.shared
+    if len(calls) > 1 and not (shared and _is_same_each_time(calls[0])):
         return
-    if not (source is not None and source.shared) and _may_repeat(calls[0], module):
+    if not shared and _may_repeat(calls[0], module):
         return
     same = ast.dump(calls[0])
     if sum(isinstance(n, ast.Call) and ast.dump(n) == same for n in walk_scope(host)) != len(calls):
@@ -118,6 +119,11 @@ def _piece(module: Module, index: ProjectIndex, host: FunctionNode, calls: list[
     name = next((n for n in _NAMES if n not in taken), "")
     if name:
         yield _Opened(module, suite[numbers[0] : numbers[-1] + 1], calls, name, host.name)
+
+
+def _is_same_each_time(call: ast.Call) -> bool:
+    """Whether what a call passes is written out, so that a call of the same text asks for the same."""
+    return all(isinstance(a, ast.Constant) for a in (*call.args, *(k.value for k in call.keywords)))
 
 
 def _may_repeat(call: ast.Call, module: Module) -> bool:
