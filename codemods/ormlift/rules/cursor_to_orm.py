@@ -104,8 +104,8 @@ from collections.abc import Iterator
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.rules._cursor_to_orm.amid import Amid
-from ormlift.rules._cursor_to_orm.helpers import holds_sql
-from ormlift.rules._cursor_to_orm.inlined import helped_sites
+from ormlift.rules._cursor_to_orm.helpers import helped_calls, holds_sql
+from ormlift.rules._cursor_to_orm.inlined import helped_site
 from ormlift.rules._cursor_to_orm.together import site_of, together
 from ormlift.rules._cursor_to_orm.unnamed import unnamed_sites
 from ormlift.rules.base import Codemod, Context
@@ -138,12 +138,13 @@ def find(module: Module, context: Context) -> Iterator[Site]:
     single = [life for life in lives if life.family is None]
     for family in families.values():
         yield from together(family, ID, context)
-    amid = Amid.of(lives, module, context.index, has_strays=bool(strays))
+    helped = list(helped_calls(module, context.index))
+    amid = Amid.of(lives, helped, module, context.index, has_strays=bool(strays))
     for life in single:
         yield amid.checked(life, site_of(life, ID, context))
     other = other_driver(module)
-    helped = helped_sites(module, ID, context.index, context.settings)
-    found = [amid.checked_call(call, module, site) for call, site in helped]
+    made = [(call, helped_site(call, module, ID, context.index, context.settings)) for call in helped]
+    found = [amid.checked_call(call, module, site) for call, site in made]
     run = set().union(*amid.reached.values())
     found += unnamed_sites(module, ID, context.index, context.settings, run) if strays else []
     for stray in strays:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ormlift.model import Reason, Refusal, Site
 from ormlift.project.index import ProjectIndex
-from ormlift.rules._cursor_to_orm.helpers import Helped, helped_calls
+from ormlift.rules._cursor_to_orm.helpers import Helped
 from ormlift.rules._cursor_to_orm.unnamed import unnamed_lives
 from ormlift.sql.life.model import Does, Life
 from ormlift.sql.life.nested import is_of_shared
@@ -29,11 +29,12 @@ class Amid:
     reached: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, lives: Sequence[Life], module: Module, index: ProjectIndex, *, has_strays: bool) -> Amid:
-        """Those of a file: of its lives, and of the connections without a name."""
+    def of(
+        cls, lives: Sequence[Life], calls: Sequence[Helped], module: Module, index: ProjectIndex, *, has_strays: bool
+    ) -> Amid:
+        """Those of a file: of its lives, its calls of SQL helpers, and of the connections without a name."""
         found = cls()
-        elsewhere = {h.call: h for h in helped_calls(module, index) if h.module is not module}
-        others = {dotted(call.func): helped.function for call, helped in elsewhere.items()}
+        others = {dotted(helped.call.func): helped.function for helped in calls if helped.module is not module}
         for life in (*lives, *(unnamed_lives(module, index) if has_strays else ())):
             for nested in life.nested:
                 if nested.caller is life and nested.writes and isinstance(life.host, FunctionNode):

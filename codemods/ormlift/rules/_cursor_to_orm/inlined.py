@@ -13,7 +13,7 @@ from ormlift.project.names import module_parts
 from ormlift.rules._cursor_to_orm.copied import LINE, LayoutError, rewritten
 from ormlift.rules._cursor_to_orm.expand import Expander, bound_in, is_called_by_name, names_of_host
 from ormlift.rules._cursor_to_orm.fold import NotPlain
-from ormlift.rules._cursor_to_orm.helpers import Helped, helped_calls
+from ormlift.rules._cursor_to_orm.helpers import Helped
 from ormlift.sql.life.outside import name_patches
 from ormlift.sql.life.refuse import Refused
 from ormlift.syntax import Module, dotted
@@ -22,15 +22,8 @@ REASON = "sql-helper"
 _ROOTS = ("src", "lib")  # folders that are no packages
 
 
-def helped_sites(
-    module: Module, codemod: str, index: ProjectIndex, settings: Settings
-) -> Iterator[tuple[Helped, Site]]:
-    """Every call of the file that hands SQL to a function of the project which executes it."""
-    for helped in helped_calls(module, index):
-        yield helped, _site(helped, module, codemod, index, settings)
-
-
-def _site(helped: Helped, module: Module, codemod: str, index: ProjectIndex, settings: Settings) -> Site:
+def helped_site(helped: Helped, module: Module, codemod: str, index: ProjectIndex, settings: Settings) -> Site:
+    """What becomes of a call that hands SQL to a function of the project which executes it."""
     first, last = helped.call.lineno, helped.call.end_lineno or helped.call.lineno
     named = f"{dotted(helped.call.func)}() runs the SQL that it is given ({helped.where})"
     try:
